@@ -1,0 +1,206 @@
+"""COCO annotations: what an instances file says, for training and for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DatasetError
+from .coco_json import CocoCategory, CocoImage, ObjectTable, SectionReader, read_document
+
+MIN_BOX_PX = 1.0  # a box less wide or high than a pixel teaches nothing
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationReport:
+    """Count what is in an annotation file and what training leaves out or changes.
+
+    Attributes:
+        images: Images in the file.
+        objects: Annotated objects; ``usable + crowd + degenerate``.
+        usable: Objects that training sees.
+        crowd: Crowd regions: kept for evaluation, left out of training.
+        degenerate: Objects below one pixel after clipping: left out of training.
+        clipped: Usable objects whose box reached outside of its image.
+        empty_images: Images without a usable object.
+        unused_categories: Names of the categories without a usable object.
+    """
+
+    images: int
+    objects: int
+    usable: int
+    crowd: int
+    degenerate: int
+    clipped: int
+    empty_images: int
+    unused_categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CocoAnnotations:
+    """Hold the checked content of one COCO instances file.
+
+    Category ids, which may have gaps, become contiguous zero-based labels in ascending order of
+    the ids. Training sees boxes clipped to the image, without crowd regions and without boxes
+    below one pixel; evaluation sees boxes as they stand in the file, so that AP equals that of
+    pycocotools on the same file. `report` counts every difference.
+
+    Attributes:
+        path: The file.
+        images: Images in the file's order.
+        categories: Categories in ascending order of their ids; the position is the label.
+        objects: Annotated objects, grouped by image.
+    """
+
+    path: Path
+    images: tuple[CocoImage, ...]
+    categories: tuple[CocoCategory, ...]
+    objects: ObjectTable
+
+    @classmethod
+    def load(cls, path: str | Path) -> CocoAnnotations:
+        """Read and check an instances file.
+
+        Raises:
+            DatasetError: The file is missing, no COCO JSON, holds an id twice, or an annotation
+                of an unknown image or category; one line that names file and field.
+        """
+        path = Path(path)
+        reader = SectionReader(path, read_document(path))
+        images, categories = reader.images(), reader.categories()
+        return cls(path, images, categories, reader.objects(images, categories))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the category names by label."""
+        return tuple(category.name for category in self.categories)
+
+    @property
+    def category_ids(self) -> tuple[int, ...]:
+        """Return the category ids by label."""
+        return tuple(category.id for category in self.categories)
+
+    def label_of(self, category_id: int) -> int:
+        """Return the zero-based label of a category id.
+
+        Raises:
+            DatasetError: The file has no such category.
+        """
+        if category_id not in self.category_ids:
+            raise DatasetError(
+                f"{self.path}: category id {category_id} is unknown; known: {self.category_ids}"
+            )
+        return self.category_ids.index(category_id)
+
+    def training_objects(
+        self, image_index: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Return what training sees of one image.
+
+        Returns:
+            Boxes (n, 4), xyxy in original pixels, clipped to the image, and labels (n,).
+        """
+        rows = self.objects.rows_of(image_index)
+        boxes = self._clipped(rows)
+        keep = _usable(boxes, self.objects.crowd[rows])
+        return boxes[keep], self.objects.labels[rows][keep]
+
+    def report(self) -> AnnotationReport:
+        """Count the file's content and everything that training leaves out or changes."""
+        everything = slice(0, len(self.objects.labels))
+        boxes = self._clipped(everything)
+        crowd = self.objects.crowd
+        usable = _usable(boxes, crowd)
+        corners = np.hstack([self.objects.boxes[:, :2], _far_corners(self.objects.boxes)])
+        moved = (boxes != corners).any(axis=1)
+        used = set(self.objects.labels[usable].tolist())
+        return AnnotationReport(
+            images=len(self.images),
+            objects=len(crowd),
+            usable=int(usable.sum()),
+            crowd=int(crowd.sum()),
+            degenerate=int((~usable & ~crowd).sum()),
+            clipped=int((moved & usable).sum()),
+            empty_images=len(self.images) - len(np.unique(self.objects.image_index[usable])),
+            unused_categories=tuple(
+                name for label, name in enumerate(self.class_names) if label not in used
+            ),
+        )
+
+    def subset(self, image_ids: Iterable[int]) -> CocoAnnotations:
+        """Return the same annotations for some of the images only, in the file's order.
+
+        Raises:
+            DatasetError: An image id is not in the file.
+        """
+        wanted = set(image_ids)
+        unknown = wanted - {image.id for image in self.images}
+        if unknown:
+            raise DatasetError(f"{self.path}: image id {min(unknown)} is not in the file")
+        kept = [index for index, image in enumerate(self.images) if image.id in wanted]
+        position = np.full(len(self.images), -1, np.int64)
+        position[kept] = np.arange(len(kept))
+        new_index = position[self.objects.image_index]
+        rows = new_index >= 0
+        objects = ObjectTable(
+            new_index[rows],
+            self.objects.labels[rows],
+            self.objects.boxes[rows],
+            self.objects.areas[rows],
+            self.objects.crowd[rows],
+        )
+        return replace(self, images=tuple(self.images[i] for i in kept), objects=objects)
+
+    def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the annotations as the COCO metric reads them, boxes as in the file.
+
+        Annotation ids are numbered anew from 1: the metric takes id 0 for "not matched".
+        """
+        ids = [image.id for image in self.images]
+        table = self.objects
+        columns = (table.image_index, table.labels, table.boxes, table.areas, table.crowd)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return {
+            "images": [
+                {"id": image.id, "height": image.height, "width": image.width}
+                for image in self.images
+            ],
+            "categories": [{"id": item.id, "name": item.name} for item in self.categories],
+            "annotations": [
+                {
+                    "id": number,
+                    "image_id": ids[image_index],
+                    "category_id": self.categories[label].id,
+                    "bbox": box,
+                    "area": area,
+                    "iscrowd": int(crowd),
+                }
+                for number, (image_index, label, box, area, crowd) in enumerate(rows, start=1)
+            ],
+        }
+
+    def _clipped(self, rows: slice) -> npt.NDArray[np.float64]:
+        """Return boxes (n, 4) as xyxy, clipped to their images."""
+        boxes = self.objects.boxes[rows]
+        sizes = np.array(
+            [
+                (self.images[index].width, self.images[index].height)
+                for index in self.objects.image_index[rows]
+            ],
+            np.float64,
+        ).reshape(-1, 2)
+        near = np.clip(boxes[:, :2], 0, sizes)
+        return np.hstack([near, np.clip(_far_corners(boxes), 0, sizes)])
+
+
+def _far_corners(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return boxes[:, :2] + boxes[:, 2:]
+
+
+def _usable(boxes: npt.NDArray[np.float64], crowd: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return ((boxes[:, 2:] - boxes[:, :2]) >= MIN_BOX_PX).all(axis=1) & ~crowd

@@ -1,0 +1,162 @@
+"""A COCO data set as a torch data set of preprocessed images and targets."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+
+from ..errors import DatasetError
+from .annotations import CocoAnnotations
+from .augment import Augment
+from .coco_json import CocoImage
+from .images import load_image
+from .letterbox import Letterbox
+from .preprocess import Preprocess
+
+
+class Target(TypedDict):
+    """What belongs to one image.
+
+    Keys:
+        boxes: (n, 4) float32, xyxy in input pixels; no crowd regions.
+        labels: (n,) int64, zero-based.
+        image_id: The image's id in the annotation file.
+        letterbox: Geometry that maps boxes back; None for an augmented image.
+    """
+
+    boxes: torch.Tensor
+    labels: torch.Tensor
+    image_id: int
+    letterbox: Letterbox | None
+
+
+class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
+    """Read images and targets of a COCO data set.
+
+    Everything is a function of (seed, epoch, index): the same data set gives the same tensors in
+    any order, with any number of workers, and after a resume. EXIF orientation is not applied,
+    because annotations refer to the stored pixel grid.
+
+    Args:
+        images_dir: Folder that the file names are relative to.
+        annotations: Checked annotations.
+        preprocess: How an image becomes the input.
+        augment: Applied to every image when `train` is true.
+        train: Whether the data set is for training: only then is anything augmented.
+        drop_empty: Leave out images without a usable object; for training only.
+        seed: Seed of the augmentation.
+
+    Attributes:
+        annotations: Of the images that the data set holds, in the order of its indices.
+        preprocess: As given.
+        epoch: The epoch whose augmentation is drawn.
+
+    Raises:
+        DatasetError: Image files are missing, no image is left, or augmentation or `drop_empty`
+            are asked for without `train`.
+    """
+
+    def __init__(
+        self,
+        images_dir: str | Path,
+        annotations: CocoAnnotations,
+        preprocess: Preprocess,
+        augment: Augment | None = None,
+        *,
+        train: bool = False,
+        drop_empty: bool = False,
+        seed: int = 0,
+    ) -> None:
+        if not train and (augment is not None or drop_empty):
+            raise DatasetError("augment and drop_empty change what is measured; set train=True")
+        if drop_empty:
+            annotations = _without_empty(annotations)
+        if not annotations.images:
+            raise DatasetError(f"{annotations.path}: no image is left to read")
+        self.images_dir = Path(images_dir)
+        self.annotations = annotations
+        self.preprocess = preprocess
+        self.epoch = 0
+        self._augment = augment
+        self._seed = seed
+        _refuse_missing(self.images_dir, annotations)
+
+    def __len__(self) -> int:
+        return len(self.annotations.images)
+
+    def at_epoch(self, epoch: int) -> CocoDataset:
+        """Return the same data set with the augmentation of another epoch."""
+        other = copy.copy(self)
+        other.epoch = epoch
+        return other
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, Target]:
+        """Return the image (3, h, w), float32, and its target.
+
+        Raises:
+            DatasetError: The file is damaged or of another size than the annotations say.
+            IndexError: No such index.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"index {index} is outside of 0..{len(self) - 1}")
+        info = self.annotations.images[index]
+        image = self.load(info)
+        boxes, labels = self.annotations.training_objects(index)
+        letterbox: Letterbox | None = None
+        if self._augment is not None:
+            image, boxes, labels = self._augment(image, boxes, labels, self._generator(index))
+            array = self.preprocess.place(np.asarray(image))
+        else:
+            array, letterbox = self.preprocess.apply(image)
+            boxes = letterbox.to_input(boxes)
+        return torch.from_numpy(array), Target(
+            boxes=torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+            labels=torch.as_tensor(labels, dtype=torch.int64),
+            image_id=info.id,
+            letterbox=letterbox,
+        )
+
+    def load(self, info: CocoImage) -> Image.Image:
+        """Return one image of the data set in its own size, RGB.
+
+        Raises:
+            DatasetError: The file is damaged or of another size than the annotations say.
+        """
+        image = load_image(self.images_dir / info.file_name)
+        if image.size != (info.width, info.height):
+            raise DatasetError(
+                f"{self.images_dir / info.file_name}: the file is {image.width}x{image.height}, "
+                f"the annotations say {info.width}x{info.height}; boxes would not fit"
+            )
+        return image
+
+    def _generator(self, index: int) -> torch.Generator:
+        entropy = np.random.SeedSequence([self._seed, self.epoch, index])
+        return torch.Generator().manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> 1))
+
+
+def _without_empty(annotations: CocoAnnotations) -> CocoAnnotations:
+    return annotations.subset(
+        image.id
+        for index, image in enumerate(annotations.images)
+        if len(annotations.training_objects(index)[1])
+    )
+
+
+def _refuse_missing(images_dir: Path, annotations: CocoAnnotations) -> None:
+    missing = [
+        image.file_name
+        for image in annotations.images
+        if not (images_dir / image.file_name).is_file()
+    ]
+    if missing:
+        raise DatasetError(
+            f"{images_dir}: {len(missing)} of {len(annotations.images)} image files that "
+            f"{annotations.path.name} names are missing, first {', '.join(missing[:3])}"
+        )

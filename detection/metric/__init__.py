@@ -1,0 +1,1 @@
+"""Detections: how they are collected, scored (COCO AP) and compared (matched sets)."""

@@ -1,0 +1,242 @@
+"""COCO average precision of boxes, through faster-coco-eval or pycocotools."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data.annotations import CocoAnnotations
+from ..errors import MetricError
+from .detections import ImageDetections
+
+NUMBERS = (
+    "ap",
+    "ap50",
+    "ap75",
+    "ap_s",
+    "ap_m",
+    "ap_l",
+    "ar1",
+    "ar10",
+    "ar100",
+    "ar_s",
+    "ar_m",
+    "ar_l",
+)
+"""The twelve numbers in the order of pycocotools' ``stats``."""
+
+ALL_AREAS = 0  # index into the area axis of the evaluated precision
+
+
+@dataclass(frozen=True, slots=True)
+class CocoReport:
+    """Hold COCO's twelve numbers for one set of detections, each 0..1, more is better.
+
+    A number without ground truth to measure it on (no small objects, say) is NaN, so that no
+    comparison with it holds; pycocotools writes -1 there.
+
+    Attributes:
+        ap: Mean over IoU 0.50:0.05:0.95 and classes.
+        ap50: At IoU 0.50.
+        ap75: At IoU 0.75.
+        ap_s: Of objects below 32² px.
+        ap_m: Of objects between 32² and 96² px.
+        ap_l: Of objects above 96² px.
+        ar1: Recall with at most 1 detection per image and class, over the same IoUs.
+        ar10: With at most 10.
+        ar100: With at most 100.
+        ar_s: With at most 100, of objects below 32² px.
+        ar_m: With at most 100, of objects between 32² and 96² px.
+        ar_l: With at most 100, of objects above 96² px.
+        class_ap: Name, category id and AP of each class, in ascending order of the ids.
+        n_images: Images of the annotations, all of which count.
+        n_detections: Detections that were scored.
+        backend: Which library computed the numbers.
+    """
+
+    ap: float
+    ap50: float
+    ap75: float
+    ap_s: float
+    ap_m: float
+    ap_l: float
+    ar1: float
+    ar10: float
+    ar100: float
+    ar_s: float
+    ar_m: float
+    ar_l: float
+    class_ap: tuple[tuple[str, int, float], ...]
+    n_images: int
+    n_detections: int
+    backend: str
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Return the twelve numbers in the order of `NUMBERS`."""
+        return tuple(getattr(self, name) for name in NUMBERS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; NaN becomes None."""
+        fields = asdict(self)
+        for name in NUMBERS:
+            fields[name] = _null_for_nan(fields[name])
+        fields["class_ap"] = [
+            {"name": name, "category_id": category_id, "ap": _null_for_nan(ap)}
+            for name, category_id, ap in self.class_ap
+        ]
+        return fields
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> CocoReport:
+        """Return the report that `to_dict` described.
+
+        Raises:
+            MetricError: A field is missing, unknown or of the wrong form.
+        """
+        try:
+            fields = dict(data)
+            for name in NUMBERS:
+                fields[name] = _nan_for_null(fields[name])
+            fields["class_ap"] = tuple(
+                (str(item["name"]), int(item["category_id"]), _nan_for_null(item["ap"]))
+                for item in fields["class_ap"]
+            )
+            return cls(**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise MetricError(f"not a COCO report ({type(error).__name__}: {error})") from error
+
+
+def evaluate_coco(
+    annotations: CocoAnnotations,
+    detections: Sequence[ImageDetections],
+    *,
+    backend: str = "faster-coco-eval",
+) -> CocoReport:
+    """Score detections against annotations.
+
+    Every image of the annotations counts, with or without detections; to measure on some images
+    only, pass ``annotations.subset(ids)``. Both backends give the same numbers.
+
+    Args:
+        annotations: Ground truth, crowd regions included.
+        detections: At most one entry per image; may be empty.
+        backend: A key of `METRIC_BACKENDS`.
+
+    Raises:
+        MetricError: The backend is unknown, there are no images, or a detection is of an unknown
+            image or category or of an image that occurred before.
+    """
+    if backend not in METRIC_BACKENDS:
+        raise MetricError(
+            f"unknown metric backend {backend!r}; known: {', '.join(sorted(METRIC_BACKENDS))}"
+        )
+    if not annotations.images:
+        raise MetricError(f"{annotations.path}: no images to evaluate on")
+    truth = annotations.ground_truth()
+    found = {**truth, "annotations": _detection_rows(annotations, detections)}
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints as it goes
+        evaluation = METRIC_BACKENDS[backend](truth, found)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    precision = np.asarray(evaluation.eval["precision"])[:, :, :, ALL_AREAS, -1]
+    values = (_nan_for_missing(float(value)) for value in evaluation.stats[: len(NUMBERS)])
+    numbers: dict[str, Any] = dict(zip(NUMBERS, values, strict=True))
+    return CocoReport(
+        **numbers,
+        class_ap=tuple(
+            (category.name, category.id, _class_ap(precision[:, :, label]))
+            for label, category in enumerate(annotations.categories)
+        ),
+        n_images=len(annotations.images),
+        n_detections=len(found["annotations"]),
+        backend=backend,
+    )
+
+
+def _detection_rows(
+    annotations: CocoAnnotations, detections: Sequence[ImageDetections]
+) -> list[dict[str, Any]]:
+    images = {image.id for image in annotations.images}
+    categories = set(annotations.category_ids)
+    rows: list[dict[str, Any]] = []
+    for item in detections:
+        if item.image_id not in images:
+            raise MetricError(f"image {item.image_id} is unknown or has two entries")
+        images.remove(item.image_id)
+        unknown = set(item.category_ids.tolist()) - categories
+        if unknown:
+            raise MetricError(f"image {item.image_id}: category id {min(unknown)} is unknown")
+        sizes = item.boxes[:, 2:] - item.boxes[:, :2]
+        boxes = np.hstack([item.boxes[:, :2], sizes])
+        columns = (boxes, sizes.prod(axis=1), item.scores, item.category_ids)
+        for box, area, score, category_id in zip(*(c.tolist() for c in columns), strict=True):
+            rows.append(
+                {
+                    "id": len(rows) + 1,
+                    "image_id": item.image_id,
+                    "category_id": category_id,
+                    "bbox": box,
+                    "area": area,
+                    "score": score,
+                    "iscrowd": 0,
+                }
+            )
+    return rows
+
+
+def _pycocotools(truth: dict[str, Any], found: dict[str, Any]) -> Any:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    sides = []
+    for dataset in (truth, found):
+        side = COCO()
+        side.dataset = dataset
+        side.createIndex()
+        sides.append(side)
+    return COCOeval(*sides, iouType="bbox")
+
+
+def _faster_coco_eval(truth: dict[str, Any], found: dict[str, Any]) -> Any:
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    sides = []
+    for dataset in (truth, found):
+        side = COCO()
+        side.dataset = dataset
+        side.createIndex()
+        sides.append(side)
+    return COCOeval_faster(*sides, iouType="bbox")
+
+
+METRIC_BACKENDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
+    "faster-coco-eval": _faster_coco_eval,
+    "pycocotools": _pycocotools,
+}
+"""Name -> function of ground truth and detections that returns the library's evaluation."""
+
+
+def _class_ap(precision: Any) -> float:
+    """Return the mean of the defined precisions of one class, NaN without any."""
+    defined = precision[precision > -1]
+    return float(defined.mean()) if defined.size else math.nan
+
+
+def _nan_for_missing(value: float) -> float:
+    return math.nan if value < 0 else value
+
+
+def _nan_for_null(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _null_for_nan(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,116 @@
+"""RetinaNet's head and final detections (Lin et al., ICCV 2017)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from searchspaces import ModuleSpec, anchors_per_level
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation
+
+from .boxes import RPN_WEIGHTS, clip, decode, image_limits, is_large_enough, make_anchors
+from .layers import NORMS
+from .select import INVALID_SCORE, detections, gather_rows
+
+PRIOR = 0.01  # RetinaNet, sec. 4.1: probability of a foreground anchor at the start
+
+
+class RetinaNetHead(nn.Module):
+    """Classify every anchor and regress its box in two towers; one set of weights for all levels.
+
+    Args:
+        spec: A ``retinanet_head``; see :data:`searchspaces.KINDS`.
+    """
+
+    def __init__(self, spec: ModuleSpec) -> None:
+        super().__init__()
+        channels, each = spec.get_int("channels"), spec.get_int("num_anchors")
+        self.num_classes = spec.get_int("num_classes")
+        self.class_tower, self.delta_tower = _tower(spec), _tower(spec)
+        self.classes = nn.Conv2d(channels, each * self.num_classes, 3, padding=1)
+        self.deltas = nn.Conv2d(channels, each * 4, 3, padding=1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.01)  # RetinaNet, sec. 4.1
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        nn.init.constant_(self.classes.bias, -math.log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]
+
+    def forward(self, *levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Map levels ``(n, channels, h, w)`` to logits ``(n, a, classes)``, deltas ``(n, a, 4)``.
+
+        Anchors are in the order of :func:`make_anchors`.
+        """
+        logits = [self.classes(self.class_tower(x)) for x in levels]
+        deltas = [self.deltas(self.delta_tower(x)) for x in levels]
+        return _flat(logits).unflatten(1, (-1, self.num_classes)), _flat(deltas).unflatten(1, (-1, 4))
+
+
+def _tower(spec: ModuleSpec) -> nn.Sequential:
+    channels, norm = spec.get_int("channels"), NORMS[spec.get_str("norm")]
+    return nn.Sequential(
+        *(
+            Conv2dNormActivation(channels, channels, norm_layer=norm)
+            for _ in range(spec.get_int("num_convs"))
+        )
+    )
+
+
+def _flat(maps: list[Tensor]) -> Tensor:
+    return torch.cat([x.permute(0, 2, 3, 1).flatten(1) for x in maps], 1)
+
+
+class RetinaNetDetections(nn.Module):
+    """Turn the head's predictions into detections.
+
+    Args:
+        spec: A ``retinanet_detections``; see :data:`searchspaces.KINDS`.
+
+    Attributes:
+        anchors: ``(a, 4)``.
+    """
+
+    anchors: Tensor
+    limits: Tensor
+
+    def __init__(self, spec: ModuleSpec) -> None:
+        super().__init__()
+        self.per_level, self.classes = anchors_per_level(spec), spec.get_int("num_classes")
+        self.threshold, self.iou = spec.get_float("score_threshold"), spec.get_float("nms_iou")
+        self.pre_nms, self.count = spec.get_int("pre_nms"), spec.get_int("max_detections")
+        self.register_buffer("anchors", make_anchors(spec), persistent=False)
+        self.register_buffer("limits", image_limits(spec), persistent=False)
+
+    def forward(self, logits: Tensor, deltas: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Give the best detections of each image.
+
+        Args:
+            logits: ``(n, a, classes)``.
+            deltas: ``(n, a, 4)``.
+
+        Returns:
+            Boxes ``(n, d, 4)``, scores ``(n, d)``, labels ``(n, d)`` and counts ``(n,)``.
+        """
+        best, index = self._candidates(logits.flatten(1))
+        anchor = index.div(self.classes, rounding_mode="trunc")
+        labels = index - anchor * self.classes
+        boxes = decode(gather_rows(deltas, anchor), self.anchors[anchor], RPN_WEIGHTS)
+        boxes, scores = clip(boxes, self.limits), best.sigmoid()
+        valid = (scores > self.threshold) & is_large_enough(boxes)
+        scores = torch.where(valid, scores, INVALID_SCORE)
+        return detections(boxes, scores, labels, self.limits, self.iou, self.count)
+
+    def _candidates(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the best logits of each level and their (anchor, class) indices, ``(n, k)``."""
+        values, indices, start = [], [], 0
+        for anchors in self.per_level:
+            pairs = anchors * self.classes
+            value, index = logits[:, start : start + pairs].topk(min(self.pre_nms, pairs), dim=1)
+            values.append(value)
+            indices.append(index + start)
+            start += pairs
+        return torch.cat(values, 1), torch.cat(indices, 1)
+
+
+MODULES = {"retinanet_head": RetinaNetHead, "retinanet_detections": RetinaNetDetections}

@@ -1,0 +1,93 @@
+"""The region proposal network (Ren et al., NeurIPS 2015) with selection per level as in FPN."""
+
+from __future__ import annotations
+
+import torch
+from searchspaces import ModuleSpec, anchors_per_level
+from torch import Tensor, nn
+
+from .boxes import RPN_WEIGHTS, clip, decode, image_limits, is_large_enough, make_anchors
+from .select import INVALID_SCORE, best_rows, gather_rows, suppress
+
+
+class RpnHead(nn.Module):
+    """Score every anchor and regress its box; one set of weights for all levels.
+
+    Args:
+        spec: An ``rpn_head``; see :data:`searchspaces.KINDS`.
+    """
+
+    def __init__(self, spec: ModuleSpec) -> None:
+        super().__init__()
+        channels, each = spec.get_int("channels"), spec.get_int("num_anchors")
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.objectness = nn.Conv2d(channels, each, 1)
+        self.deltas = nn.Conv2d(channels, 4 * each, 1)
+        for layer in (self.conv, self.objectness, self.deltas):
+            nn.init.normal_(layer.weight, std=0.01)  # Faster R-CNN, sec. 3.1.3
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # these layers have a bias
+
+    def forward(self, *levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Map levels ``(n, channels, h, w)`` to logits ``(n, a)`` and deltas ``(n, a, 4)``.
+
+        Anchors are in the order of :func:`make_anchors`.
+        """
+        hidden = [torch.relu(self.conv(level)) for level in levels]
+        logits = [self.objectness(x).permute(0, 2, 3, 1).flatten(1) for x in hidden]
+        deltas = [self.deltas(x).permute(0, 2, 3, 1).flatten(1) for x in hidden]
+        return torch.cat(logits, 1), torch.cat(deltas, 1).unflatten(1, (-1, 4))
+
+
+class Proposals(nn.Module):
+    """Choose proposals: the best anchors of each level, decoded, suppressed per level.
+
+    Args:
+        spec: A ``proposals``; see :data:`searchspaces.KINDS`.
+
+    Attributes:
+        anchors: ``(a, 4)``.
+    """
+
+    anchors: Tensor
+    limits: Tensor
+
+    def __init__(self, spec: ModuleSpec) -> None:
+        super().__init__()
+        self.per_level = anchors_per_level(spec)
+        self.pre_nms, self.post_nms = spec.get_int("pre_nms"), spec.get_int("post_nms")
+        self.iou = spec.get_float("nms_iou")
+        self.register_buffer("anchors", make_anchors(spec), persistent=False)
+        self.register_buffer("limits", image_limits(spec), persistent=False)
+
+    def forward(self, logits: Tensor, deltas: Tensor) -> tuple[Tensor, Tensor]:
+        """Map logits ``(n, a)`` and deltas ``(n, a, 4)`` to boxes ``(n, post_nms, 4)``, counts.
+
+        Boxes are in falling order of score; rows from the count ``(n,)`` on are zero.
+        """
+        scores, index, sizes = self._candidates(logits)
+        boxes = decode(gather_rows(deltas, index), self.anchors[index], RPN_WEIGHTS)
+        boxes = clip(boxes, self.limits)
+        scores = torch.where(is_large_enough(boxes), scores.sigmoid(), INVALID_SCORE)
+        images = zip(boxes.unbind(0), scores.unbind(0), strict=True)
+        kept = torch.stack([self._suppress(b, s, sizes) for b, s in images])
+        _, rows, valid = best_rows(kept, self.post_nms)
+        boxes = gather_rows(boxes, rows) * valid.unsqueeze(-1).to(boxes.dtype)
+        return boxes, valid.sum(1)
+
+    def _candidates(self, logits: Tensor) -> tuple[Tensor, Tensor, list[int]]:
+        """Return the best logits of each level, their anchors, and how many a level gives."""
+        sizes = [min(self.pre_nms, anchors) for anchors in self.per_level]
+        values, indices, start = [], [], 0
+        for anchors, size in zip(self.per_level, sizes, strict=True):
+            value, index = logits[:, start : start + anchors].topk(size, dim=1)
+            values.append(value)
+            indices.append(index + start)
+            start += anchors
+        return torch.cat(values, 1), torch.cat(indices, 1), sizes
+
+    def _suppress(self, boxes: Tensor, scores: Tensor, sizes: list[int]) -> Tensor:
+        levels = zip(boxes.split(sizes), scores.split(sizes), strict=True)
+        return torch.cat([suppress(b, s, self.iou) for b, s in levels])
+
+
+MODULES = {"rpn_head": RpnHead, "proposals": Proposals}

@@ -1,0 +1,246 @@
+"""Which device and which software a measurement belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ._fields import check_int, check_number, check_text, read_fields
+from .errors import EngineBuildError, EngineUnavailableError, MeasurementError
+
+KINDS = ("cpu", "cuda", "simulated")
+UNKNOWN = "unknown"
+_NVIDIA_SMI_SECONDS = 20  # a driver that needs longer is hanging
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceInfo:
+    """Identify a device together with the runtime that drives it.
+
+    Measurements of two devices may be mixed only where every field but ``clocks_mhz`` is equal.
+
+    Attributes:
+        kind: One of :data:`KINDS`.
+        name: What the vendor calls it.
+        uuid: The board: the GPU's own UUID, a hash of the machine id for a CPU, ``unknown`` where
+            the system has none (then two machines of one model are not told apart).
+        cores: Logical processors of a CPU, multiprocessors of a GPU.
+        engine: Runtime that runs the model, such as ``onnxruntime``.
+        engine_version: Its version.
+        driver: Driver and CUDA version for a GPU, ``none`` for a CPU.
+        os: System, kernel as major.minor, and architecture.
+        python: Version as major.minor.
+        clocks_mhz: Clock rates seen when the engine was built; they vary and identify nothing.
+    """
+
+    kind: str
+    name: str
+    uuid: str
+    cores: int
+    engine: str
+    engine_version: str
+    driver: str
+    os: str
+    python: str
+    clocks_mhz: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            if entry.name not in ("cores", "clocks_mhz"):
+                check_text("DeviceInfo", entry.name, getattr(self, entry.name))
+        check_int("DeviceInfo", "cores", self.cores, 1)
+        if self.kind not in KINDS:
+            raise MeasurementError(
+                f"DeviceInfo.kind must be one of {', '.join(KINDS)}, got {self.kind!r}"
+            )
+        if not isinstance(self.clocks_mhz, Mapping):
+            raise MeasurementError(
+                f"DeviceInfo.clocks_mhz must be a JSON object, got {self.clocks_mhz!r}"
+            )
+        for name, clock in self.clocks_mhz.items():
+            check_number("DeviceInfo", f"clocks_mhz[{name!r}]", clock)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return every field but the clocks."""
+        return {name: value for name, value in self.to_dict().items() if name != "clocks_mhz"}
+
+    @property
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that are equal only where :attr:`identity` is."""
+        text = "\n".join(f"{name}={value}" for name, value in sorted(self.identity.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def differences(self, other: DeviceInfo) -> tuple[tuple[str, Any, Any], ...]:
+        """Return ``(field, mine, theirs)`` of every identity field that differs."""
+        mine, theirs = self.identity, other.identity
+        return tuple(
+            (name, mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; :meth:`from_dict` reads them back."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {**values, "clocks_mhz": dict(self.clocks_mhz)}
+
+    @classmethod
+    def from_dict(cls, data: object) -> DeviceInfo:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            MeasurementError: A field is missing, unknown or of the wrong type.
+        """
+        return cls(**read_fields(cls, data))
+
+
+def parse_device(text: str) -> tuple[str, int]:
+    """Split ``cpu``, ``cuda`` or ``cuda:1`` into kind and index.
+
+    Raises:
+        EngineBuildError: The text is none of these.
+    """
+    match = re.fullmatch(r"(cpu)|cuda(?::(\d+))?", text)
+    if match is None:
+        raise EngineBuildError(f"unknown device {text!r}; write cpu, cuda or cuda:0")
+    return ("cpu", 0) if match[1] else ("cuda", int(match[2] or 0))
+
+
+def cpu_device(engine: str, engine_version: str, root: Path = Path("/")) -> DeviceInfo:
+    """Describe this machine's CPU as driven by ``engine``.
+
+    Args:
+        engine: Name of the runtime.
+        engine_version: Version of the runtime.
+        root: Where ``proc`` and ``etc`` lie.
+    """
+    clock = cpu_clock_mhz(root)
+    return DeviceInfo(
+        kind="cpu",
+        name=cpu_name(root),
+        uuid=machine_id(root),
+        cores=os.cpu_count() or 1,
+        engine=engine,
+        engine_version=engine_version,
+        driver="none",
+        clocks_mhz={} if clock is None else {"cpu": clock},
+        **_software(),
+    )
+
+
+def cuda_device(engine: str, engine_version: str, index: int = 0) -> DeviceInfo:
+    """Describe a CUDA device as torch and the driver see it.
+
+    Raises:
+        EngineUnavailableError: torch sees no such device.
+    """
+    import torch
+
+    if index >= torch.cuda.device_count():
+        raise EngineUnavailableError(
+            f"there is no device cuda:{index}: torch {torch.__version__} sees "
+            f"{torch.cuda.device_count()} CUDA devices here; use cpu, or install a CUDA build of "
+            "torch and the NVIDIA driver"
+        )
+    properties = torch.cuda.get_device_properties(index)
+    uuid = str(getattr(properties, "uuid", UNKNOWN))  # torch < 2.5 on some platforms has none
+    board = query_nvidia_smi(uuid)
+    clocks = {key: float(board[key]) for key in ("sm", "memory") if board.get(key, "").isdigit()}
+    return DeviceInfo(
+        kind="cuda",
+        name=properties.name,
+        uuid=uuid,
+        cores=properties.multi_processor_count,
+        engine=engine,
+        engine_version=engine_version,
+        driver=f"{board.get('driver', UNKNOWN)}, CUDA {torch.version.cuda}",
+        clocks_mhz={key: clock for key, clock in clocks.items() if clock > 0},
+        **_software(),
+    )
+
+
+def cpu_name(root: Path = Path("/")) -> str:
+    """Return the CPU's model name with its family and model number where Linux tells them.
+
+    The numbers matter on clouds, where one name stands for several generations.
+    """
+    entries = _cpuinfo(root)
+    numbers = [f"{key} {entries[key]}" for key in ("cpu family", "model") if key in entries]
+    if "model name" in entries:
+        suffix = f" ({', '.join(numbers)})" if numbers else ""
+        return entries["model name"] + suffix
+    board = _read(root / "proc/device-tree/model").strip("\0\n ")  # Arm boards
+    return board or platform.processor() or platform.machine() or UNKNOWN
+
+
+def cpu_clock_mhz(root: Path = Path("/")) -> float | None:
+    """Return the present clock of the first core in MHz, or None where it is not told."""
+    kilohertz = _read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq").strip()
+    if kilohertz.isdigit() and int(kilohertz) > 0:
+        return int(kilohertz) / 1000.0
+    try:
+        clock = float(_cpuinfo(root).get("cpu MHz", ""))
+    except ValueError:
+        return None
+    return clock if clock > 0 else None
+
+
+def machine_id(root: Path = Path("/")) -> str:
+    """Return a hash of the machine id, or ``unknown``.
+
+    The id itself is confidential; its manual asks for an application's own hash of it (man 5
+    machine-id).
+    """
+    for name in ("etc/machine-id", "var/lib/dbus/machine-id"):
+        text = _read(root / name).strip()
+        if text and text != "uninitialized":
+            return "machine-" + hashlib.sha256(f"detfit:{text}".encode()).hexdigest()[:16]
+    return UNKNOWN
+
+
+def query_nvidia_smi(uuid: str) -> dict[str, str]:
+    """Return ``driver``, ``sm`` and ``memory`` (clocks in MHz) of a GPU; empty where not told."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None or uuid == UNKNOWN:
+        return {}
+    query = "--query-gpu=driver_version,clocks.sm,clocks.mem"
+    board = uuid if uuid.startswith("GPU-") else f"GPU-{uuid}"
+    command = [tool, f"--id={board}", query, "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=_NVIDIA_SMI_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}  # containers often come without it; the driver is then recorded as unknown
+    values = [value.strip() for value in answer.stdout.strip().split(",")]
+    return dict(zip(("driver", "sm", "memory"), values, strict=False))
+
+
+def _software() -> dict[str, str]:
+    # Patch levels are left out: they change weekly and do not change a runtime's kernels.
+    kernel = ".".join(platform.release().split(".")[:2])
+    return {
+        "os": f"{platform.system()} {kernel} {platform.machine()}",
+        "python": ".".join(platform.python_version_tuple()[:2]),
+    }
+
+
+def _cpuinfo(root: Path) -> dict[str, str]:
+    """Return the entries of the first processor."""
+    first = _read(root / "proc/cpuinfo").split("\n\n")[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""  # not this system, or not allowed: the caller says what is then unknown

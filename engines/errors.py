@@ -1,0 +1,45 @@
+"""Errors of the engines.
+
+EngineError
+├── UnknownEngineError        an engine name that is not registered
+├── EngineUnavailableError    the engine is known, but its package or its hardware is missing
+├── EngineBuildError          an engine cannot be built like this, cannot be saved, or is closed
+├── EngineInputError          arrays that do not fit the model's inputs
+├── EngineRunError            the runtime itself failed while it ran the model
+├── OnnxExportError           a torch module that cannot be written as a valid ONNX model
+└── MeasurementError          a protocol, device or measurement that is invalid or does not fit
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of every error that the room raises."""
+
+
+class UnknownEngineError(EngineError):
+    """An engine name is not registered."""
+
+
+class EngineUnavailableError(EngineError):
+    """An engine cannot be used here; the message carries what to install."""
+
+
+class EngineBuildError(EngineError):
+    """An engine cannot be built, saved or used as asked."""
+
+
+class EngineInputError(EngineError):
+    """Arrays do not fit the inputs of the model."""
+
+
+class EngineRunError(EngineError):
+    """The runtime failed while it ran the model."""
+
+
+class OnnxExportError(EngineError):
+    """A torch module cannot be written as a valid ONNX model."""
+
+
+class MeasurementError(EngineError):
+    """A protocol, a device or a measurement is invalid, or does not fit the engine."""

@@ -1,0 +1,207 @@
+"""Detect objects in photographs with a bundle, and draw what was found."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from detection import DetectionError, load_image
+
+from .bundle import Bundle
+from .draw import draw
+from .errors import DetectError
+from .files import json_bytes, write_atomically
+from .postprocess import Detections
+from .session import Session
+
+Progress = Callable[[str, float, float], None]
+RESULTS = "detections.json"
+RESULTS_SCHEMA = "detfit-detections"
+RESULTS_VERSION = 1
+JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObject:
+    """Describe one object.
+
+    Attributes:
+        label: Class name.
+        score: 0..1.
+        box: x1, y1, x2, y2 in the image's pixels.
+    """
+
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"label": self.label, "score": self.score, "box": list(self.box)}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """Hold what was found in one image file.
+
+    Attributes:
+        image: The image file.
+        drawn: The file with the boxes drawn in; ``None`` where nothing was to be drawn.
+        objects: The objects, best first.
+        error: Why nothing could be detected; empty where something could.
+    """
+
+    image: Path
+    drawn: Path | None
+    objects: tuple[FoundObject, ...]
+    error: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "image": str(self.image),
+            "drawn": None if self.drawn is None else str(self.drawn),
+            "objects": [item.to_dict() for item in self.objects],
+            "error": self.error,
+        }
+
+
+def detect_image(source: Bundle | Session | str | Path, image_path: str | Path) -> Detections:
+    """Detect objects in one image file, turned upright as its EXIF orientation says.
+
+    Args:
+        source: A bundle, its folder, or an open session (faster for many images).
+        image_path: The image.
+
+    Returns:
+        Detections with boxes in the upright image's pixels, best first.
+
+    Raises:
+        DetectionError: The image is missing or unreadable.
+        BundleError: The bundle cannot be used.
+    """
+    image = load_image(image_path, apply_exif=True)
+    if isinstance(source, Session):
+        return source.detect(image)
+    with Session.open(source) as session:
+        return session.detect(image)
+
+
+def detect_files(
+    source: Bundle | str | Path,
+    paths: Sequence[str | Path],
+    out_dir: str | Path | None = None,
+    *,
+    score_threshold: float | None = None,
+    progress: Progress | None = None,
+) -> list[ImageResult]:
+    """Detect objects in image files; draw them and list them in ``detections.json``.
+
+    An image that cannot be read is a result with its error; the others are still detected on.
+
+    Args:
+        source: A bundle or its folder.
+        paths: Image files.
+        out_dir: Folder for the drawn images and the list; made if missing. ``None`` writes
+            nothing. Files of earlier calls are replaced, the given images never.
+        score_threshold: Objects below it are left out; ``None`` takes the bundle's own.
+        progress: Called as ``progress(message, done, total)`` in images.
+
+    Returns:
+        One result per path, in their order.
+
+    Raises:
+        DetectError: No image is given, the threshold is out of range, or the output cannot be
+            written.
+        BundleError: The bundle cannot be used.
+    """
+    if not paths:
+        raise DetectError("name at least one image")
+    if score_threshold is not None and not 0 <= score_threshold <= 1:
+        raise DetectError(f"score_threshold must lie in 0..1, got {score_threshold}")
+    folder = None if out_dir is None else _output_folder(Path(out_dir))
+    sources = [Path(path) for path in paths]
+    targets = _targets(sources, folder)
+    results = []
+    with Session.open(source) as session:
+        default = session.postprocess.score_threshold
+        threshold = default if score_threshold is None else score_threshold
+        for done, (path, target) in enumerate(zip(sources, targets, strict=True), 1):
+            results.append(_detect_one(session, path, target, threshold))
+            if progress is not None:
+                progress(f"detecting in {path.name}", done, len(sources))
+    if folder is not None:
+        write_atomically(folder / RESULTS, _results_bytes(results, threshold))
+    return results
+
+
+def objects_of(detections: Detections, labels: Sequence[str]) -> tuple[FoundObject, ...]:
+    """Return detections by name."""
+    found = []
+    for box, score, label in zip(
+        detections.boxes.tolist(), detections.scores.tolist(), detections.labels.tolist(), strict=True
+    ):
+        x1, y1, x2, y2 = (round(value, 2) for value in box)
+        found.append(FoundObject(labels[label], round(score, 4), (x1, y1, x2, y2)))
+    return tuple(found)
+
+
+def _detect_one(
+    session: Session, path: Path, target: Path | None, threshold: float
+) -> ImageResult:
+    try:
+        image = load_image(path, apply_exif=True)
+        detections = session.detect(image).above(threshold)
+    except DetectionError as error:
+        return ImageResult(path, None, (), str(error))
+    if target is not None:
+        write_atomically(target, jpeg_bytes(draw(image, detections, session.labels)))
+    return ImageResult(path, target, objects_of(detections, session.labels))
+
+
+def jpeg_bytes(image: Image.Image) -> bytes:
+    """Return an RGB image as a JPEG file of good quality."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+def _output_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DetectError(f"cannot make the folder {folder}: {error.strerror}") from error
+    return folder
+
+
+def _targets(sources: Sequence[Path], folder: Path | None) -> list[Path | None]:
+    """Name one new file per image; images of one name in several folders are numbered."""
+    if folder is None:
+        return [None] * len(sources)
+    used: dict[str, int] = {}
+    targets: list[Path | None] = []
+    for path in sources:
+        used[path.stem] = used.get(path.stem, 0) + 1
+        number = f"-{used[path.stem]}" if used[path.stem] > 1 else ""
+        targets.append(folder / f"{path.stem}-detected{number}.jpg")
+    originals = {path.resolve() for path in sources}
+    clash = [target for target in targets if target is not None and target.resolve() in originals]
+    if clash:
+        raise DetectError(f"{clash[0]} is one of the given images; name another output folder")
+    return targets
+
+
+def _results_bytes(results: Sequence[ImageResult], threshold: float) -> bytes:
+    return json_bytes(
+        {
+            "schema": RESULTS_SCHEMA,
+            "version": RESULTS_VERSION,
+            "score_threshold": threshold,
+            "results": [result.to_dict() for result in results],
+        }
+    )

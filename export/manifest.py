@@ -1,0 +1,209 @@
+"""The manifest of a bundle: what it holds, where it was made, what was measured.
+
+Validated by pydantic at the border; inside, a manifest is plain frozen dataclasses.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .errors import BundleError, BundleFilesError
+from .files import json_bytes
+from .gate import MAX_AP_DROP, MIN_MATCHED, PREDICTION_TOLERANCE, GateVerdict
+from .parity import ParityReport
+from .records import Accuracy, MeasuredLatency, Origin, PredictedLatency
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SCHEMA = "detfit-bundle"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRecord:
+    """Say what the engine file is and what it was checked on.
+
+    Attributes:
+        name: Engine, such as ``onnxruntime``.
+        version: Version of its runtime.
+        file: Name of the engine file in the bundle.
+        machine: Processor architecture, such as ``x86_64``.
+        device: The device's fingerprint, as ``engines.DeviceInfo.to_dict`` gives it.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+        batch: Images per run.
+        threads: CPU threads.
+    """
+
+    name: str
+    version: str
+    file: str
+    machine: str
+    device: Mapping[str, str | int | float | Mapping[str, float]]
+    precision: str = "fp32"
+    batch: int = 1
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GateLimits:
+    """State the limits by which a bundle's verdict was found, and by which it is verified.
+
+    Attributes:
+        budget_ms: Latency budget, if there is one.
+        max_ap_drop: AP points (0..100) that the engine may lose.
+        min_matched: Fraction of detections that must be matched, 0..1.
+        prediction_tolerance: Relative distance from the prediction that is allowed.
+    """
+
+    budget_ms: float | None = None
+    max_ap_drop: float = MAX_AP_DROP
+    min_matched: float = MIN_MATCHED
+    prediction_tolerance: float = PREDICTION_TOLERANCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Describe a bundle.
+
+    Attributes:
+        origin: Which network it is.
+        input_hw: Height and width of the network's input in pixels.
+        num_classes: Classes without background.
+        engine: The engine and what it was checked on.
+        limits: The gate's limits.
+        predicted: What the latency predictor promised, if it was asked.
+        measured: What the engine was measured at, if it was.
+        accuracy: COCO accuracy of torch and engine: with `parity` the bundle's certificate.
+        parity: Matched detections of torch and engine.
+        verdict: The gate's verdict.
+        created: UTC time in ISO 8601.
+        detfit_version: Version that wrote the bundle.
+        files: SHA-256 of every other file, by name.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "extra": "forbid",
+        "strict": True,
+        "allow_inf_nan": False,
+    }
+
+    origin: Origin
+    input_hw: tuple[int, int]
+    num_classes: int
+    engine: EngineRecord
+    limits: GateLimits
+    predicted: PredictedLatency | None
+    measured: MeasuredLatency | None
+    accuracy: Accuracy | None
+    parity: ParityReport | None
+    verdict: GateVerdict
+    created: str
+    detfit_version: str
+    files: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; :meth:`from_bytes` reads them back."""
+        values: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        values["verdict"]["outcome"] = str(self.verdict.outcome)
+        return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **values}
+
+    def to_bytes(self) -> bytes:
+        """Return the content of ``manifest.json``; equal manifests give equal bytes."""
+        return json_bytes(self.to_dict())
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Manifest:
+        """Read the content of a ``manifest.json``.
+
+        Raises:
+            BundleError: It is no JSON, of another schema or version, or a field is missing,
+                unknown or of the wrong type; the message names the field.
+            BundleFilesError: A file name points out of the folder.
+        """
+        values = _parse(content)
+        outcome = _take_outcome(values)
+        manifest = _validate(values)
+        if outcome != str(manifest.verdict.outcome):
+            raise BundleError(
+                f"manifest.json: verdict.outcome is {outcome!r}, "
+                f"but its checks make {str(manifest.verdict.outcome)!r}"
+            )
+        for name in (*manifest.files, manifest.engine.file):
+            check_file_name(name)
+        if manifest.engine.file not in manifest.files:
+            raise BundleFilesError(
+                f"manifest.json: the engine file {manifest.engine.file!r} is not among the files"
+            )
+        return manifest
+
+
+def check_file_name(name: str) -> None:
+    """Refuse a name that is not one plain file directly in the bundle's folder.
+
+    Raises:
+        BundleFilesError: The name has folders, a drive, ``..`` or characters that are no name.
+    """
+    parts = (PurePosixPath(name).parts, PureWindowsPath(name).parts)
+    plain = all(part == (name,) for part in parts) and name not in (".", "..")
+    if not plain or not name.isprintable() or ":" in name:
+        raise BundleFilesError(
+            f"file name {name!r} in manifest.json is not a plain name; "
+            "a bundle's files lie directly in its folder"
+        )
+
+
+def is_manifest(content: bytes) -> bool:
+    """Return whether bytes are the manifest of a bundle, of whatever version."""
+    try:
+        values = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(values, dict) and values.get("schema") == SCHEMA
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    try:
+        values = json.loads(content)
+    except ValueError as error:
+        raise BundleError(f"manifest.json is not JSON: {error}") from error
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+        raise BundleError(f"manifest.json is not that of a bundle: it lacks \"schema\": \"{SCHEMA}\"")
+    version = values.get("schema_version")
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise BundleError(
+            f"manifest.json: schema version {version!r} of {SCHEMA!r} is unknown; this detfit "
+            f"reads version {SCHEMA_VERSION}, use the detfit that wrote the bundle"
+        )
+    return {key: value for key, value in values.items() if key not in ("schema", "schema_version")}
+
+
+def _take_outcome(values: dict[str, Any]) -> object:
+    verdict = values.get("verdict")
+    if not isinstance(verdict, dict) or "outcome" not in verdict:
+        raise BundleError("manifest.json: verdict.outcome is missing")
+    return verdict.pop("outcome")
+
+
+def _validate(values: dict[str, Any]) -> Manifest:
+    from pydantic import ValidationError
+
+    try:
+        # Through JSON: strict mode then still makes tuples of lists.
+        return _adapter().validate_json(json.dumps(values))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BundleError(f"manifest.json: {where}: {first['msg']}") from error
+
+
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Manifest)

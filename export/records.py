@@ -1,0 +1,151 @@
+"""What is written down about an exported engine: latencies, accuracy, where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engines import Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Name a written file and its content.
+
+    Attributes:
+        path: Where it lies.
+        sha256: SHA-256 of its content, 64 hex digits.
+        size_bytes: Its size.
+    """
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleTime:
+    """Give the predicted time of one module of a detector.
+
+    Attributes:
+        name: Node of the detector's graph, such as ``backbone_s1_b0``.
+        part: ``backbone``, ``neck``, ``rpn``, ``head``, or ``other`` for what no module owns.
+        ms: Milliseconds.
+    """
+
+    name: str
+    part: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedLatency:
+    """Say what the latency predictor promised.
+
+    Attributes:
+        p50_ms: Predicted median.
+        lo_ms: Lower end of the prediction's interval.
+        hi_ms: Upper end.
+        coverage: Fraction of detectors whose latency the interval is meant to hold, 0..1.
+        breakdown: Times of the modules; they add up to about ``p50_ms``.
+    """
+
+    p50_ms: float
+    lo_ms: float
+    hi_ms: float
+    coverage: float | None = None
+    breakdown: tuple[ModuleTime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLatency:
+    """Summarise a measurement; the samples stand in the bundle's ``measurement.json``.
+
+    Attributes:
+        median_ms: Median.
+        ci_ms: 95 % confidence interval of the median.
+        p90_ms: 90th percentile.
+        p99_ms: 99th percentile.
+        n: Samples.
+        unstable: Why the measurement should not be trusted; empty where nothing speaks against it.
+    """
+
+    median_ms: float
+    ci_ms: tuple[float, float]
+    p90_ms: float
+    p99_ms: float
+    n: int
+    unstable: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, measurement: Measurement) -> MeasuredLatency:
+        """Summarise the raw samples of an engine."""
+        return cls(
+            median_ms=measurement.median_ms,
+            ci_ms=measurement.ci_ms,
+            p90_ms=measurement.p90_ms,
+            p99_ms=measurement.p99_ms,
+            n=len(measurement.raw_ms),
+            unstable=measurement.unstable_reasons(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyRow:
+    """Give one COCO number of the torch model and of the engine on the same images.
+
+    Attributes:
+        metric: COCO's name, such as ``AP50``.
+        torch: Value in points, 0..100; ``None`` where there is no object to find.
+        engine: Likewise.
+    """
+
+    metric: str
+    torch: float | None
+    engine: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Record the COCO accuracy of the torch model and of the engine.
+
+    Attributes:
+        data: Name of the data set and split.
+        images: Images evaluated.
+        classes: Names of the classes that data and labels share.
+        rows: The COCO numbers; empty where AP is not comparable.
+        note: Why AP is not comparable, where it is not.
+    """
+
+    data: str
+    images: int
+    classes: tuple[str, ...] = ()
+    rows: tuple[AccuracyRow, ...] = ()
+    note: str = ""
+
+    def row(self, metric: str) -> AccuracyRow:
+        """Return one number; empty where it was not measured."""
+        known = {row.metric: row for row in self.rows}
+        return known.get(metric, AccuracyRow(metric, None, None))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Say which network a bundle holds, so that torch can build it again.
+
+    Attributes:
+        arch: The architecture as ``space:code``.
+        space: Name of the space.
+        options: Options of the space: ``head``, ``input_hw``, ``num_classes`` and the like.
+        seed: Seed of the run that found and trained it, if known.
+        commands: Command lines that made the bundle, oldest first.
+    """
+
+    arch: str
+    space: str
+    options: Mapping[str, str | int | float | bool | tuple[int, ...]] = field(default_factory=dict)
+    seed: int | None = None
+    commands: tuple[str, ...] = ()

@@ -1,0 +1,137 @@
+"""A bundle's engine, ready for images; needs the engine's package, NumPy and Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from typing_extensions import Self
+
+from detection import Preprocess
+from engines import OnnxModel, get_backend
+
+from .bundle import Bundle, load_bundle
+from .errors import DetectError
+from .postprocess import Detections, Postprocess, unpad
+
+if TYPE_CHECKING:
+    from engines import Engine, Model
+
+INPUT = "image"
+
+
+class Session:
+    """Detect objects in images with an engine; a context manager.
+
+    Args:
+        engine: Takes ``image`` (B, 3, h, w) float32; gives boxes, scores, labels and count.
+        preprocess: From an image to the engine's input.
+        postprocess: What its outputs mean.
+        labels: Class names by label.
+        batch: B; missing images of a batch are filled up with zeros.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        preprocess: Preprocess,
+        postprocess: Postprocess,
+        labels: tuple[str, ...],
+        batch: int = 1,
+    ) -> None:
+        self.engine = engine
+        self.preprocess = preprocess
+        self.postprocess = postprocess
+        self.labels = labels
+        self.batch = batch
+
+    @classmethod
+    def open(cls, bundle: Bundle | str | Path) -> Self:
+        """Load a bundle's engine.
+
+        Raises:
+            BundleError: The folder is not a whole and unchanged bundle that runs here.
+            EngineError: The engine cannot be loaded.
+        """
+        checked = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+        record = checked.manifest.engine
+        engine = get_backend(record.name).build(
+            _model_of(checked), precision=record.precision, threads=record.threads
+        )
+        return cls(
+            engine, checked.preprocess, checked.postprocess, checked.labels, record.batch
+        )
+
+    def detect(self, image: Image.Image) -> Detections:
+        """Detect objects in one image of any size and mode.
+
+        Returns:
+            Detections with boxes in the image's own pixels, clipped to it, best first.
+
+        Raises:
+            DetectError: The engine gives something else than detections of these labels.
+            DetectionError: The image's mode cannot become RGB.
+        """
+        return self.detect_batch([image])[0]
+
+    def detect_batch(self, images: Sequence[Image.Image]) -> list[Detections]:
+        """Detect objects in at most ``batch`` images.
+
+        Raises:
+            DetectError: Too many images, or as in `detect`.
+        """
+        if not 0 < len(images) <= self.batch:
+            raise DetectError(f"the engine takes 1 to {self.batch} images, got {len(images)}")
+        placed = [self.preprocess.apply(image) for image in images]
+        inputs = np.zeros((self.batch, 3, *self.preprocess.input_hw), np.float32)
+        for row, (array, _) in enumerate(placed):
+            inputs[row] = array
+        outputs = self.engine.run({INPUT: inputs})
+        found = []
+        for row, (_, letterbox) in enumerate(placed):
+            detections = self._checked(outputs, row)
+            boxes = letterbox.to_original(detections.boxes)
+            found.append(Detections(boxes, detections.scores, detections.labels))
+        return found
+
+    def close(self) -> None:
+        """Free the engine; the session cannot be used afterwards."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _checked(self, outputs: Mapping[str, npt.NDArray[Any]], row: int) -> Detections:
+        detections = unpad(outputs, row)
+        wrong = (detections.labels < 0) | (detections.labels >= len(self.labels))
+        if wrong.any():
+            raise DetectError(
+                f"the engine gives label {int(detections.labels[wrong][0])}, "
+                f"but there are {len(self.labels)} labels"
+            )
+        return detections
+
+
+def _model_of(bundle: Bundle) -> Model:
+    """Return what the backend builds the engine from."""
+    record = bundle.manifest.engine
+    shape = (record.batch, 3, *bundle.manifest.input_hw)
+    inputs = {INPUT: np.zeros(shape, np.float32)}
+    if record.name == "torch":
+        from .network import torch_model
+
+        return torch_model(bundle, inputs)
+    return OnnxModel(bundle.onnx_path, inputs, name=bundle.manifest.origin.arch)

@@ -1,0 +1,112 @@
+"""Close the gap between summed module costs and whole detectors, and say how large it stays.
+
+The sum of in-context costs is corrected by the simplest of three models that predicts left-out
+detectors best: ``identity`` (t = s), ``scale`` (t = a s) or ``affine`` (t = a s + b). The
+left-out residuals then give prediction intervals: leave-one-out conformal prediction, after
+Barber et al., "Predictive inference with the jackknife+", Annals of Statistics 2021,
+doi:10.1214/20-AOS1965.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import PredictorError
+
+Floats = npt.NDArray[np.float64]
+MODELS = ("identity", "scale", "affine")
+MIN_DETECTORS = {"identity": 0, "scale": 3, "affine": 5}  # below, a left-one-out fit is guesswork
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Correct a sum of module costs to a whole detector's latency.
+
+    Attributes:
+        model: One of :data:`MODELS`.
+        scale: ``a`` in t = a s + b.
+        offset_ms: ``b`` in t = a s + b.
+        residuals: ``(n,)`` relative errors measured / predicted - 1 of calibration detectors,
+            each predicted by the model fitted on the others; sorted.
+    """
+
+    model: str
+    scale: float
+    offset_ms: float
+    residuals: tuple[float, ...]
+
+    def apply(self, sums_ms: Floats) -> Floats:
+        """Return corrected latencies ``(n,)`` of sums ``(n,)``."""
+        return self.scale * sums_ms + self.offset_ms
+
+    def margin(self, confidence: float) -> float:
+        """Return the relative half width of the two-sided interval."""
+        return _conformal_quantile(np.sort(np.abs(self.residuals)), confidence)
+
+    def upper_margin(self, confidence: float) -> float:
+        """Return the relative margin that the latency stays below with the given confidence."""
+        return _conformal_quantile(np.asarray(self.residuals), confidence)
+
+    @property
+    def max_confidence(self) -> float:
+        """Return the largest confidence that so many detectors support: n / (n + 1)."""
+        return len(self.residuals) / (len(self.residuals) + 1)
+
+
+def fit_closure(sums_ms: Floats, measured_ms: Floats) -> Closure:
+    """Choose and fit the closure on calibration detectors.
+
+    Args:
+        sums_ms: ``(n,)`` sums of in-context module costs.
+        measured_ms: ``(n,)`` measured latencies of the same detectors.
+
+    Raises:
+        PredictorError: There is no detector, or a number is not positive and finite.
+    """
+    both = np.concatenate([sums_ms, measured_ms])
+    if not len(measured_ms) or not np.all(np.isfinite(both)) or np.any(both <= 0):
+        raise PredictorError(
+            "closure needs at least one whole detector with positive, finite times; got sums "
+            f"{sums_ms.tolist()} and measured {measured_ms.tolist()}; profile with --detectors 16"
+        )
+    residuals = {m: _left_out(m, sums_ms, measured_ms) for m in _candidates(len(measured_ms))}
+    best = min(residuals, key=lambda model: float(np.mean(residuals[model] ** 2)))
+    scale, offset = _fit(best, sums_ms, measured_ms)
+    return Closure(best, scale, offset, tuple(np.sort(residuals[best]).tolist()))
+
+
+def _candidates(count: int) -> list[str]:
+    return [model for model in MODELS if count >= MIN_DETECTORS[model]]
+
+
+def _left_out(model: str, sums: Floats, measured: Floats) -> Floats:
+    keep = ~np.eye(len(sums), dtype=bool)
+    predicted = np.empty(len(sums))
+    for index, rest in enumerate(keep):
+        scale, offset = _fit(model, sums[rest], measured[rest])
+        predicted[index] = scale * sums[index] + offset
+    return np.asarray(measured / predicted - 1.0)
+
+
+def _fit(model: str, sums: Floats, measured: Floats) -> tuple[float, float]:
+    """Minimise the relative squared error."""
+    if model == "identity":
+        return 1.0, 0.0
+    ratio = sums / measured
+    if model == "scale":
+        return float(ratio.sum() / (ratio**2).sum()), 0.0
+    design = np.stack([ratio, 1.0 / measured], axis=1)
+    (scale, offset), *_ = np.linalg.lstsq(design, np.ones(len(sums)), rcond=None)
+    return float(scale), float(offset)
+
+
+def _conformal_quantile(ordered: Floats, confidence: float) -> float:
+    """Return the ceil((n + 1) c)-th smallest score; the largest where n is too small for c."""
+    if not 0 < confidence < 1:
+        raise PredictorError(f"confidence must lie between 0 and 1, got {confidence}")
+    rank = math.ceil((len(ordered) + 1) * confidence)
+    return float(ordered[min(rank, len(ordered)) - 1])

@@ -1,0 +1,130 @@
+"""Results of the room as JSON-able fields, for the command line and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from searchspaces import parse_arch
+
+from .errors import LatencyError
+from .evaluate import Evaluation
+from .predictor import CONFIDENCE, Latency, Predictor
+from .table import LatencyTable
+from .table_file import read_table, write_table
+
+
+def describe_table(table: LatencyTable) -> dict[str, Any]:
+    """Return what a table holds, its unstable entries and its failures."""
+    unstable = {
+        table.workloads[key].label: list(measurement.unstable_reasons())
+        for key, measurement in table.measurements.items()
+        if measurement.unstable_reasons()
+    }
+    roles = [table.workloads[key].role for key in table.measurements]
+    return {
+        "device": table.device.name,
+        "engine": f"{table.device.engine} {table.device.engine_version}",
+        "threads": table.protocol.threads,
+        "precision": table.protocol.precision,
+        "batch": table.manifest.batch,
+        "space": dict(table.manifest.space),
+        "measured": {role: roles.count(role) for role in sorted(set(roles))},
+        "failures": [f"{row.workload.label}: {row.error}" for row in table.failures],
+        "unstable": unstable,
+    }
+
+
+def describe_predictor(predictor: Predictor) -> dict[str, Any]:
+    """Return what a predictor was fitted on and how well its sum closes."""
+    closure = predictor.closure
+    return {
+        "device": predictor.manifest.device.name,
+        "engine": predictor.manifest.device.engine,
+        "space": dict(predictor.manifest.space),
+        "modules": len(predictor.costs),
+        "calibration_detectors": len(closure.residuals),
+        "closure": {
+            "model": closure.model,
+            "scale": closure.scale,
+            "offset_ms": closure.offset_ms,
+        },
+        "left_out_mape": 100 * sum(map(abs, closure.residuals)) / len(closure.residuals),
+        "interval_half_width_pct": 100 * closure.margin(CONFIDENCE),
+    }
+
+
+def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """Return scores, interval coverage and every detector compared."""
+    return {
+        **asdict(evaluation.scores),
+        "interval_coverage": evaluation.interval_coverage,
+        "confidence": evaluation.confidence,
+        "detectors": [asdict(item) for item in evaluation.detectors],
+    }
+
+
+def describe_latency(arch: str, latency: Latency) -> dict[str, Any]:
+    """Return a prediction with one breakdown entry per distinct module."""
+    return {
+        "arch": arch,
+        "p50_ms": latency.p50_ms,
+        "lo_ms": latency.lo_ms,
+        "hi_ms": latency.hi_ms,
+        "confidence": latency.confidence,
+        "coverage": latency.coverage,
+        "unattributed_ms": latency.unattributed_ms,
+        "breakdown": [
+            {
+                "kind": item.spec.kind,
+                "part": item.part,
+                "key": item.spec.key,
+                "count": item.count,
+                "ms": item.ms,
+                "measured": item.measured,
+            }
+            for item in latency.breakdown
+        ],
+    }
+
+
+def predict_archs(
+    predictor: Predictor, archs: Sequence[str], confidence: float = CONFIDENCE
+) -> list[dict[str, Any]]:
+    """Predict architectures written as ``space:code`` in the predictor's own space.
+
+    Raises:
+        LatencyError: An architecture is of another space than the predictor.
+        ArchitectureError: A code is malformed.
+    """
+    rows = []
+    for text in archs:
+        options = dict(predictor.manifest.space)
+        profiled = options.pop("name")
+        space, arch = parse_arch(text, **options)
+        if space.name != profiled:
+            raise LatencyError(
+                f"{text} is of space {space.name}, but the predictor was fitted on {profiled}"
+            )
+        rows.append(describe_latency(text, predictor.predict(space.detector(arch), confidence)))
+    return rows
+
+
+def merge_tables(paths: Sequence[Path], output: Path) -> LatencyTable:
+    """Merge table files into one.
+
+    Raises:
+        TableMismatchError: They come from other devices, protocols or batch sizes.
+        LatencyError: There is nothing to merge, or the output exists.
+    """
+    if not paths:
+        raise LatencyError("nothing to merge; name at least one table")
+    if output.exists():
+        raise LatencyError(f"{output} exists; write to another file by -o")
+    merged, *others = [read_table(path) for path in paths]
+    for table in others:
+        merged = merged.merge(table)
+    write_table(output, merged)
+    return read_table(output)

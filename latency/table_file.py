@@ -1,0 +1,221 @@
+"""Latency tables on disk: JSON Lines, appended as measurements are taken.
+
+Line 1 is the manifest; every further line is one measurement or failure, flushed to disk before
+the next is taken, so that a kill at any moment loses at most the one under way. A torn last line
+(a kill in the middle of a write) is cut off on opening for append and ignored on reading; any
+other damage is refused by line number. Closing writes the hash of the rows into the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from engines import Measurement
+
+from .errors import TableError
+from .table import LatencyTable, Manifest, Row
+from .workload import Workload
+
+
+def read_table(path: Path | str) -> LatencyTable:
+    """Read a table file.
+
+    Raises:
+        TableError: The file is missing, empty, of an unknown schema, or damaged; names the line.
+    """
+    path = Path(path)
+    lines = _lines(path)
+    manifest = _manifest(path, lines[0])
+    rows, torn = [], not lines[-1].endswith(b"\n")
+    for number, line in enumerate(lines[1:], start=2):
+        if torn and number == len(lines):
+            break  # a kill cut this write short; it was never a finished measurement
+        rows.append(_row(path, number, line, manifest))
+    _check_unique(path, rows)
+    if manifest.sha256 is not None and manifest.sha256 != _digest(lines[1:]):
+        raise TableError(
+            f"{path}: the rows do not match the hash in line 1 (sha256): the file was changed "
+            "after it was closed; take the original, or profile anew"
+        )
+    return LatencyTable(manifest, tuple(rows))
+
+
+def write_table(path: Path | str, table: LatencyTable) -> None:
+    """Write a whole table, closed, at once (atomically)."""
+    lines = [_encode(_row_fields(row)) for row in table.rows]
+    manifest = replace(table.manifest, sha256=_digest(lines))
+    _replace(Path(path), [_encode(manifest.to_dict()), *lines])
+
+
+class TableWriter:
+    """Append measurements to a table file; use it as a context manager.
+
+    Args:
+        path: The file; created with its manifest if it does not exist.
+        manifest: What the file says, or must say, about device and protocol.
+        resume: Go on with an existing file instead of refusing it.
+
+    Raises:
+        TableError: The file exists and ``resume`` is off, or is damaged.
+        TableMismatchError: The file belongs to another device, protocol or batch size.
+    """
+
+    def __init__(self, path: Path | str, manifest: Manifest, *, resume: bool) -> None:
+        self.path = Path(path)
+        self._rows: list[Row] = []
+        if self.path.exists():
+            manifest = self._reopen(manifest, resume)
+        else:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(self.path, [_encode(replace(manifest, sha256=None).to_dict())])
+        self.manifest = manifest
+        self._file: IO[bytes] = self.path.open("ab")
+
+    def _reopen(self, manifest: Manifest, resume: bool) -> Manifest:
+        if not resume:
+            raise TableError(
+                f"{self.path} exists; go on with it by --resume, or write to another file by -o"
+            )
+        table = read_table(self.path)
+        table.manifest.require_same(manifest, f"{self.path} cannot be resumed")
+        for name in ("space", "seed"):
+            ours, theirs = getattr(manifest, name), getattr(table.manifest, name)
+            if ours != theirs:
+                raise TableError(
+                    f"{self.path} cannot be resumed: {name} is {ours!r} here, {theirs!r} there"
+                )
+        self._rows = list(table.rows)
+        kept = replace(table.manifest, sha256=None)
+        lines = [_encode(kept.to_dict()), *(_encode(_row_fields(row)) for row in self._rows)]
+        _replace(self.path, lines)  # repairs a torn last line and opens a closed table
+        return kept
+
+    @property
+    def table(self) -> LatencyTable:
+        """Return what the file holds now."""
+        return LatencyTable(self.manifest, tuple(self._rows))
+
+    def append(self, row: Row) -> None:
+        """Write one row and wait until it is on disk."""
+        self._file.write(_encode(_row_fields(row)))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._rows.append(row)
+
+    def close(self) -> LatencyTable:
+        """Write the hash of the rows into the manifest and return the table."""
+        self._file.close()
+        write_table(self.path, self.table)
+        return read_table(self.path)
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        raise TableError(f"there is no table {path}; make one with `detfit profile`") from None
+    except OSError as error:
+        raise TableError(f"{path} cannot be read: {error.strerror}") from error
+    if not lines:
+        raise TableError(f"{path} is empty; a table starts with a manifest line")
+    return lines
+
+
+def _manifest(path: Path, line: bytes) -> Manifest:
+    try:
+        return Manifest.from_dict(_decode(line))
+    except ValueError as error:
+        raise TableError(f"{path}, line 1: {error}") from error
+
+
+def _row(path: Path, number: int, line: bytes, manifest: Manifest) -> Row:
+    try:
+        return _row_from(_decode(line), manifest)
+    except Exception as error:
+        raise TableError(f"{path}, line {number}: {_reason(error)}") from error
+
+
+def _row_from(fields: Any, manifest: Manifest) -> Row:
+    if not isinstance(fields, dict):
+        raise TableError("a row is a JSON object")
+    missing = {"workload", "replicate", "measurement", "error"} - fields.keys()
+    if missing:
+        raise TableError(f"the row lacks {', '.join(sorted(missing))}")
+    workload = Workload.from_dict(fields["workload"])
+    values = fields["measurement"]
+    if values is None:
+        return Row(workload, int(fields["replicate"]), None, str(fields["error"]))
+    shared = {"protocol": manifest.protocol.to_dict(), "device": manifest.device.to_dict()}
+    measurement = Measurement.from_dict({**values, **shared})
+    return Row(workload, int(fields["replicate"]), measurement)
+
+
+def _row_fields(row: Row) -> dict[str, Any]:
+    values = None
+    if row.measurement is not None:
+        values = row.measurement.to_dict()
+        del values["protocol"], values["device"]  # they stand in line 1, once
+    return {
+        "workload": row.workload.to_dict(),
+        "replicate": row.replicate,
+        "measurement": values,
+        "error": row.error,
+    }
+
+
+def _check_unique(path: Path, rows: Iterable[Row]) -> None:
+    seen: dict[tuple[str, int], int] = {}
+    for number, row in enumerate(rows, start=2):
+        key = (row.workload.key, row.replicate)
+        if key in seen:
+            raise TableError(
+                f"{path}, line {number}: repeats line {seen[key]} ({row.workload.label}, "
+                f"replicate {row.replicate})"
+            )
+        seen[key] = number
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _decode(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TableError(f"this is no JSON: {error}") from error
+
+
+def _encode(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def _digest(lines: list[bytes]) -> str:
+    return hashlib.sha256(b"".join(lines)).hexdigest()
+
+
+def _replace(path: Path, lines: list[bytes]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

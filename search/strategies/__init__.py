@@ -1,0 +1,71 @@
+"""Search strategies by name; each proposes by ``ask`` and learns by ``tell``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from ..errors import StrategyError, UnknownStrategyError
+from ..objective import Constraint, Objective
+from .base import Strategy, StrategyBase, StrategyOptions
+from .detnas_ea import DetNasOptions, DetNasStrategy
+from .random import RandomStrategy
+
+if TYPE_CHECKING:
+    from searchspaces import SearchSpace
+
+__all__ = [
+    "STRATEGIES",
+    "DetNasOptions",
+    "DetNasStrategy",
+    "RandomStrategy",
+    "Strategy",
+    "StrategyBase",
+    "StrategyOptions",
+    "make_strategy",
+]
+
+STRATEGIES: dict[str, type[StrategyBase]] = {
+    DetNasStrategy.name: DetNasStrategy,
+    RandomStrategy.name: RandomStrategy,
+}
+"""Name -> class; ``options_type`` of the class names its options."""
+
+
+def make_strategy(
+    name: str,
+    space: SearchSpace,
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint] = (),
+    seed: int = 0,
+    **options: Any,
+) -> StrategyBase:
+    """Make a registered strategy.
+
+    Args:
+        name: A key of :data:`STRATEGIES`.
+        space: Any object with the members of ``searchspaces.SearchSpace``.
+        objectives: What the columns of the told values mean.
+        constraints: Bounds on known objectives; nothing that violates one is proposed.
+        seed: Seed of everything random in the strategy.
+        options: Fields of the strategy's options, e.g. ``population`` of ``detnas-ea``.
+
+    Raises:
+        UnknownStrategyError: The name is not registered.
+        StrategyError: An option is unknown or out of range.
+        ObjectiveError: Objectives or constraints contradict themselves.
+        InfeasibleBudgetError: No architecture was found that keeps the constraints.
+    """
+    if name not in STRATEGIES:
+        known = ", ".join(sorted(STRATEGIES))
+        raise UnknownStrategyError(f"unknown strategy {name!r}; known strategies: {known}")
+    strategy = STRATEGIES[name]
+    allowed = [field.name for field in fields(strategy.options_type)]
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        raise StrategyError(
+            f"{name} has no option {unknown[0]!r}; its options are {', '.join(allowed)}"
+        )
+    chosen = strategy.options_type(**options)
+    return strategy(space, objectives, constraints, seed, chosen)

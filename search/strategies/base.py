@@ -1,0 +1,290 @@
+"""The ask/tell contract, and what every strategy does the same way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..constraints import ConstraintSet
+from ..dominance import FloatArray
+from ..errors import SpaceExhaustedError, StrategyError
+from ..feasibility import all_architectures, descend, require_feasible
+from ..objective import Constraint, Objective, check_objectives
+
+if TYPE_CHECKING:
+    from searchspaces import Architecture, SearchSpace
+
+ENUMERATION_LIMIT = 10_000  # codes; smaller spaces are listed when sampling finds nothing new
+REPAIRS = 20  # samples moved into the feasible region before a proposal is given up
+
+Source = Callable[[], "Architecture"]
+
+
+class Strategy(Protocol):
+    """Propose architectures and learn from their values.
+
+    Equal seeds and equal sequences of ``ask`` and ``tell`` give equal proposals; telling a batch
+    at once or one by one makes no difference.
+    """
+
+    @property
+    def name(self) -> str:
+        """Return the registered name."""
+        ...
+
+    def ask(self, n: int = 1) -> list[Architecture]:
+        """Propose ``n`` new architectures.
+
+        Fewer only where no more can be found.
+
+        Raises:
+            SpaceExhaustedError: Not even one can be found.
+        """
+        ...
+
+    def tell(self, architectures: Sequence[Architecture], values: npt.ArrayLike) -> None:
+        """Report the values of architectures, ``(n, n_objectives)``; NaN marks a failure."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyOptions:
+    """Options of every strategy.
+
+    Attributes:
+        max_attempts: Rejected candidates per source before a proposal turns to the next source.
+
+    Raises:
+        StrategyError: A value is out of range.
+    """
+
+    max_attempts: int = 1000
+
+    def __post_init__(self) -> None:
+        check_count("max_attempts", self.max_attempts, 1)
+
+
+class StrategyBase(ABC):
+    """Own the randomness, refuse duplicates, keep the constraints, remember the results.
+
+    A strategy says only where candidates come from (:meth:`_sources`). Every candidate is brought
+    to canonical form and refused if it is not valid, was asked or told before, or violates a
+    constraint. Where its sources give nothing in ``max_attempts`` candidates each, small spaces
+    are enumerated, and samples of larger ones are moved into the feasible region.
+
+    Args:
+        space: Any object with the members of ``searchspaces.SearchSpace``.
+        objectives: What the columns of the told values mean.
+        constraints: Bounds on known objectives.
+        seed: Seed of everything random in the strategy.
+        options: An instance of ``options_type``; ``None`` takes the defaults.
+
+    Raises:
+        ObjectiveError: Objectives or constraints contradict themselves.
+        InfeasibleBudgetError: No architecture was found that keeps the constraints.
+        StrategyError: The seed is not an integer of at least 0.
+    """
+
+    name: ClassVar[str]
+    options_type: ClassVar[type[StrategyOptions]] = StrategyOptions
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        objectives: Sequence[Objective],
+        constraints: Sequence[Constraint] = (),
+        seed: int = 0,
+        options: StrategyOptions | None = None,
+    ) -> None:
+        self.space = space
+        self.objectives = check_objectives(objectives)
+        self.constraints = ConstraintSet(constraints, self.objectives)
+        self.seed = check_count("seed", seed, 0)
+        self.options = self.options_type() if options is None else options
+        proposals, feasibility = np.random.SeedSequence(self.seed).spawn(2)
+        self._rng = np.random.default_rng(proposals)
+        self._witness = require_feasible(
+            space, self.constraints, np.random.default_rng(feasibility)
+        )
+        self._seen: set[Architecture] = set()  # membership only; its order is never used
+        self._pending: dict[Architecture, None] = {}
+        self._told: dict[Architecture, FloatArray] = {}
+        self._proven_empty = False  # by counting or listing the space, not by failing to sample
+
+    @property
+    def pending(self) -> tuple[Architecture, ...]:
+        """Return what was asked and not yet told, in the order of asking."""
+        return tuple(self._pending)
+
+    @property
+    def told(self) -> tuple[tuple[Architecture, FloatArray], ...]:
+        """Return what was told, in that order, with ``(n_objectives,)`` values."""
+        return tuple(self._told.items())
+
+    def ask(self, n: int = 1) -> list[Architecture]:
+        """Propose ``n`` new architectures in canonical form.
+
+        Args:
+            n: How many; at least 1.
+
+        Returns:
+            ``n`` architectures; fewer only where no more can be found.
+
+        Raises:
+            StrategyError: ``n`` is below 1.
+            SpaceExhaustedError: Not even one can be found.
+        """
+        proposals: list[Architecture] = []
+        for _ in range(check_count("n", n, 1)):
+            architecture = self._next()
+            if architecture is None:
+                break
+            self._seen.add(architecture)
+            self._pending[architecture] = None
+            proposals.append(architecture)
+        if not proposals:
+            raise self._exhausted()
+        return proposals
+
+    def tell(self, architectures: Sequence[Architecture], values: npt.ArrayLike) -> None:
+        """Report the values of architectures, asked for or evaluated elsewhere.
+
+        Args:
+            architectures: ``n`` architectures.
+            values: ``(n, n_objectives)`` in the order of the objectives; a row with NaN is a
+                failed evaluation.
+
+        Raises:
+            StrategyError: The shape is wrong, a value is infinite, or an architecture is not in
+                the space, is given twice or was told before. Nothing is learned then.
+        """
+        table = check_values(values, len(architectures), self.objectives)
+        canonical = [self._check_told(architecture) for architecture in architectures]
+        if len(set(canonical)) != len(canonical):
+            raise StrategyError("an architecture is told twice in one call; tell each once")
+        for architecture, row in zip(canonical, table, strict=True):
+            self._pending.pop(architecture, None)
+            self._seen.add(architecture)
+            self._told[architecture] = row
+
+    @abstractmethod
+    def _sources(self) -> Sequence[Source]:
+        """Return where the next proposal may come from, first choice first.
+
+        Called once per proposal; each source draws one unvetted candidate.
+        """
+
+    def _sample(self) -> Architecture:
+        return self.space.sample(self._rng)
+
+    def _succeeded(self) -> list[tuple[Architecture, FloatArray]]:
+        """Return what was told with a full row of numbers, in the order of telling."""
+        return [(arch, row) for arch, row in self._told.items() if not np.isnan(row).any()]
+
+    def _next(self) -> Architecture | None:
+        sources = self._sources()
+        if len(self._seen) >= self.space.size:
+            self._proven_empty = True
+            return None
+        for source in sources:
+            architecture = self._first_admitted(source, self.options.max_attempts)
+            if architecture is not None:
+                return architecture
+        left = self._left_over()
+        if left is None:
+            return self._last_resort()
+        self._proven_empty = not left
+        return left[int(self._rng.integers(len(left)))] if left else None
+
+    def _first_admitted(self, source: Source, attempts: int) -> Architecture | None:
+        for _ in range(attempts):
+            candidate = source()
+            if not self.space.is_valid(candidate):
+                continue
+            candidate = self.space.canonical(candidate)
+            if candidate not in self._seen and self.constraints.satisfied(candidate):
+                return candidate
+        return None
+
+    def _left_over(self) -> list[Architecture] | None:
+        """Return everything that may still be proposed, or ``None`` if it cannot be listed."""
+        listed = all_architectures(self.space, ENUMERATION_LIMIT)
+        if listed is None:
+            return None
+        canonical = dict.fromkeys(map(self.space.canonical, listed))
+        return [a for a in canonical if a not in self._seen and self.constraints.satisfied(a)]
+
+    def _last_resort(self) -> Architecture | None:
+        """Move samples into the feasible region: tight budgets leave almost nothing to chance."""
+        if not len(self.constraints):
+            return None
+        repaired = self._first_admitted(self._repaired_sample, REPAIRS)
+        if repaired is not None or self._witness is None or self._witness in self._seen:
+            return repaired
+        return self._witness
+
+    def _repaired_sample(self) -> Architecture:
+        sample = self._sample()
+        return descend(self.space, sample, self.constraints.excess, self._rng, stop_at=0.0)[0]
+
+    def _check_told(self, architecture: Architecture) -> Architecture:
+        if not self.space.is_valid(architecture):
+            raise StrategyError(f"told {architecture}, which is not in {self.space.name}")
+        canonical = self.space.canonical(architecture)
+        if canonical in self._told:
+            raise StrategyError(f"{self.space.encode(canonical)} was told before; tell each once")
+        return canonical
+
+    def _exhausted(self) -> SpaceExhaustedError:
+        bounds = " and ".join(map(self.constraints.show, range(len(self.constraints))))
+        which = f" that keeps {bounds}" if bounds else ""
+        proposed, attempts = len(self._seen), self.options.max_attempts
+        what = (
+            f"no architecture of {self.space.name}{which} is left after {proposed}"
+            if self._proven_empty
+            else f"no further architecture of {self.space.name}{which} was found in {attempts} "
+            f"attempts per source, after {proposed}"
+        )
+        return SpaceExhaustedError(what, proposed=proposed, proven=self._proven_empty)
+
+
+def check_values(
+    values: npt.ArrayLike, n: int, objectives: Sequence[Objective]
+) -> FloatArray:
+    """Check told values and return them as ``(n, n_objectives)`` floats.
+
+    Raises:
+        StrategyError: The shape is wrong, or a value is infinite or no number.
+    """
+    try:
+        table = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise StrategyError(f"values must be a table of numbers: {error}") from error
+    expected = (n, len(objectives))
+    if n == 0 and table.size == 0:
+        return table.reshape(expected)
+    if table.shape != expected:
+        names = ", ".join(objective.name for objective in objectives)
+        raise StrategyError(
+            f"values must have shape {expected}: one row per architecture, columns ({names}); "
+            f"got {table.shape}"
+        )
+    if np.isinf(table).any():
+        raise StrategyError("values must be finite, or NaN for a failed evaluation; got inf")
+    return table
+
+
+def check_count(name: str, value: int, least: int) -> int:
+    """Check an integer argument and return it.
+
+    Raises:
+        StrategyError: It is not an integer, or below ``least``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise StrategyError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)

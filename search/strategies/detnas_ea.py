@@ -1,0 +1,119 @@
+"""The evolutionary search of DetNAS (Chen et al., NeurIPS 2019), sec. 3.4."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import ObjectiveError, StrategyError
+from ..objective import Constraint, Objective
+from .base import Source, StrategyBase, StrategyOptions, check_count
+
+if TYPE_CHECKING:
+    from searchspaces import Architecture, SearchSpace
+
+
+@dataclass(frozen=True, slots=True)
+class DetNasOptions(StrategyOptions):
+    """Options of :class:`DetNasStrategy`; the defaults are the paper's.
+
+    Attributes:
+        population: Networks per generation.
+        parents: Best networks so far that the children of a generation descend from.
+        random_share: Share of every generation that is sampled afresh, in [0, 1]. The paper has
+            none; its released code samples 10 of 50 (0.2).
+
+    Raises:
+        StrategyError: A value is out of range.
+    """
+
+    population: int = 50
+    parents: int = 10
+    random_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        # not super(): the class that slots=True makes is another than the one written here
+        StrategyOptions.__post_init__(self)
+        check_count("population", self.population, 1)
+        check_count("parents", self.parents, 1)
+        if not 0.0 <= self.random_share <= 1.0:
+            raise StrategyError(f"random_share must lie in [0, 1], got {self.random_share!r}")
+
+
+class DetNasStrategy(StrategyBase):
+    """Evolve a population towards the first objective that is not known.
+
+    The first generation is sampled. At the start of every other one the best ``parents`` of all
+    told so far are fixed; its children are made half by mutation of one parent, half by crossover
+    of two different ones, alternately. The constraint is hard: a child that violates it is
+    discarded and replaced. How many genes a mutation redraws is the space's matter (0.1 each in
+    the DetNAS spaces). Where no child is new, the proposal is sampled.
+
+    Raises:
+        ObjectiveError: Every objective is known, so that there is nothing to evolve towards.
+    """
+
+    name = "detnas-ea"
+    options_type = DetNasOptions
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        objectives: Sequence[Objective],
+        constraints: Sequence[Constraint] = (),
+        seed: int = 0,
+        options: StrategyOptions | None = None,
+    ) -> None:
+        super().__init__(space, objectives, constraints, seed, options)
+        if not isinstance(self.options, DetNasOptions):
+            raise StrategyError(f"detnas-ea takes DetNasOptions, got {self.options!r}")
+        self._setup = self.options
+        self._goal = _goal(self.objectives)
+        self._parents: list[Architecture] = []
+        self._proposed = 0
+
+    @property
+    def generation(self) -> int:
+        """Return the zero-based generation of the next proposal."""
+        return self._proposed // self._setup.population
+
+    @property
+    def parents(self) -> tuple[Architecture, ...]:
+        """Return the parents of the current generation, best first."""
+        return tuple(self._parents)
+
+    def _sources(self) -> Sequence[Source]:
+        place = self._proposed % self._setup.population
+        if place == 0:
+            self._parents = self._best()
+        self._proposed += 1
+        child = place - round(self._setup.random_share * self._setup.population)
+        if child < 0 or not self._parents:
+            return (self._sample,)
+        if child % 2 and len(self._parents) > 1:
+            return (self._crossed, self._sample)
+        return (self._mutated, self._sample)
+
+    def _best(self) -> list[Architecture]:
+        column, sign = self.objectives.index(self._goal), self._goal.sign
+        ranked = sorted(self._succeeded(), key=lambda told: sign * told[1][column])  # stable
+        return [architecture for architecture, _ in ranked[: self._setup.parents]]
+
+    def _mutated(self) -> Architecture:
+        parent = self._parents[int(self._rng.integers(len(self._parents)))]
+        return self.space.mutate(parent, self._rng)
+
+    def _crossed(self) -> Architecture:
+        first, second = self._rng.choice(len(self._parents), size=2, replace=False).tolist()
+        return self.space.crossover(self._parents[first], self._parents[second], self._rng)
+
+
+def _goal(objectives: Sequence[Objective]) -> Objective:
+    for objective in objectives:
+        if not objective.is_known:
+            return objective
+    raise ObjectiveError(
+        "detnas-ea evolves towards an objective that is evaluated, but all of "
+        f"{', '.join(objective.name for objective in objectives)} are known"
+    )

@@ -1,0 +1,85 @@
+"""What detfit consists of and what it needs; settings of the tools stand in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+ROOMS = ("searchspaces", "engines", "detection", "latency", "search", "export")
+
+# Lower bounds: the oldest release whose interface the code uses. torch goes down to 2.4 because
+# a V100 needs a build that still has sm_70 kernels (README, "V100").
+REQUIRED = [
+    "torch>=2.4,<2.15",  # detection, engines/torch
+    "torchvision>=0.19,<0.30",  # detection: nms, roi_align, FPN, transforms.v2
+    "onnx>=1.16,<1.24",  # engines, export
+    "onnxscript>=0.1,<0.8",  # engines: the dynamo exporter
+    "onnxruntime>=1.18,<1.32",  # engines/onnxruntime
+    "numpy>=1.26,<2.5",
+    "scipy>=1.11,<1.18",  # latency, export: assignment, rank correlation
+    "scikit-learn>=1.4,<1.10",  # latency: predictors
+    "pillow>=10.3,<14",  # detection: image files
+    "pycocotools>=2.0.8,<2.1",  # detection: the reference COCO metric
+    "faster-coco-eval>=1.6,<1.9",  # detection: the fast COCO metric
+    "moocore>=0.1.4,<0.4",  # search: non-dominated sorting, hypervolume
+    "safetensors>=0.4.3,<0.9",  # detection: weights
+    "pydantic>=2.7,<2.15",  # files and configurations at the border
+    "typer>=0.12.4,<0.30",  # detfit: command line
+    "rich>=13.7,<16",  # detfit: tables, progress
+    "plotly>=5.22,<8",  # export/report
+]
+
+EXTRAS = {
+    "openvino": ["openvino>=2024.4,<2027"],  # engines/openvino
+    "tensorrt": [  # engines/tensorrt
+        "tensorrt>=10.0,<12",
+        "pycuda>=2024.1.2,<2027",  # buffers, streams, events
+        "polygraphy>=0.49.9,<0.54",  # building across versions
+    ],
+    "tensorrt-v100": [  # engines/tensorrt: 10.5 dropped Volta, and so did CUDA 13
+        "tensorrt-cu12>=10.0,<10.5",
+        "pycuda>=2024.1.2,<2027",
+        "polygraphy>=0.49.9,<0.54",
+    ],
+    "distributed": ["ray>=2.30,<3"],  # search: workers, device farms
+    "train": [  # detection: devices, precision, several GPUs, curves
+        "lightning>=2.3,<3",
+        "tensorboard>=2.17,<3",
+    ],
+    "dev": [  # make test
+        "hypothesis>=6.100,<7",
+        "import-linter>=2.1,<3",
+        "mypy>=1.15,<3",
+        "pytest>=8.2,<10",
+        "pytest-xdist>=3.6,<4",
+        "ruff>=0.17,<0.18",
+        "setuptools>=77,<85",  # tests/test_packaging.py builds the wheel offline
+    ],
+}
+
+setup(
+    name="detfit",
+    version="0.1.0",
+    description="Finds the most accurate object detector that fits a device's latency budget",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    classifiers=[
+        # Keeps an upload by mistake out of the index: the rooms' names are too general for it.
+        "Private :: Do Not Upload",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    # The explicit root makes `pip install -e` put this folder on sys.path, so that a new module
+    # is importable without installing again.
+    package_dir={"": "."},
+    packages=find_packages(include=[name for room in ROOMS for name in (room, f"{room}.*")]),
+    py_modules=["detfit"],
+    package_data={room: ["*.json", "*.html", "*.css", "*.js"] for room in ROOMS},
+    install_requires=REQUIRED,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["detfit=detfit:main"]},
+)
