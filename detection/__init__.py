@@ -1,0 +1,143 @@
+"""Detectors: build, train, load, run and score them.
+
+Nothing heavy is loaded before it is used: ``from detection import Preprocess`` loads no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .data.annotations import AnnotationReport, CocoAnnotations
+    from .data.augment import Augment, TrainAugment
+    from .data.coco import CocoDataset, Target
+    from .data.coco_json import CocoCategory, CocoImage
+    from .data.images import load_image
+    from .data.layout import CocoSplit, find_coco, find_split, open_split
+    from .data.letterbox import Letterbox
+    from .data.loader import Batch, batch_order, collate, make_loader
+    from .data.preprocess import Preprocess
+    from .data.scene import ShapesRecipe
+    from .data.shapes import write_shapes
+    from .errors import (
+        BuildError,
+        CheckpointError,
+        DatasetError,
+        DetectionError,
+        MetricError,
+        PreprocessError,
+        TrainingError,
+    )
+    from .graph_model import GraphModel
+    from .graph_module import GraphModule
+    from .metric.coco_ap import CocoReport, evaluate_coco
+    from .metric.detections import ImageDetections
+    from .metric.inference import detect_dataset, run_engine, run_module
+    from .metric.matching import MatchOptions, MatchReport, Orphan, match_all, match_detections
+    from .modules import MODULES, build_module
+
+__all__ = [
+    "MODULES",
+    "AnnotationReport",
+    "Augment",
+    "Batch",
+    "BuildError",
+    "CheckpointError",
+    "CocoAnnotations",
+    "CocoCategory",
+    "CocoDataset",
+    "CocoImage",
+    "CocoReport",
+    "CocoSplit",
+    "DatasetError",
+    "DetectionError",
+    "GraphModel",
+    "GraphModule",
+    "ImageDetections",
+    "Letterbox",
+    "MatchOptions",
+    "MatchReport",
+    "MetricError",
+    "Orphan",
+    "Preprocess",
+    "PreprocessError",
+    "ShapesRecipe",
+    "Target",
+    "TrainAugment",
+    "TrainingError",
+    "batch_order",
+    "build_module",
+    "collate",
+    "detect_dataset",
+    "evaluate_coco",
+    "find_coco",
+    "find_split",
+    "load_image",
+    "make_loader",
+    "match_all",
+    "match_detections",
+    "open_split",
+    "run_engine",
+    "run_module",
+    "write_shapes",
+]
+
+_HOMES = {
+    "MODULES": ".modules",
+    "AnnotationReport": ".data.annotations",
+    "Augment": ".data.augment",
+    "Batch": ".data.loader",
+    "BuildError": ".errors",
+    "CheckpointError": ".errors",
+    "CocoAnnotations": ".data.annotations",
+    "CocoCategory": ".data.coco_json",
+    "CocoDataset": ".data.coco",
+    "CocoImage": ".data.coco_json",
+    "CocoReport": ".metric.coco_ap",
+    "CocoSplit": ".data.layout",
+    "DatasetError": ".errors",
+    "DetectionError": ".errors",
+    "GraphModel": ".graph_model",
+    "GraphModule": ".graph_module",
+    "ImageDetections": ".metric.detections",
+    "Letterbox": ".data.letterbox",
+    "MatchOptions": ".metric.matching",
+    "MatchReport": ".metric.matching",
+    "MetricError": ".errors",
+    "Orphan": ".metric.matching",
+    "Preprocess": ".data.preprocess",
+    "PreprocessError": ".errors",
+    "ShapesRecipe": ".data.scene",
+    "Target": ".data.coco",
+    "TrainAugment": ".data.augment",
+    "TrainingError": ".errors",
+    "batch_order": ".data.loader",
+    "build_module": ".modules",
+    "collate": ".data.loader",
+    "detect_dataset": ".metric.inference",
+    "evaluate_coco": ".metric.coco_ap",
+    "find_coco": ".data.layout",
+    "find_split": ".data.layout",
+    "load_image": ".data.images",
+    "make_loader": ".data.loader",
+    "match_all": ".metric.matching",
+    "match_detections": ".metric.matching",
+    "open_split": ".data.layout",
+    "run_engine": ".metric.inference",
+    "run_module": ".metric.inference",
+    "write_shapes": ".data.shapes",
+}
+"""Public name -> the module that holds it, loaded when the name is first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from .conformance import BackendConformance
     from .device import DeviceInfo, cpu_device, cuda_device, parse_device
+    from .diagnosis import diagnose
     from .errors import (
         EngineBuildError,
         EngineError,
@@ -76,6 +77,7 @@ __all__ = [
     "check_build",
     "cpu_device",
     "cuda_device",
+    "diagnose",
     "get_backend",
     "measure_interleaved",
     "output_names_of",
@@ -90,6 +92,7 @@ _HOME = {
     ),
     "conformance": "BackendConformance",
     "device": "DeviceInfo cpu_device cuda_device parse_device",
+    "diagnosis": "diagnose",
     "errors": (
         "EngineBuildError EngineError EngineInputError EngineRunError EngineUnavailableError "
         "MeasurementError OnnxExportError UnknownEngineError"

@@ -40,7 +40,7 @@ def to_onnx(
     Args:
         module: Takes the inputs in order, by position; gives a tensor or a tuple of tensors. Its
             train or eval mode, and that of all its parts, is left as it was.
-        inputs: Input name to example array, on the CPU.
+        inputs: Input name to example array; the graph takes exactly these, in this order.
         output_names: One per output; ``output`` or ``output_0``, ... if empty.
         opset: ONNX operator set; 17, or 18 with the dynamo exporter, if None.
         exporter: ``torchscript`` or ``dynamo``.
@@ -62,34 +62,40 @@ def to_onnx(
                 f"the {exporter} exporter of torch {torch.__version__} failed at opset {opset}: "
                 f"{type(error).__name__}: {error}"
             ) from error
-    return checked(model, inputs)
+    _restore_inputs(model, inputs)
+    return checked(model)
 
 
-def checked(
-    model: onnx.ModelProto, inputs: Mapping[str, npt.NDArray[Any]] | None = None
-) -> onnx.ModelProto:
+def checked(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with inferred shapes after checking it in full.
 
-    Args:
-        model: The model.
-        inputs: If given, what the graph's inputs must be called.
-
     Raises:
-        OnnxExportError: The model is invalid, or lost an input.
+        OnnxExportError: The model is invalid.
     """
     try:
         onnx.checker.check_model(model, full_check=True)
-        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise OnnxExportError(f"the ONNX model is invalid: {error}") from error
-    names = [entry.name for entry in inferred.graph.input]
-    lost = [name for name in inputs or () if name not in names]
-    if lost:
-        raise OnnxExportError(
-            f"the exported graph has no input {', '.join(lost)}: the module does not use it; "
-            f"leave it out (the graph takes {', '.join(names) or 'nothing'})"
-        )
-    return inferred
+
+
+def _restore_inputs(model: onnx.ModelProto, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Give the graph exactly the inputs of the module, in order.
+
+    The TorchScript exporter drops an input whose values the module does not use, such as a feature
+    map that only lends its size; whoever runs the graph would have to know.
+    """
+    kept = {entry.name: entry for entry in model.graph.input}
+    entries = [
+        kept.get(name) or onnx.helper.make_tensor_value_info(name, _onnx_type(array), array.shape)
+        for name, array in inputs.items()
+    ]
+    del model.graph.input[:]
+    model.graph.input.extend(entries)
+
+
+def _onnx_type(array: npt.NDArray[Any]) -> int:
+    return onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
 
 
 def _check_options(exporter: str, opset: int | None) -> int:

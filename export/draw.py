@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from detection import to_rgb
-
 from .postprocess import Detections
 
 Colour = tuple[int, int, int]
@@ -43,17 +41,14 @@ def draw(image: Image.Image, detections: Detections, labels: Sequence[str]) -> I
     """Draw boxes with label and score; the better detections lie on top.
 
     Args:
-        image: Of any mode; left as it is.
+        image: Of any 8-bit mode; left as it is.
         detections: Boxes in the image's pixels.
         labels: Class names by label; a label beyond them is drawn as its number.
 
     Returns:
         A new RGB image of the same size.
-
-    Raises:
-        DetectionError: The image's mode cannot become RGB.
     """
-    drawn = to_rgb(image)
+    drawn = image.convert("RGB")
     canvas = ImageDraw.Draw(drawn)
     longer = max(drawn.size)
     width = max(1, round(longer * LINE_FRACTION))

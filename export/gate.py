@@ -130,17 +130,17 @@ def judge_parity(parity: ParityReport | None, min_matched: float) -> Check:
     """Judge whether torch and engine give the same detections."""
     if parity is None:
         return Check("parity", Outcome.INCONCLUSIVE, "detections of torch and engine not compared")
-    compared = max(parity.torch_detections, parity.engine_detections)
-    if compared == 0:
+    if max(parity.torch_detections, parity.engine_detections) == 0:
         reason = (
             f"no detection of score >= {parity.score_floor:g} on {parity.images} images, "
             "so nothing to match"
         )
         return Check("parity", Outcome.INCONCLUSIVE, reason)
     reason = (
-        f"{parity.matched} of {compared} detections ({parity.matched_fraction:.2%}) matched at "
-        f"IoU {parity.iou:g} over {parity.images} images, needed {min_matched:.0%}; largest score "
-        f"difference {parity.max_score_difference:.2g}"
+        f"matched at IoU {parity.iou:g}: {parity.torch_matched} of {parity.torch_detections} "
+        f"detections of torch, {parity.engine_matched} of {parity.engine_detections} of the engine "
+        f"({parity.matched_fraction:.2%}) over {parity.images} images, needed {min_matched:.0%}; "
+        f"largest score difference {parity.max_score_difference:.2g}"
     )
     return Check("parity", _pass_if(parity.matched_fraction >= min_matched), reason)
 

@@ -16,7 +16,7 @@ from detection import MatchOptions, MetricError, match_all
 from .errors import ParityError
 
 if TYPE_CHECKING:
-    from detection import ImageDetections
+    from detection import ImageDetections, Orphan
 
 PARITY_IOU = 0.99
 """IoU from which two boxes of one class are the same detection."""
@@ -81,6 +81,7 @@ def compare_detections(
     iou: float = PARITY_IOU,
     score_floor: float = SCORE_FLOOR,
     top_d: int | None = None,
+    labels: Sequence[str] = (),
 ) -> ParityReport:
     """Match the detections of torch and engine, image by image, by class and IoU.
 
@@ -90,6 +91,7 @@ def compare_detections(
         iou: IoU that a pair needs.
         score_floor: Score from which a detection needs a partner.
         top_d: Length at which both sides cut their lists; what lies at the cut is excused.
+        labels: Class names by category id, for the words about orphans.
 
     Raises:
         ParityError: The two sides are not of the same images, or an option is out of range.
@@ -99,7 +101,6 @@ def compare_detections(
         report = match_all(torch_detections, engine_detections, options)
     except MetricError as error:
         raise ParityError(str(error)) from error
-    sides = {"a": "torch", "b": "engine"}
     return ParityReport(
         images=report.n_images,
         torch_detections=report.n_a,
@@ -111,9 +112,12 @@ def compare_detections(
         min_iou=report.min_iou,
         iou=iou,
         score_floor=score_floor,
-        orphans=tuple(
-            f"image {orphan.image_id}: only {sides[orphan.side]} finds class "
-            f"{orphan.category_id} with score {orphan.score:.3f}"
-            for orphan in report.orphans[:REPORTED_ORPHANS]
-        ),
+        orphans=tuple(_in_words(orphan, labels) for orphan in report.orphans[:REPORTED_ORPHANS]),
     )
+
+
+def _in_words(orphan: Orphan, labels: Sequence[str]) -> str:
+    side = "torch" if orphan.side == "a" else "engine"
+    known = 0 <= orphan.category_id < len(labels)
+    name = labels[orphan.category_id] if known else f"class {orphan.category_id}"
+    return f"image {orphan.image_id}: only {side} finds {name} with score {orphan.score:.3f}"

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from searchspaces import OUTPUTS
+
 from .errors import BundleError, DetectError
 
 SCHEMA = "detfit-postprocess"
@@ -102,11 +104,12 @@ def unpad(outputs: Mapping[str, npt.NDArray[Any]], index: int) -> Detections:
         index: Position in the batch.
 
     Raises:
-        DetectError: An output is missing, a count exceeds the rows, or a number is not finite.
+        DetectError: An output is missing or of another shape, a count exceeds the rows, or a number is not finite.
     """
-    missing = [name for name in ("boxes", "scores", "labels", "count") if name not in outputs]
+    missing = [name for name in OUTPUTS if name not in outputs]
     if missing:
         raise DetectError(f"the engine does not give {', '.join(missing)}, only {list(outputs)}")
+    _check_shapes(outputs)
     count = int(outputs["count"][index])
     if not 0 <= count <= outputs["scores"].shape[1]:
         raise DetectError(f"the engine counts {count} of {outputs['scores'].shape[1]} detections")
@@ -115,3 +118,19 @@ def unpad(outputs: Mapping[str, npt.NDArray[Any]], index: int) -> Detections:
     if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
         raise DetectError("the engine gives boxes or scores that are not finite numbers")
     return Detections(boxes, scores, outputs["labels"][index, :count].astype(np.int64))
+
+
+def _check_shapes(outputs: Mapping[str, npt.NDArray[Any]]) -> None:
+    shapes = {name: outputs[name].shape for name in OUTPUTS}
+    batch, rows = shapes["scores"] if len(shapes["scores"]) == 2 else (-1, -1)
+    expected = {
+        "boxes": (batch, rows, 4),
+        "scores": (batch, rows),
+        "labels": (batch, rows),
+        "count": (batch,),
+    }
+    if shapes != expected:
+        raise DetectError(
+            "the engine's outputs are no detections: expected boxes (B, d, 4), scores (B, d), "
+            f"labels (B, d) and count (B,), got {shapes}"
+        )

@@ -27,7 +27,7 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleTime:
+class ModuleShare:
     """Give the predicted time of one module of a detector.
 
     Attributes:
@@ -49,15 +49,17 @@ class PredictedLatency:
         p50_ms: Predicted median.
         lo_ms: Lower end of the prediction's interval.
         hi_ms: Upper end.
-        coverage: Fraction of detectors whose latency the interval is meant to hold, 0..1.
+        confidence: Share of detectors whose latency the interval is meant to hold, 0..1.
+        coverage: Share of the modules' time that was measured and not estimated, 0..1.
         breakdown: Times of the modules; they add up to about ``p50_ms``.
     """
 
     p50_ms: float
     lo_ms: float
     hi_ms: float
+    confidence: float | None = None
     coverage: float | None = None
-    breakdown: tuple[ModuleTime, ...] = ()
+    breakdown: tuple[ModuleShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +134,21 @@ class Accuracy:
         return known.get(metric, AccuracyRow(metric, None, None))
 
 
+OptionValue = str | int | float | bool | tuple[int, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Say which network a bundle holds, so that torch can build it again.
 
     Attributes:
         arch: The architecture as ``space:code``.
-        space: Name of the space.
         options: Options of the space: ``head``, ``input_hw``, ``num_classes`` and the like.
         seed: Seed of the run that found and trained it, if known.
         commands: Command lines that made the bundle, oldest first.
     """
 
     arch: str
-    space: str
-    options: Mapping[str, str | int | float | bool | tuple[int, ...]] = field(default_factory=dict)
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
     seed: int | None = None
     commands: tuple[str, ...] = ()

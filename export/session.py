@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +14,26 @@ from typing_extensions import Self
 
 from detection import Preprocess
 from engines import OnnxModel, get_backend
+from searchspaces import IMAGE
 
 from .bundle import Bundle, load_bundle
 from .errors import DetectError
 from .postprocess import Detections, Postprocess, unpad
 
 if TYPE_CHECKING:
-    from engines import Engine, Model
+    from engines import Model
 
-INPUT = "image"
+EXAMPLE_SEED = 0
+
+
+class Runner(Protocol):
+    """What a session needs of an engine."""
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Mapping[str, npt.NDArray[Any]]:
+        """Run once, host arrays to host arrays."""
+
+    def close(self) -> None:
+        """Free what it holds."""
 
 
 class Session:
@@ -38,7 +49,7 @@ class Session:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Runner,
         preprocess: Preprocess,
         postprocess: Postprocess,
         labels: tuple[str, ...],
@@ -91,7 +102,7 @@ class Session:
         inputs = np.zeros((self.batch, 3, *self.preprocess.input_hw), np.float32)
         for row, (array, _) in enumerate(placed):
             inputs[row] = array
-        outputs = self.engine.run({INPUT: inputs})
+        outputs = self.engine.run({IMAGE: inputs})
         found = []
         for row, (_, letterbox) in enumerate(placed):
             detections = self._checked(outputs, row)
@@ -125,11 +136,16 @@ class Session:
         return detections
 
 
+def example_inputs(batch: int, input_hw: tuple[int, int]) -> dict[str, npt.NDArray[np.float32]]:
+    """Return a batch of noise images by input name; zeros would run faster on some hardware."""
+    rng = np.random.default_rng(EXAMPLE_SEED)
+    return {IMAGE: rng.standard_normal((batch, 3, *input_hw), np.float32)}
+
+
 def _model_of(bundle: Bundle) -> Model:
     """Return what the backend builds the engine from."""
     record = bundle.manifest.engine
-    shape = (record.batch, 3, *bundle.manifest.input_hw)
-    inputs = {INPUT: np.zeros(shape, np.float32)}
+    inputs = example_inputs(record.batch, bundle.manifest.input_hw)
     if record.name == "torch":
         from .network import torch_model
 

@@ -24,8 +24,8 @@ from .errors import (
     TableMismatchError,
     UnprofiledModuleError,
 )
-from .evaluate import DetectorError, Evaluation, Scores, evaluate, score
-from .fit import context_costs, fit
+from .evaluation import DetectorError, Evaluation, Scores, evaluate, score
+from .fitting import context_costs, fit
 from .predictor import CONFIDENCE, Latency, ModuleCost, ModuleTime, Predictor
 from .predictor_file import load_predictor, save_predictor
 from .profiler import ProfileConfig, plan_profile, profile, sample_distinct

@@ -10,7 +10,7 @@ from typing import Any
 from searchspaces import parse_arch
 
 from .errors import LatencyError
-from .evaluate import Evaluation
+from .evaluation import Evaluation
 from .predictor import CONFIDENCE, Latency, Predictor
 from .table import LatencyTable
 from .table_file import read_table, write_table

@@ -65,6 +65,11 @@ class WorkloadModel:
         return self._workload.label
 
     @property
+    def graph(self) -> Graph:
+        """Return the modules and their wiring."""
+        return self._workload.graph
+
+    @property
     def macs(self) -> int:
         """Return the multiply-adds of one run."""
         return sum(cost_of(spec).macs * n for spec, n in self._workload.graph.counts().items())

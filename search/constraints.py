@@ -27,9 +27,7 @@ class ConstraintSet:
             for a confidence that the objective does not give.
     """
 
-    def __init__(
-        self, constraints: Sequence[Constraint], objectives: Sequence[Objective]
-    ) -> None:
+    def __init__(self, constraints: Sequence[Constraint], objectives: Sequence[Objective]) -> None:
         self.constraints = tuple(constraints)
         self.objectives = tuple(objectives)
         self._functions = tuple(_function(c, objectives) for c in self.constraints)

@@ -27,7 +27,8 @@ def minimised(values: npt.ArrayLike, objectives: Sequence[Objective]) -> FloatAr
             f"values must be (n, {len(objectives)}), one column per objective, "
             f"got shape {table.shape}"
         )
-    return table * np.array([objective.sign for objective in objectives])
+    costs: FloatArray = table * np.array([objective.sign for objective in objectives])
+    return costs
 
 
 def nondominated(values: npt.ArrayLike, objectives: Sequence[Objective]) -> npt.NDArray[np.bool_]:

@@ -195,7 +195,10 @@ def _descend(space: SearchSpace, meter: _Meter, rng: np.random.Generator) -> Non
 
 
 def _by_coordinates(
-    space: SearchSpace, meter: _Meter, rng: np.random.Generator, choices: tuple[tuple[Any, ...], ...]
+    space: SearchSpace,
+    meter: _Meter,
+    rng: np.random.Generator,
+    choices: tuple[tuple[Any, ...], ...],
 ) -> None:
     unchanged = 0
     for position in itertools.cycle(rng.permutation(len(choices)).tolist()):
@@ -226,9 +229,7 @@ def _by_mutation(space: SearchSpace, meter: _Meter, rng: np.random.Generator) ->
         misses = 0 if better else misses + 1
 
 
-def _product(
-    space: SearchSpace, choices: tuple[tuple[Any, ...], ...]
-) -> Iterator[Architecture]:
+def _product(space: SearchSpace, choices: tuple[tuple[Any, ...], ...]) -> Iterator[Architecture]:
     template = space.sample(np.random.default_rng(0))
     for genes in itertools.product(*choices):
         architecture = replace(template, genes=genes)
@@ -248,8 +249,8 @@ def _infeasible(
     together = " together" if len(constraints) > 1 else ""
     bounds = " and ".join(map(constraints.show, range(len(constraints))))
     return InfeasibleBudgetError(
-        f"nothing found in {space.name} keeps {bounds}{together}; the fastest found is {code} with "
-        f"{constraint.objective} {constraints.show_value(index, value)}; raise the budget",
+        f"nothing found in {space.name} keeps {bounds}{together}; the fastest found is {code} "
+        f"with {constraint.objective} {constraints.show_value(index, value)}; raise the budget",
         objective=constraint.objective,
         budget=constraint.upper,
         fastest=value,

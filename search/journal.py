@@ -14,44 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import Any
 
-from .config import RUN_FILE, SCHEMA_VERSION, RunConfig, now
+from searchspaces import Architecture
+
+from .config import RUN_FILE, RunConfig, now
+from .database import connect, following, locked, translated
 from .errors import JournalError, RunError
 
-if TYPE_CHECKING:
-    from searchspaces import Architecture
-
 JOURNAL_FILE = "journal.sqlite"
-LOCK_FILE = "lock.sqlite"
-
-_SCHEMA = f"""
-BEGIN;
-CREATE TABLE batches (
-    batch INTEGER PRIMARY KEY,
-    requested INTEGER NOT NULL,
-    told_before INTEGER NOT NULL
-);
-CREATE TABLE evaluations (
-    evaluation INTEGER PRIMARY KEY,
-    batch INTEGER NOT NULL REFERENCES batches,
-    code TEXT NOT NULL,
-    architecture TEXT NOT NULL,
-    digest TEXT NOT NULL UNIQUE,
-    status TEXT NOT NULL CHECK (status IN ('asked', 'running', 'ok', 'failed')),
-    value_json TEXT,
-    error TEXT,
-    traceback TEXT,
-    started_at TEXT,
-    finished_at TEXT,
-    seconds REAL,
-    finished_order INTEGER UNIQUE
-);
-CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT NOT NULL);
-PRAGMA user_version = {SCHEMA_VERSION};
-COMMIT;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +65,19 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One ``ask``: its number, how many were asked for, and how many results were told before."""
+    """One ``ask``.
+
+    Attributes:
+        index: Zero-based place in the order of asking.
+        requested: Architectures asked for.
+        told_before: Results that the strategy had been told before.
+        proposed: Architectures proposed; fewer than requested where the space was exhausted.
+    """
 
     index: int
     requested: int
     told_before: int
+    proposed: int
 
 
 class Journal:
@@ -107,9 +86,7 @@ class Journal:
     Make it with :meth:`open` (to write; one process at a time) or :meth:`read`.
     """
 
-    def __init__(
-        self, folder: Path, config: RunConfig, connection: sqlite3.Connection
-    ) -> None:
+    def __init__(self, folder: Path, config: RunConfig, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self.config = config
         self._connection = connection
@@ -127,20 +104,13 @@ class Journal:
                 configuration; or another process is writing it.
             JournalError: The files are damaged or of an unknown version.
         """
-        begun = (folder / RUN_FILE).exists()
-        if not begun and (folder / JOURNAL_FILE).exists():
-            raise JournalError(f"{folder} holds {JOURNAL_FILE} but no {RUN_FILE}; use another -o")
-        if begun and not resume:
-            raise RunError(
-                f"{folder} already holds a search run; go on with --resume, or choose another -o"
-            )
-        if begun:
-            config = _continued(RunConfig.load(folder), config, folder)
+        _agreed(folder, config, resume)  # refuse before anything is written
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _locked(folder)
+        lock = locked(folder)
         try:
-            config.save(folder)
-            journal = cls(folder, config, _connect(folder / JOURNAL_FILE, write=True))
+            agreed = _agreed(folder, config, resume)
+            agreed.save(folder)
+            journal = cls(folder, agreed, connect(folder / JOURNAL_FILE, write=True))
         except BaseException:
             lock.close()
             raise
@@ -158,7 +128,7 @@ class Journal:
         config = RunConfig.load(folder)
         if not (folder / JOURNAL_FILE).exists():
             raise JournalError(f"{folder} holds {RUN_FILE} but no {JOURNAL_FILE}")
-        return cls(folder, config, _connect(folder / JOURNAL_FILE, write=False))
+        return cls(folder, config, connect(folder / JOURNAL_FILE, write=False))
 
     def __enter__(self) -> Journal:
         """Return the journal itself."""
@@ -176,21 +146,21 @@ class Journal:
             self._lock = None
 
     def add_batch(
-        self, requested: int, told_before: int, proposals: Mapping[str, Architecture]
+        self, requested: int, told_before: int, proposals: Sequence[tuple[str, Architecture]]
     ) -> None:
-        """Record an ``ask`` and its answer, code -> architecture in order."""
+        """Record an ``ask`` and its answer: codes and architectures."""
         with self._transaction() as connection:
-            batch = _count(connection, "batches")
+            batch = following(connection, "batches", "batch")
             connection.execute(
                 "INSERT INTO batches VALUES (?, ?, ?)", (batch, requested, told_before)
             )
-            first = _count(connection, "evaluations")
+            first = following(connection, "evaluations", "evaluation")
             connection.executemany(
                 "INSERT INTO evaluations (evaluation, batch, code, architecture, digest, status) "
                 "VALUES (?, ?, ?, ?, ?, 'asked')",
                 [
                     (index, batch, code, json.dumps([arch.space, arch.genes]), arch.digest)
-                    for index, (code, arch) in enumerate(proposals.items(), start=first)
+                    for index, (code, arch) in enumerate(proposals, start=first)
                 ],
             )
 
@@ -226,16 +196,20 @@ class Journal:
     def batches(self) -> tuple[Batch, ...]:
         """Return every ``ask`` in order."""
         with self._translated() as connection:
-            query = "SELECT batch, requested, told_before FROM batches ORDER BY batch"
-            return tuple(Batch(*row) for row in connection.execute(query))
+            rows = connection.execute(
+                "SELECT batch, requested, told_before, COUNT(evaluation) "
+                "FROM batches LEFT JOIN evaluations USING (batch) GROUP BY batch ORDER BY batch"
+            ).fetchall()
+        return tuple(Batch(*row) for row in rows)
 
-    def evaluations(self) -> tuple[Evaluation, ...]:
-        """Return every proposal in order, with its result where there is one."""
+    def evaluations(self, first: int = 0) -> tuple[Evaluation, ...]:
+        """Return every proposal from ``first`` on, with its result where there is one."""
         with self._translated() as connection:
             rows = connection.execute(
                 "SELECT evaluation, batch, architecture, digest, code, status, value_json, error, "
                 "traceback, started_at, finished_at, seconds, finished_order "
-                "FROM evaluations ORDER BY evaluation"
+                "FROM evaluations WHERE evaluation >= ? ORDER BY evaluation",
+                (first,),
             ).fetchall()
         return tuple(self._evaluation(row) for row in rows)
 
@@ -249,16 +223,14 @@ class Journal:
         traceback: str | None = None,
     ) -> None:
         with self._transaction() as connection:
+            order = following(connection, "evaluations", "finished_order")
             connection.execute(
                 "UPDATE evaluations SET status = ?, value_json = ?, error = ?, traceback = ?, "
-                "finished_at = ?, seconds = ?, finished_order = "
-                "(SELECT COUNT(finished_order) FROM evaluations) WHERE evaluation = ?",
-                (status, value_json, error, traceback, now(), seconds, index),
+                "finished_at = ?, seconds = ?, finished_order = ? WHERE evaluation = ?",
+                (status, value_json, error, traceback, now(), seconds, order, index),
             )
 
     def _evaluation(self, row: Sequence[Any]) -> Evaluation:
-        from searchspaces import Architecture
-
         index, batch, text, digest, code, status, value_json, *rest = row
         names = [objective.name for objective in self.config.objectives]
         try:
@@ -275,7 +247,7 @@ class Journal:
 
     @contextmanager
     def _translated(self) -> Iterator[sqlite3.Connection]:
-        with _translated(self.folder / JOURNAL_FILE):
+        with translated(self.folder / JOURNAL_FILE):
             yield self._connection
 
     @contextmanager
@@ -290,8 +262,17 @@ class Journal:
             connection.execute("COMMIT")
 
 
-def _continued(recorded: RunConfig, config: RunConfig, folder: Path) -> RunConfig:
-    """Return the recorded configuration, with the new number of evaluations."""
+def _agreed(folder: Path, config: RunConfig, resume: bool) -> RunConfig:
+    """Return the configuration to go on with, or say why the folder cannot be used."""
+    if not (folder / RUN_FILE).exists():
+        if (folder / JOURNAL_FILE).exists():
+            raise JournalError(f"{folder} holds {JOURNAL_FILE} but no {RUN_FILE}; use another -o")
+        return config
+    if not resume:
+        raise RunError(
+            f"{folder} already holds a search run; go on with --resume, or choose another -o"
+        )
+    recorded = RunConfig.load(folder)
     for field, theirs, mine in recorded.differences(config):
         raise RunError(
             f"{folder} was begun with {field} = {theirs!r}, now it is {mine!r}; resume with the "
@@ -303,69 +284,3 @@ def _continued(recorded: RunConfig, config: RunConfig, folder: Path) -> RunConfi
             "a run can be made longer, not shorter"
         )
     return replace(recorded, evals=config.evals)
-
-
-def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
-    """Open the database, make its tables if it is new, and check it."""
-    with _translated(path):
-        connection = sqlite3.connect(_uri(path, write=write), uri=True, isolation_level=None)
-        try:
-            if write:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if write and found == 0 and _is_empty(connection):
-                connection.executescript(_SCHEMA)
-                found = SCHEMA_VERSION
-            if found != SCHEMA_VERSION:
-                raise JournalError(
-                    f"{path} has schema version {found}; this detfit reads {SCHEMA_VERSION}"
-                )
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if verdict != "ok":
-                raise JournalError(f"{path} is damaged: {' '.join(str(verdict).split())}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def _uri(path: Path, *, write: bool) -> str:
-    """Return SQLite's name of the file.
-
-    A reader of a run that nobody writes opens it as immutable, so as to leave no files behind
-    and to work on a read-only disk.
-    """
-    uri = f"file:{quote(str(path.absolute()))}"
-    if write:
-        return uri + "?mode=rwc"
-    unused = not path.with_name(path.name + "-wal").exists()
-    return uri + ("?mode=ro&immutable=1" if unused else "?mode=ro")
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] == 0
-
-
-def _count(connection: sqlite3.Connection, table: str) -> int:
-    return int(connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
-
-
-def _locked(folder: Path) -> sqlite3.Connection:
-    """Hold the folder's write lock until the connection closes or the process ends."""
-    lock = sqlite3.connect(folder / LOCK_FILE, isolation_level=None, timeout=0.0)
-    try:
-        with _translated(folder / LOCK_FILE):
-            lock.execute("BEGIN EXCLUSIVE")
-    except JournalError as error:
-        lock.close()
-        raise RunError(f"another process is writing the run in {folder}") from error
-    return lock
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise JournalError(f"{path} cannot be used: {error}") from error

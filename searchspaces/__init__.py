@@ -5,9 +5,18 @@ Pure Python and NumPy; knows neither torch nor engines.
 
 from __future__ import annotations
 
+from .arch_text import format_arch, format_size, parse_arch, parse_size
 from .architecture import Architecture
+from .coverage import CoverageWarning, count_distinct_modules, distinct_modules
+from .describe import describe_detector, describe_spaces
 from .detector import IMAGE, OUTPUTS, DetectorSpec
-from .errors import ArchitectureError, ModuleSpecError, SearchSpaceError, UnknownSpaceError
+from .errors import (
+    ArchitectureError,
+    ModuleSpecError,
+    SearchSpaceError,
+    SizeError,
+    UnknownSpaceError,
+)
 from .graph import PARTS, Graph, Node, chain, reference
 from .kinds import (
     KINDS,
@@ -43,6 +52,7 @@ __all__ = [
     "ArchitectureError",
     "BoxHead",
     "Cost",
+    "CoverageWarning",
     "DetNasSpace",
     "DetectorSpec",
     "Fpn",
@@ -56,14 +66,23 @@ __all__ = [
     "SearchSpace",
     "SearchSpaceError",
     "ShuffleBackbone",
+    "SizeError",
     "TensorSpec",
     "UnknownSpaceError",
     "anchors_per_cell",
     "anchors_per_level",
     "chain",
     "cost_of",
+    "count_distinct_modules",
+    "describe_detector",
+    "describe_spaces",
+    "distinct_modules",
+    "format_arch",
+    "format_size",
     "level_sizes",
     "make_space",
     "outputs_of",
+    "parse_arch",
+    "parse_size",
     "reference",
 ]

@@ -3,6 +3,7 @@
 SearchSpaceError
 ├── ArchitectureError     a code, gene or architecture that the space does not hold
 ├── ModuleSpecError       a module that cannot exist (unknown kind, wrong parameter, wrong inputs)
+├── SizeError             a text or a pair that names no image size
 └── UnknownSpaceError     a space name that is not registered
 """
 
@@ -19,6 +20,10 @@ class ArchitectureError(SearchSpaceError):
 
 class ModuleSpecError(SearchSpaceError):
     """A module specification contradicts itself or its kind."""
+
+
+class SizeError(SearchSpaceError):
+    """A text or a pair names no image size."""
 
 
 class UnknownSpaceError(SearchSpaceError):

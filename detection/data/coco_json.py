@@ -260,13 +260,7 @@ def _is_number(value: object, largest: float) -> bool:
 
 
 def _short(value: object, limit: int = 60) -> str:
-    """Return a value for a one-line message; a huge integer has no decimal text."""
-    if isinstance(value, int) and abs(value) > LARGEST_ID:
-        return f"an integer of {value.bit_length()} bits"
-    try:
-        text = repr(value)
-    except ValueError:
-        text = f"a {type(value).__name__} with a huge integer"
+    text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

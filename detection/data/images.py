@@ -52,7 +52,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     stay, as torchvision and pycocotools users expect.
 
     Raises:
-        DatasetError: The mode has no defined range (floating point) or no way to RGB.
+        DatasetError: The image is of floating point, whose range is not defined.
     """
     if image.mode == "RGB":
         return image
@@ -66,10 +66,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
     if image.mode in ("La", "RGBa"):  # premultiplied alpha has one way out only
         image = image.convert("LA" if image.mode == "La" else "RGBA")
-    try:
-        return image.convert("RGB")
-    except ValueError as error:
-        raise DatasetError(f"image mode {image.mode} cannot become RGB ({error})") from error
+    return image.convert("RGB")
 
 
 def _sixteen_bit_to_rgb(image: Image.Image) -> Image.Image:

@@ -32,7 +32,7 @@ class ShapesRecipe:
         num_classes: The first so many of `SHAPES`.
         objects: Fewest and most objects per image; 0 allows empty images. Where no room is left
             an image may hold fewer.
-        size_px: Smallest and largest diameter.
+        size_px: Smallest and largest diameter of the circle around an object.
         max_occlusion: Largest part of an object that others may hide, 0..1.
         rotation_deg: Largest turn to either side.
         noise: Standard deviation of the pixel noise, in grey levels 0..255.

@@ -11,10 +11,12 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-STAR_INNER = 0.45  # radius of the inner corners; the outer ones lie at 1
+# Every shape touches the circle of radius 1 around it and stays inside.
+STAR_INNER = 0.45  # radius of the inner corners
 RING_INNER = 0.55
 CROSS_HALF_WIDTH = 0.35
-SQUARE_HALF_SIDE = 0.9
+CROSS_HALF_LENGTH = math.sqrt(1 - CROSS_HALF_WIDTH**2)
+SQUARE_HALF_SIDE = math.sqrt(0.5)
 
 
 def _circle(x: FloatArray, y: FloatArray) -> Mask:
@@ -26,8 +28,8 @@ def _square(x: FloatArray, y: FloatArray) -> Mask:
 
 
 def _triangle(x: FloatArray, y: FloatArray) -> Mask:
-    """Pointing up: base at y = 0.8, tip at y = -1."""
-    return (y <= 0.8) & (abs(x) <= (y + 1) / 1.8)
+    """Equilateral, pointing up: base at y = 0.5, tip at y = -1."""
+    return (y <= 0.5) & (abs(x) <= (y + 1) / math.sqrt(3))
 
 
 def _star(x: FloatArray, y: FloatArray) -> Mask:
@@ -49,7 +51,7 @@ def _ring(x: FloatArray, y: FloatArray) -> Mask:
 
 def _cross(x: FloatArray, y: FloatArray) -> Mask:
     thin = np.minimum(abs(x), abs(y)) <= CROSS_HALF_WIDTH
-    return thin & (np.maximum(abs(x), abs(y)) <= 1)
+    return thin & (np.maximum(abs(x), abs(y)) <= CROSS_HALF_LENGTH)
 
 
 SHAPES: dict[str, Callable[[FloatArray, FloatArray], Mask]] = {

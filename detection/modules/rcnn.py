@@ -13,7 +13,7 @@ from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead
 
 from .boxes import RCNN_WEIGHTS, clip, decode, image_limits, is_large_enough
 from .layers import NORMS
-from .select import INVALID_SCORE, detections, gather_rows
+from .select import INVALID_SCORE, Selection, gather_boxes
 
 
 class BoxHead(nn.Module):
@@ -65,9 +65,9 @@ class RcnnDetections(nn.Module):
         super().__init__()
         self.rows, self.classes = spec.inputs[2].shape[1], spec.get_int("num_classes")
         self.class_agnostic = bool(spec.get_int("class_agnostic"))
-        self.threshold, self.iou = spec.get_float("score_threshold"), spec.get_float("nms_iou")
-        self.max_detections = spec.get_int("max_detections")
+        self.threshold = spec.get_float("score_threshold")
         self.pre_nms = min(spec.get_int("pre_nms"), self.rows * self.classes)
+        self.select = Selection.of(spec, self.pre_nms)
         self.register_buffer("limits", image_limits(spec), persistent=False)
         self.register_buffer("row", torch.arange(self.rows), persistent=False)
 
@@ -87,13 +87,13 @@ class RcnnDetections(nn.Module):
         """
         scores = self._scores(logits, count)
         best, index = scores.topk(self.pre_nms, dim=1)
-        row = index.div(self.classes, rounding_mode="trunc")
+        row = index // self.classes
         labels = index - row * self.classes
         each = row if self.class_agnostic else index
-        deltas = gather_rows(deltas.reshape(-1, self._deltas, 4), each)
-        found = clip(decode(deltas, gather_rows(boxes, row), RCNN_WEIGHTS), self.limits)
+        deltas = gather_boxes(deltas.reshape(-1, self._deltas, 4), each)
+        found = clip(decode(deltas, gather_boxes(boxes, row), RCNN_WEIGHTS), self.limits)
         best = torch.where(is_large_enough(found), best, INVALID_SCORE)
-        return detections(found, best, labels, self.limits, self.iou, self.max_detections)
+        return self.select(found, best, labels)
 
     @property
     def _deltas(self) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import torch
-from searchspaces import ModuleSpec, anchors_per_level
+from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
 
 from .boxes import RPN_WEIGHTS, clip, decode, image_limits, is_large_enough, make_anchors
 from .layers import NORMS
-from .select import INVALID_SCORE, detections, gather_rows
+from .select import INVALID_SCORE, Selection, gather_boxes, look_up
 
 PRIOR = 0.01  # RetinaNet, sec. 4.1: probability of a foreground anchor at the start
 
@@ -26,7 +26,7 @@ class RetinaNetHead(nn.Module):
     def __init__(self, spec: ModuleSpec) -> None:
         super().__init__()
         channels, each = spec.get_int("channels"), spec.get_int("num_anchors")
-        self.num_classes = spec.get_int("num_classes")
+        self.num_classes, self.anchors = spec.get_int("num_classes"), outputs_of(spec)[0].shape[1]
         self.class_tower, self.delta_tower = _tower(spec), _tower(spec)
         self.classes = nn.Conv2d(channels, each * self.num_classes, 3, padding=1)
         self.deltas = nn.Conv2d(channels, each * 4, 3, padding=1)
@@ -44,7 +44,10 @@ class RetinaNetHead(nn.Module):
         """
         logits = [self.classes(self.class_tower(x)) for x in levels]
         deltas = [self.deltas(self.delta_tower(x)) for x in levels]
-        return _flat(logits).unflatten(1, (-1, self.num_classes)), _flat(deltas).unflatten(1, (-1, 4))
+        return (
+            _flat(logits).reshape(-1, self.anchors, self.num_classes),
+            _flat(deltas).reshape(-1, self.anchors, 4),
+        )
 
 
 def _tower(spec: ModuleSpec) -> nn.Sequential:
@@ -77,8 +80,9 @@ class RetinaNetDetections(nn.Module):
     def __init__(self, spec: ModuleSpec) -> None:
         super().__init__()
         self.per_level, self.classes = anchors_per_level(spec), spec.get_int("num_classes")
-        self.threshold, self.iou = spec.get_float("score_threshold"), spec.get_float("nms_iou")
-        self.pre_nms, self.count = spec.get_int("pre_nms"), spec.get_int("max_detections")
+        self.threshold, pre_nms = spec.get_float("score_threshold"), spec.get_int("pre_nms")
+        self.sizes = [min(pre_nms, anchors * self.classes) for anchors in self.per_level]
+        self.select = Selection.of(spec, sum(self.sizes))
         self.register_buffer("anchors", make_anchors(spec), persistent=False)
         self.register_buffer("limits", image_limits(spec), persistent=False)
 
@@ -93,20 +97,20 @@ class RetinaNetDetections(nn.Module):
             Boxes ``(n, d, 4)``, scores ``(n, d)``, labels ``(n, d)`` and counts ``(n,)``.
         """
         best, index = self._candidates(logits.flatten(1))
-        anchor = index.div(self.classes, rounding_mode="trunc")
+        anchor = index // self.classes
         labels = index - anchor * self.classes
-        boxes = decode(gather_rows(deltas, anchor), self.anchors[anchor], RPN_WEIGHTS)
+        boxes = decode(gather_boxes(deltas, anchor), look_up(self.anchors, anchor), RPN_WEIGHTS)
         boxes, scores = clip(boxes, self.limits), best.sigmoid()
         valid = (scores > self.threshold) & is_large_enough(boxes)
         scores = torch.where(valid, scores, INVALID_SCORE)
-        return detections(boxes, scores, labels, self.limits, self.iou, self.count)
+        return self.select(boxes, scores, labels)
 
     def _candidates(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return the best logits of each level and their (anchor, class) indices, ``(n, k)``."""
         values, indices, start = [], [], 0
-        for anchors in self.per_level:
+        for anchors, size in zip(self.per_level, self.sizes, strict=True):
             pairs = anchors * self.classes
-            value, index = logits[:, start : start + pairs].topk(min(self.pre_nms, pairs), dim=1)
+            value, index = logits[:, start : start + pairs].topk(size, dim=1)
             values.append(value)
             indices.append(index + start)
             start += pairs

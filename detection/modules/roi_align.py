@@ -12,12 +12,56 @@ from __future__ import annotations
 import torch
 from searchspaces import ModuleSpec
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 from torchvision.ops import roi_align
 
 from ..errors import BuildError
+from .select import look_up
 
 LEVEL_EPSILON = 1e-6  # torchvision's LevelMapper: a box at the border between levels goes up
+
+
+class Atlas(nn.Module):
+    """Lay out the levels of a pyramid on one map.
+
+    Args:
+        hw: Height and width of every level, finest first.
+
+    Attributes:
+        origins: x and y of every level's first pixel.
+    """
+
+    def __init__(self, hw: list[tuple[int, int]]) -> None:
+        super().__init__()
+        (height, self.width), coarser = hw[0], hw[1:]
+        self.band_w = sum(width + 2 for _, width in coarser)
+        self.origins = [(0, 0)]
+        for _, width in coarser:
+            x, y = self.origins[-1]
+            self.origins.append((x + last + 2, y) if y else (1, height + 2))
+            last = width
+        # Edges are repeated by picking rows: engines copy whole rows at once.
+        for index, (rows, _) in enumerate(coarser):
+            self.register_buffer(
+                f"rows_{index}", _clamped(-1, coarser[0][0] + 1, rows), persistent=False
+            )
+        wide = _clamped(0, max(self.band_w, self.width), self.width)
+        self.register_buffer("columns", wide, persistent=False)
+
+    def forward(self, *levels: Tensor) -> Tensor:
+        """Map levels ``(n, c, h, w)`` to ``(n, c, atlas height, atlas width)``.
+
+        What fills the gaps between levels is never sampled.
+        """
+        finest, *coarser = levels
+        if not coarser:
+            return finest
+        tall = [x.index_select(2, self.get_buffer(f"rows_{i}")) for i, x in enumerate(coarser)]
+        band = torch.cat([part for x in tall for part in (x[..., :1], x, x[..., -1:])], 3)
+        if self.band_w > self.width:
+            finest = finest.index_select(3, self.get_buffer("columns"))
+        else:
+            band = torch.cat((band, band[..., : self.width - self.band_w]), 3)
+        return torch.cat((finest, finest[:, :, -1:], band), 2)
 
 
 class RoiAlign(nn.Module):
@@ -30,7 +74,7 @@ class RoiAlign(nn.Module):
         BuildError: The strides do not double from level to level.
     """
 
-    origins: Tensor
+    places: Tensor
     min_areas: Tensor
 
     def __init__(self, spec: ModuleSpec) -> None:
@@ -39,8 +83,9 @@ class RoiAlign(nn.Module):
         strides = spec.get_ints("strides")
         if any(stride != strides[0] << level for level, stride in enumerate(strides)):
             raise BuildError(f"roi_align needs strides that double, got {strides}")
-        self.hw = [(t.shape[2], t.shape[3]) for t in spec.inputs[:-1]]
-        self.register_buffer("origins", _origins(strides, self.hw), persistent=False)
+        self.atlas = Atlas([(t.shape[2], t.shape[3]) for t in spec.inputs[:-1]])
+        places = [(x, y, 1 / s) for (x, y), s in zip(self.atlas.origins, strides, strict=True)]
+        self.register_buffer("places", torch.tensor(places), persistent=False)
         self.register_buffer("min_areas", _min_areas(spec, strides), persistent=False)
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -54,47 +99,23 @@ class RoiAlign(nn.Module):
             Features ``(n * r, channels, size, size)``, image after image.
         """
         levels, boxes = inputs[:-1], inputs[-1]
-        regions = self._to_atlas(boxes)
         pooled: Tensor = roi_align(
-            self._atlas(levels),
-            list(regions.unbind(0)),
+            self.atlas(*levels),
+            list(self._to_atlas(boxes).unbind(0)),
             self.size,
             sampling_ratio=self.sampling,
             aligned=True,
         )
         return pooled
 
-    def _atlas(self, levels: tuple[Tensor, ...]) -> Tensor:
-        finest, *coarser = levels
-        if not coarser:
-            return finest
-        height, width = self.hw[0]
-        band_h = self.hw[1][0] + 2
-        band_w = sum(w + 2 for _, w in self.hw[1:])
-        columns, rest = [], max(0, width - band_w)
-        for index, ((h, _), level) in enumerate(zip(self.hw[1:], coarser, strict=True)):
-            right = 1 + (rest if index == len(coarser) - 1 else 0)
-            columns.append(F.pad(level, (1, right, 1, band_h - h - 1), mode="replicate"))
-        if band_w > width:
-            finest = F.pad(finest, (0, band_w - width, 0, 0), mode="replicate")
-        return torch.cat((finest, finest[:, :, height - 1 :], torch.cat(columns, 3)), 2)
-
     def _to_atlas(self, boxes: Tensor) -> Tensor:
         """Return boxes ``(n, r, 4)`` in pixels of the atlas."""
         sides = boxes[..., 2:] - boxes[..., :2]
         area = (sides[..., 0] * sides[..., 1]).unsqueeze(-1)
         level = (area >= self.min_areas).sum(-1)  # FPN, eq. 1, without a logarithm
-        place = self.origins[level]
-        return boxes * place[..., 2:] + torch.cat((place[..., :2], place[..., :2]), -1)
-
-
-def _origins(strides: tuple[int, ...], hw: list[tuple[int, int]]) -> Tensor:
-    """Return x and y of every level's first pixel in the atlas, and its scale, ``(l, 3)``."""
-    rows, x = [(0.0, 0.0, 1 / strides[0])], 1.0
-    for stride, (_, width) in zip(strides[1:], hw[1:], strict=True):
-        rows.append((x, hw[0][0] + 2.0, 1 / stride))
-        x += width + 2
-    return torch.tensor(rows)
+        place = look_up(self.places, level)
+        origin, scale = place[..., :2], place[..., 2:]
+        return boxes * scale + torch.cat((origin, origin), -1)
 
 
 def _min_areas(spec: ModuleSpec, strides: tuple[int, ...]) -> Tensor:
@@ -103,6 +124,11 @@ def _min_areas(spec: ModuleSpec, strides: tuple[int, ...]) -> Tensor:
     finest = strides[0].bit_length() - 1
     sides = [canonical * 2.0 ** (finest + i - level) for i in range(1, len(strides))]
     return torch.tensor([side * side * 2 ** (-2 * LEVEL_EPSILON) for side in sides])
+
+
+def _clamped(start: int, stop: int, size: int) -> Tensor:
+    """Return the indices ``start..stop - 1``, those outside of ``0..size - 1`` moved inside."""
+    return torch.tensor([min(max(row, 0), size - 1) for row in range(start, stop)])
 
 
 MODULES = {"roi_align": RoiAlign}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from searchspaces import ModuleSpec, anchors_per_level
+from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 from torch import Tensor, nn
 
 from .boxes import RPN_WEIGHTS, clip, decode, image_limits, is_large_enough, make_anchors
-from .select import INVALID_SCORE, best_rows, gather_rows, suppress
+from .select import INVALID_SCORE, best_rows, gather_boxes, look_up, suppress
 
 
 class RpnHead(nn.Module):
@@ -20,6 +20,7 @@ class RpnHead(nn.Module):
     def __init__(self, spec: ModuleSpec) -> None:
         super().__init__()
         channels, each = spec.get_int("channels"), spec.get_int("num_anchors")
+        self.anchors = outputs_of(spec)[0].shape[1]
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
         self.objectness = nn.Conv2d(channels, each, 1)
         self.deltas = nn.Conv2d(channels, 4 * each, 1)
@@ -35,7 +36,7 @@ class RpnHead(nn.Module):
         hidden = [torch.relu(self.conv(level)) for level in levels]
         logits = [self.objectness(x).permute(0, 2, 3, 1).flatten(1) for x in hidden]
         deltas = [self.deltas(x).permute(0, 2, 3, 1).flatten(1) for x in hidden]
-        return torch.cat(logits, 1), torch.cat(deltas, 1).unflatten(1, (-1, 4))
+        return torch.cat(logits, 1), torch.cat(deltas, 1).reshape(-1, self.anchors, 4)
 
 
 class Proposals(nn.Module):
@@ -54,7 +55,8 @@ class Proposals(nn.Module):
     def __init__(self, spec: ModuleSpec) -> None:
         super().__init__()
         self.per_level = anchors_per_level(spec)
-        self.pre_nms, self.post_nms = spec.get_int("pre_nms"), spec.get_int("post_nms")
+        self.sizes = [min(spec.get_int("pre_nms"), anchors) for anchors in self.per_level]
+        self.post_nms = spec.get_int("post_nms")
         self.iou = spec.get_float("nms_iou")
         self.register_buffer("anchors", make_anchors(spec), persistent=False)
         self.register_buffer("limits", image_limits(spec), persistent=False)
@@ -64,29 +66,28 @@ class Proposals(nn.Module):
 
         Boxes are in falling order of score; rows from the count ``(n,)`` on are zero.
         """
-        scores, index, sizes = self._candidates(logits)
-        boxes = decode(gather_rows(deltas, index), self.anchors[index], RPN_WEIGHTS)
+        scores, index = self._candidates(logits)
+        boxes = decode(gather_boxes(deltas, index), look_up(self.anchors, index), RPN_WEIGHTS)
         boxes = clip(boxes, self.limits)
         scores = torch.where(is_large_enough(boxes), scores.sigmoid(), INVALID_SCORE)
         images = zip(boxes.unbind(0), scores.unbind(0), strict=True)
-        kept = torch.stack([self._suppress(b, s, sizes) for b, s in images])
-        _, rows, valid = best_rows(kept, self.post_nms)
-        boxes = gather_rows(boxes, rows) * valid.unsqueeze(-1).to(boxes.dtype)
+        kept = torch.stack([self._suppress(b, s) for b, s in images])
+        _, rows, valid = best_rows(kept, sum(self.sizes), self.post_nms)
+        boxes = gather_boxes(boxes, rows) * valid.unsqueeze(-1).to(boxes.dtype)
         return boxes, valid.sum(1)
 
-    def _candidates(self, logits: Tensor) -> tuple[Tensor, Tensor, list[int]]:
-        """Return the best logits of each level, their anchors, and how many a level gives."""
-        sizes = [min(self.pre_nms, anchors) for anchors in self.per_level]
+    def _candidates(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the best logits of each level and their anchors, ``(n, k)``."""
         values, indices, start = [], [], 0
-        for anchors, size in zip(self.per_level, sizes, strict=True):
+        for anchors, size in zip(self.per_level, self.sizes, strict=True):
             value, index = logits[:, start : start + anchors].topk(size, dim=1)
             values.append(value)
             indices.append(index + start)
             start += anchors
-        return torch.cat(values, 1), torch.cat(indices, 1), sizes
+        return torch.cat(values, 1), torch.cat(indices, 1)
 
-    def _suppress(self, boxes: Tensor, scores: Tensor, sizes: list[int]) -> Tensor:
-        levels = zip(boxes.split(sizes), scores.split(sizes), strict=True)
+    def _suppress(self, boxes: Tensor, scores: Tensor) -> Tensor:
+        levels = zip(boxes.split(self.sizes), scores.split(self.sizes), strict=True)
         return torch.cat([suppress(b, s, self.iou) for b, s in levels])
 
 

@@ -7,7 +7,10 @@ top-k moves it behind the valid rows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
+from searchspaces import ModuleSpec
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 from torchvision.ops import nms
@@ -16,9 +19,14 @@ INVALID_SCORE = -1.0
 """Score of a row that is no candidate; real scores are probabilities."""
 
 
-def gather_rows(values: Tensor, index: Tensor) -> Tensor:
-    """Pick rows ``(b, k, d)`` of ``(b, n, d)`` by ``(b, k)`` indices."""
-    return values.gather(1, index.unsqueeze(-1).expand(-1, -1, values.shape[-1]))
+def gather_boxes(boxes: Tensor, index: Tensor) -> Tensor:
+    """Pick rows ``(b, k, 4)`` of ``(b, n, 4)`` by ``(b, k)`` indices."""
+    return boxes.gather(1, index.unsqueeze(-1).repeat(1, 1, 4))
+
+
+def look_up(table: Tensor, index: Tensor) -> Tensor:
+    """Pick rows ``(..., d)`` of one table ``(n, d)`` by ``(...)`` indices: a plain ``Gather``."""
+    return F.embedding(index, table)
 
 
 def suppress(boxes: Tensor, scores: Tensor, iou: float) -> Tensor:
@@ -38,47 +46,63 @@ def suppress(boxes: Tensor, scores: Tensor, iou: float) -> Tensor:
     return torch.where(mask > 0, scores, INVALID_SCORE)
 
 
-def offset_by_class(boxes: Tensor, labels: Tensor, limits: Tensor) -> Tensor:
-    """Move boxes ``(..., 4)`` of different classes apart, so that they never overlap."""
-    return boxes + (labels.to(boxes.dtype) * (limits.amax() + 1.0)).unsqueeze(-1)
-
-
-def best_rows(scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the best ``count`` rows of ``(b, n)``: scores, indices, and which are valid.
+def best_rows(scores: Tensor, rows: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the best rows of ``(b, rows)``: scores, indices, and which are valid.
 
     Args:
         scores: ``INVALID_SCORE`` where the row is no candidate.
+        rows: Rows that there are.
         count: Rows given, ``(b, count)``; where there are fewer, invalid ones are appended.
     """
-    missing = max(0, count - scores.shape[1])
-    best, index = scores.topk(count - missing, dim=1)
-    if missing:
-        best = F.pad(best, (0, missing), value=INVALID_SCORE)
-        index = F.pad(index, (0, missing))
+    best, index = scores.topk(min(rows, count), dim=1)
+    missing = count - rows
+    if missing > 0:
+        best = torch.cat((best, torch.full_like(best[:, :1], INVALID_SCORE).repeat(1, missing)), 1)
+        index = torch.cat((index, torch.zeros_like(index[:, :1]).repeat(1, missing)), 1)
     return best, index, best >= 0
 
 
-def detections(
-    boxes: Tensor, scores: Tensor, labels: Tensor, limits: Tensor, iou: float, count: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Suppress within each class and give the best detections, zero padded.
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """How final detections are chosen; everything that fixes a shape is an ``int``.
 
-    Args:
-        boxes: ``(b, n, 4)``, clipped to the image.
-        scores: ``(b, n)``, ``INVALID_SCORE`` where the row is no candidate.
-        labels: ``(b, n)`` zero-based classes.
-        limits: See :func:`image_limits`.
+    Attributes:
         iou: Overlap above which the lesser of two boxes of a class goes.
-        count: Rows given.
-
-    Returns:
-        Boxes ``(b, count, 4)``, scores in falling order ``(b, count)``, labels and counts
-        ``(b,)`` of valid rows.
+        rows: Candidates of an image.
+        count: Detections given.
+        apart: More than the longest side of the image, in pixels.
     """
-    apart = offset_by_class(boxes, labels, limits)
-    images = zip(apart.unbind(0), scores.unbind(0), strict=True)
-    kept = torch.stack([suppress(b, s, iou) for b, s in images])
-    best, index, valid = best_rows(kept, count)
-    boxes = gather_rows(boxes, index) * valid.unsqueeze(-1).to(boxes.dtype)
-    labels = labels.gather(1, index) * valid.to(labels.dtype)
-    return boxes, best * valid.to(best.dtype), labels, valid.sum(1)
+
+    iou: float
+    rows: int
+    count: int
+    apart: float
+
+    @classmethod
+    def of(cls, spec: ModuleSpec, rows: int) -> Selection:
+        """Read the settings from a detections module."""
+        apart = max(spec.get_int("image_h"), spec.get_int("image_w")) + 1.0
+        return cls(spec.get_float("nms_iou"), rows, spec.get_int("max_detections"), apart)
+
+    def __call__(
+        self, boxes: Tensor, scores: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Suppress within each class and give the best detections, zero padded.
+
+        Args:
+            boxes: ``(b, rows, 4)``, clipped to the image.
+            scores: ``(b, rows)``, ``INVALID_SCORE`` where the row is no candidate.
+            labels: ``(b, rows)`` zero-based classes.
+
+        Returns:
+            Boxes ``(b, count, 4)``, scores in falling order ``(b, count)``, labels and counts
+            ``(b,)`` of valid rows.
+        """
+        # Classes are moved apart, so that one suppression serves all.
+        moved = boxes + (labels.to(boxes.dtype) * self.apart).unsqueeze(-1)
+        images = zip(moved.unbind(0), scores.unbind(0), strict=True)
+        kept = torch.stack([suppress(b, s, self.iou) for b, s in images])
+        best, index, valid = best_rows(kept, self.rows, self.count)
+        boxes = gather_boxes(boxes, index) * valid.unsqueeze(-1).to(boxes.dtype)
+        labels = labels.gather(1, index) * valid.to(labels.dtype)
+        return boxes, best * valid.to(best.dtype), labels, valid.sum(1)

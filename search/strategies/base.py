@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
 
 ENUMERATION_LIMIT = 10_000  # codes; smaller spaces are listed when sampling finds nothing new
+FIRST_CHOICE_SHARE = 0.1  # of the attempts; a converged population has few new children to give
 REPAIRS = 20  # samples moved into the feasible region before a proposal is given up
 
 Source = Callable[[], "Architecture"]
@@ -57,7 +58,8 @@ class StrategyOptions:
     """Options of every strategy.
 
     Attributes:
-        max_attempts: Rejected candidates per source before a proposal turns to the next source.
+        max_attempts: Rejected candidates before a proposal gives up its last source; the sources
+            before it, which have a next one to turn to, get a tenth of that.
 
     Raises:
         StrategyError: A value is out of range.
@@ -74,8 +76,8 @@ class StrategyBase(ABC):
 
     A strategy says only where candidates come from (:meth:`_sources`). Every candidate is brought
     to canonical form and refused if it is not valid, was asked or told before, or violates a
-    constraint. Where its sources give nothing in ``max_attempts`` candidates each, small spaces
-    are enumerated, and samples of larger ones are moved into the feasible region.
+    constraint. Where its sources give nothing in ``max_attempts`` candidates, small spaces are
+    enumerated, and samples of larger ones are moved into the feasible region.
 
     Args:
         space: Any object with the members of ``searchspaces.SearchSpace``.
@@ -192,7 +194,10 @@ class StrategyBase(ABC):
             self._proven_empty = True
             return None
         for source in sources:
-            architecture = self._first_admitted(source, self.options.max_attempts)
+            patience = self.options.max_attempts
+            if source != sources[-1]:
+                patience = max(1, round(FIRST_CHOICE_SHARE * patience))
+            architecture = self._first_admitted(source, patience)
             if architecture is not None:
                 return architecture
         left = self._left_over()
@@ -248,14 +253,12 @@ class StrategyBase(ABC):
             f"no architecture of {self.space.name}{which} is left after {proposed}"
             if self._proven_empty
             else f"no further architecture of {self.space.name}{which} was found in {attempts} "
-            f"attempts per source, after {proposed}"
+            f"attempts, after {proposed}"
         )
         return SpaceExhaustedError(what, proposed=proposed, proven=self._proven_empty)
 
 
-def check_values(
-    values: npt.ArrayLike, n: int, objectives: Sequence[Objective]
-) -> FloatArray:
+def check_values(values: npt.ArrayLike, n: int, objectives: Sequence[Objective]) -> FloatArray:
     """Check told values and return them as ``(n, n_objectives)`` floats.
 
     Raises:

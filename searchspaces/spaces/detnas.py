@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..architecture import Architecture
 from ..detector import DetectorSpec
 from ..errors import ArchitectureError, SearchSpaceError
+from ..kinds.backbone import SHUFFLES
 from ..parts import (
     SHUFFLE_OPS,
     BoxHead,
@@ -64,15 +65,15 @@ LAYOUTS = {
     # Ours: the same blocks, fewer and narrower, so that a laptop searches in minutes.
     "detnas-nano": DetNasLayout(
         16,
-        (32, 64, 128, 256),
+        (64, 128, 256, 512),
         (2, 2, 4, 2),
-        pyramid=64,
+        pyramid=48,
         hidden=128,
-        head_convs=2,
+        head_convs=1,
         anchor_scale=6.0,
         candidates=200,
         proposals=100,
-        input_hw=(128, 128),
+        input_hw=(160, 160),
     ),
 }
 
@@ -112,7 +113,9 @@ class DetNasSpace:
             )
         if self.head not in HEADS:
             raise SearchSpaceError(f"head {self.head!r} is not one of {', '.join(HEADS)}")
-        _ = self.detector(Architecture(self.name, (0,) * len(self.gene_choices)))
+        if self.shuffle not in SHUFFLES:
+            raise SearchSpaceError(f"shuffle {self.shuffle!r} is not one of {', '.join(SHUFFLES)}")
+        _ = self.detector(self._first()).graph()  # checks input_hw and num_classes
 
     @property
     def layout(self) -> DetNasLayout:
@@ -192,27 +195,38 @@ class DetNasSpace:
         """Read choice ids; the ``-`` between stages may be left out.
 
         Raises:
-            ArchitectureError: A character is no choice id, a stage has another number of blocks
-                or there are too few or too many; the message points at the character.
+            ArchitectureError: A character is no choice id (the message points at it), a stage
+                has another number of blocks (the message names it), or there are too few or too
+                many.
         """
-        digits = text.replace("-", "")
-        for position, character in enumerate(text):
+        for position, character in enumerate(text, 1):
             if character not in "0123-":
                 raise ArchitectureError(
-                    f"{text!r}: character {character!r} at position {position} is no choice id; "
+                    f"{text!r}: character {position}, {character!r}, is no choice id; "
                     "use 0 (3x3), 1 (5x5), 2 (7x7), 3 (xception) and '-' between stages"
                 )
-        blocks = self.layout.blocks
-        lengths = tuple(map(len, text.split("-")))
-        if len(digits) != sum(blocks) or ("-" in text and lengths != blocks):
-            raise ArchitectureError(
-                f"{text!r} has stages of {'-'.join(map(str, lengths))} blocks; {self.name} has "
-                f"{'-'.join(map(str, blocks))}, as in {self._example()!r}"
-            )
-        return Architecture(self.name, tuple(int(digit) for digit in digits))
+        self._check_stages(text)
+        return Architecture(self.name, tuple(map(int, text.replace("-", ""))))
 
-    def _example(self) -> str:
-        return self.encode(Architecture(self.name, (0,) * sum(self.layout.blocks)))
+    def _check_stages(self, text: str) -> None:
+        blocks, lengths = self.layout.blocks, tuple(map(len, text.split("-")))
+        if lengths in (blocks, (sum(blocks),)):
+            return
+        if len(lengths) == len(blocks):
+            pairs = enumerate(zip(lengths, blocks, strict=True), 1)
+            stage, (got, need) = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
+            wrong = f"stage {stage} has {got} blocks instead of {need}"
+        elif len(lengths) == 1:
+            wrong = f"it has {lengths[0]} blocks instead of {sum(blocks)}"
+        else:
+            wrong = f"it has {len(lengths)} stages of {'-'.join(map(str, lengths))} blocks"
+        raise ArchitectureError(
+            f"{text!r}: {wrong}; {self.name} has {'-'.join(map(str, blocks))} blocks, as in "
+            f"{self.encode(self._first())!r}"
+        )
+
+    def _first(self) -> Architecture:
+        return Architecture(self.name, (0,) * sum(self.layout.blocks))
 
     def _around(self) -> tuple[Fpn, Rpn | None, Head]:
         layout = self.layout

@@ -1,0 +1,61 @@
+"""What a detector is trained on, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import TrainingError
+from ..modules.boxes import MIN_SIDE_PX
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The objects of one image.
+
+    Attributes:
+        boxes: ``(n, 4)`` as x1, y1, x2, y2 in input pixels, each side above zero.
+        labels: ``(n,)`` zero-based.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+
+
+def read_targets(
+    targets: Sequence[Mapping[str, Any]], images: Tensor, num_classes: int
+) -> list[Targets]:
+    """Check targets and bring them to the images' device; boxes without area are left out.
+
+    Args:
+        targets: Of every image, ``boxes`` ``(n, 4)`` and ``labels`` ``(n,)``; more keys may be.
+        images: ``(b, 3, h, w)``.
+        num_classes: Classes of the detector.
+
+    Raises:
+        TrainingError: Their number or shape does not fit, or a label is no class.
+    """
+    if len(targets) != images.shape[0]:
+        raise TrainingError(f"got {len(targets)} targets for {images.shape[0]} images")
+    return [_read(target, images.device, num_classes) for target in targets]
+
+
+def _read(target: Mapping[str, Any], device: torch.device, num_classes: int) -> Targets:
+    boxes = torch.as_tensor(target["boxes"], dtype=torch.float32)
+    labels = torch.as_tensor(target["labels"], dtype=torch.int64)
+    if boxes.shape != (len(labels), 4):
+        raise TrainingError(
+            f"boxes must be (n, 4) and labels (n,), got {tuple(boxes.shape)} and "
+            f"{tuple(labels.shape)}; use torch.empty((0, 4)) for an image without objects"
+        )
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
+        raise TrainingError(
+            f"labels must lie in 0..{num_classes - 1}, got {int(labels.min())}.."
+            f"{int(labels.max())}; are the data set's classes the detector's?"
+        )
+    large = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE_PX).all(1)
+    return Targets(boxes[large].to(device), labels[large].to(device))

@@ -1,0 +1,244 @@
+"""Run torch and engine over a data set; compare what they find, and with the annotations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from detection import (
+    CocoAnnotations,
+    CocoDataset,
+    CocoReport,
+    ImageDetections,
+    Preprocess,
+    evaluate_coco,
+    open_split,
+)
+
+from .errors import VerificationError
+from .parity import ParityReport, compare_detections
+from .postprocess import Detections
+from .records import Accuracy, AccuracyRow
+from .session import Session
+
+Progress = Callable[[str, float, float], None]
+
+METRICS = {
+    "AP": "ap",
+    "AP50": "ap50",
+    "AP75": "ap75",
+    "AP small": "ap_s",
+    "AP medium": "ap_m",
+    "AP large": "ap_l",
+    "AR 1": "ar1",
+    "AR 10": "ar10",
+    "AR 100": "ar100",
+    "AR small": "ar_s",
+    "AR medium": "ar_m",
+    "AR large": "ar_l",
+}
+"""Name in reports -> attribute of ``CocoReport``."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationData:
+    """Hold the images to verify on.
+
+    Attributes:
+        name: Folder and split.
+        dataset: The images with their annotations.
+    """
+
+    name: str
+    dataset: CocoDataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    @property
+    def annotations(self) -> CocoAnnotations:
+        """Return the annotations of the images."""
+        return self.dataset.annotations
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Hold what torch and engine found on the same images.
+
+    Attributes:
+        parity: Matched detections.
+        accuracy: COCO numbers of both.
+        torch_coco: COCO's report of torch; ``None`` where no class is shared.
+        engine_coco: Likewise of the engine.
+        engine_detections: The engine's detections per image, boxes in original pixels.
+    """
+
+    parity: ParityReport
+    accuracy: Accuracy
+    torch_coco: CocoReport | None
+    engine_coco: CocoReport | None
+    engine_detections: tuple[Detections, ...]
+
+
+def open_data(
+    folder: str | Path, split: str, preprocess: Preprocess, limit: int | None = None
+) -> EvaluationData:
+    """Open a split of a folder in COCO's layout.
+
+    Args:
+        folder: The data.
+        split: ``val`` or ``val2017``.
+        preprocess: The detector's.
+        limit: Take only the first images of the annotation file.
+
+    Raises:
+        DatasetError: The split is not there, its annotations are wrong, or images are missing.
+        VerificationError: The limit is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise VerificationError(f"limit must be at least 1 image, got {limit}")
+    dataset = open_split(folder, split, preprocess)
+    if limit is not None and limit < len(dataset):
+        first = [image.id for image in dataset.annotations.images[:limit]]
+        dataset = CocoDataset(dataset.images_dir, dataset.annotations.subset(first), preprocess)
+    return EvaluationData(f"{folder} {split}", dataset)
+
+
+def compare(
+    torch: Session, engine: Session, data: EvaluationData, progress: Progress | None = None
+) -> Comparison:
+    """Run torch and engine over the same images and compare.
+
+    Args:
+        torch: The torch model with the engine's pre- and postprocessing.
+        engine: The engine.
+        data: The images.
+        progress: Called as ``progress(message, done, total)`` in images.
+
+    Raises:
+        VerificationError: There are no images.
+        DetectError: One side gives something else than detections.
+        DatasetError: An image is damaged.
+    """
+    if not len(data):
+        raise VerificationError(f"{data.name}: no image to verify on")
+    found_torch, found_engine = _detect_all(torch, engine, data, progress)
+    rows = max(len(found) for found in (*found_torch, *found_engine))
+    ids = [image.id for image in data.annotations.images]
+    parity = compare_detections(
+        [_by_label(i, found) for i, found in zip(ids, found_torch, strict=True)],
+        [_by_label(i, found) for i, found in zip(ids, found_engine, strict=True)],
+        top_d=rows or None,
+        labels=engine.labels,
+    )
+    classes = shared_classes(engine.labels, data.annotations)
+    reports = [
+        score(found, data.annotations, engine.labels) if classes else None
+        for found in (found_torch, found_engine)
+    ]
+    accuracy = _accuracy(data, classes, *reports)
+    return Comparison(parity, accuracy, *reports, tuple(found_engine))
+
+
+def shared_classes(labels: Sequence[str], annotations: CocoAnnotations) -> tuple[str, ...]:
+    """Return the labels that the data has a category of; case and outer blanks do not matter."""
+    known = {_folded(name) for name in annotations.class_names}
+    return tuple(label for label in labels if _folded(label) in known)
+
+
+def score(
+    found: Sequence[Detections], annotations: CocoAnnotations, labels: Sequence[str]
+) -> CocoReport:
+    """Return COCO's numbers over the classes that labels and annotations share by name.
+
+    Args:
+        found: Detections per image, in the annotations' order, boxes in original pixels.
+        annotations: Ground truth.
+        labels: Class names by label.
+
+    Raises:
+        VerificationError: No class is shared.
+    """
+    category_of = {_folded(item.name): item.id for item in annotations.categories}
+    ids = np.array([category_of.get(_folded(label), -1) for label in labels], np.int64)
+    if (ids < 0).all():
+        raise VerificationError(
+            f"{annotations.path} has none of the classes {', '.join(labels)}; AP means nothing"
+        )
+    detections = []
+    for image, item in zip(annotations.images, found, strict=True):
+        known = item.select(ids[item.labels] >= 0)
+        detections.append(
+            ImageDetections(image.id, known.boxes, known.scores, ids[known.labels])
+        )
+    return evaluate_coco(_only(annotations, set(ids.tolist())), detections)
+
+
+def _detect_all(
+    torch: Session, engine: Session, data: EvaluationData, progress: Progress | None
+) -> tuple[list[Detections], list[Detections]]:
+    images = data.annotations.images
+    sides: tuple[list[Detections], list[Detections]] = ([], [])
+    for start in range(0, len(images), engine.batch):
+        batch = [data.dataset.load(info) for info in images[start : start + engine.batch]]
+        for session, found in zip((torch, engine), sides, strict=True):
+            found.extend(session.detect_batch(batch))
+        if progress is not None:
+            progress("comparing torch and engine", len(sides[0]), len(images))
+    return sides
+
+
+def _by_label(image_id: int, found: Detections) -> ImageDetections:
+    return ImageDetections(image_id, found.boxes, found.scores, found.labels)
+
+
+def _only(annotations: CocoAnnotations, category_ids: set[int]) -> CocoAnnotations:
+    """Return the annotations without the categories that the detector does not know."""
+    kept = [i for i, item in enumerate(annotations.categories) if item.id in category_ids]
+    if len(kept) == len(annotations.categories):
+        return annotations
+    new_label = np.full(len(annotations.categories), -1, np.int64)
+    new_label[kept] = np.arange(len(kept))
+    table = annotations.objects
+    rows = new_label[table.labels] >= 0
+    objects = replace(
+        table,
+        image_index=table.image_index[rows],
+        labels=new_label[table.labels[rows]],
+        boxes=table.boxes[rows],
+        areas=table.areas[rows],
+        crowd=table.crowd[rows],
+    )
+    categories = tuple(annotations.categories[i] for i in kept)
+    return replace(annotations, categories=categories, objects=objects)
+
+
+def _accuracy(
+    data: EvaluationData,
+    classes: tuple[str, ...],
+    torch: CocoReport | None,
+    engine: CocoReport | None,
+) -> Accuracy:
+    images = len(data)
+    if torch is None or engine is None:
+        return Accuracy(
+            data.name, images, note="the data and the detector share no class by name"
+        )
+    rows = tuple(
+        AccuracyRow(name, _points(getattr(torch, field)), _points(getattr(engine, field)))
+        for name, field in METRICS.items()
+    )
+    note = "" if rows[0].torch is not None else "the images hold no object of a shared class"
+    return Accuracy(data.name, images, classes, rows if not note else (), note)
+
+
+def _points(value: float) -> float | None:
+    return None if math.isnan(value) else 100 * value
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()

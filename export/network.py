@@ -1,0 +1,75 @@
+"""The torch side of a bundle: the detector built again from its description and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from detection import Detector, run_module
+from engines import TorchModel
+from searchspaces import IMAGE, OUTPUTS, DetectorSpec, SearchSpaceError, parse_arch
+
+from .bundle import Bundle
+from .errors import VerificationError
+from .records import Origin
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class ModuleRunner:
+    """Run a torch detector where an engine is expected.
+
+    Args:
+        module: A detector; put into eval mode.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._run = run_module(module.eval())
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Run once, host arrays to host arrays."""
+        return dict(zip(OUTPUTS, self._run(inputs[IMAGE]), strict=True))
+
+    def close(self) -> None:
+        """Do nothing: the module belongs to the caller."""
+
+
+def spec_of(origin: Origin) -> DetectorSpec:
+    """Return the detector that a bundle's origin describes.
+
+    Raises:
+        VerificationError: This version does not know the space, its options or the code.
+    """
+    try:
+        space, architecture = parse_arch(origin.arch, **origin.options)
+    except SearchSpaceError as error:
+        raise VerificationError(f"cannot build {origin.arch} again: {error}") from error
+    return space.detector(architecture)
+
+
+def load_detector(origin: Origin, weights: str | Path) -> Detector:
+    """Build a detector and load its weights.
+
+    Raises:
+        VerificationError: The architecture is unknown here.
+        CheckpointError: The weights cannot be read, or are those of another network.
+    """
+    detector = Detector(spec_of(origin))
+    load_weights(detector, weights)
+    return detector.eval()
+
+
+def torch_model(bundle: Bundle, inputs: Mapping[str, npt.NDArray[Any]]) -> TorchModel:
+    """Return a bundle's network as a model for the torch engine.
+
+    Raises:
+        VerificationError: The architecture is unknown here.
+        CheckpointError: The weights are those of another network.
+    """
+    origin = bundle.manifest.origin
+    detector = load_detector(origin, bundle.weights_path)
+    return TorchModel(detector, inputs, OUTPUTS, name=origin.arch)

@@ -1,0 +1,157 @@
+"""What a run has found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .config import ObjectiveConfig, RunConfig
+from .dominance import FloatArray
+from .errors import ObjectiveError
+from .front import FrontPoint, ParetoFront
+from .journal import Evaluation, Journal
+from .objective import Objective
+
+if TYPE_CHECKING:
+    from searchspaces import Architecture
+
+STOPPED = "stopped"  # the journal's note on why a run ended before all its evaluations
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hold a run: all proposals with their results, and what follows from them.
+
+    Attributes:
+        folder: Folder of the run.
+        config: What decided its course.
+        objectives: What the columns of the values mean.
+        history: Every proposal in order, failed and unfinished ones included.
+        stopped: Why the run ended before all its evaluations (the space was exhausted), or
+            ``None``.
+    """
+
+    folder: Path
+    config: RunConfig
+    objectives: tuple[Objective, ...]
+    history: tuple[Evaluation, ...]
+    stopped: str | None = None
+
+    @property
+    def finished(self) -> tuple[Evaluation, ...]:
+        """Return the evaluations with a result, good or bad, in the order of proposals."""
+        return tuple(evaluation for evaluation in self.history if evaluation.finished)
+
+    @property
+    def failures(self) -> tuple[Evaluation, ...]:
+        """Return the evaluations that failed; ``error`` says why."""
+        return tuple(e for e in self.history if e.status == "failed")
+
+    @property
+    def complete(self) -> bool:
+        """Return whether nothing is left to do for the run."""
+        enough = len(self.history) >= self.config.evals or self.stopped is not None
+        return enough and len(self.finished) == len(self.history)
+
+    @property
+    def architectures(self) -> tuple[Architecture, ...]:
+        """Return the architectures of the history, in its order."""
+        return tuple(evaluation.architecture for evaluation in self.history)
+
+    @property
+    def values(self) -> FloatArray:
+        """Return the values of the history, ``(n, m)``; rows without a result are NaN."""
+        rows = [evaluation.values for evaluation in self.history]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.objectives))
+
+    @property
+    def front(self) -> ParetoFront:
+        """Return the Pareto front of everything evaluated so far."""
+        return ParetoFront.of(self.objectives, self.architectures, self.values)
+
+    @property
+    def best(self) -> FrontPoint | None:
+        """Return the best in the first objective that is not known; ``None`` if all failed."""
+        front = self.front
+        return front.best() if len(front) else None
+
+    def evaluation(self, architecture: Architecture) -> Evaluation:
+        """Return the evaluation of an architecture of the run.
+
+        Raises:
+            ObjectiveError: The run does not hold it.
+        """
+        for evaluation in self.history:
+            if evaluation.architecture == architecture:
+                return evaluation
+        raise ObjectiveError(f"the run in {self.folder} holds no {architecture}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return configuration, counts, front and failures as plain JSON values."""
+        names = [objective.name for objective in self.objectives]
+        front = [
+            {"arch": self._name(point), **dict(zip(names, point.values, strict=True))}
+            for point in self.front
+        ]
+        return {
+            "folder": str(self.folder),
+            "config": self.config.to_dict(),
+            "complete": self.complete,
+            "stopped": self.stopped,
+            "evaluated": len(self.finished),
+            "failed": [{"arch": e.code, "error": e.error} for e in self.failures],
+            "front": front,
+        }
+
+    def _name(self, point: FrontPoint) -> str:
+        return self.evaluation(point.architecture).code
+
+
+def load_result(folder: Path | str, objectives: Sequence[Objective] | None = None) -> SearchResult:
+    """Read a run, finished or not, without writing anything; it may be running elsewhere.
+
+    Args:
+        folder: Folder of the run.
+        objectives: The objectives of the run with their functions. ``None`` takes them from the
+            run itself; a known objective then tells only values that the run has recorded.
+
+    Raises:
+        RunError: The folder holds no run.
+        JournalError: Its files are damaged or of an unknown version.
+        ObjectiveError: ``objectives`` are not those of the run.
+    """
+    with Journal.read(Path(folder)) as journal:
+        history = journal.evaluations()
+        stopped = journal.noted(STOPPED)
+    config = journal.config
+    if objectives is None:
+        goals = tuple(
+            _recorded(goal, column, history) for column, goal in enumerate(config.objectives)
+        )
+    else:
+        goals = tuple(objectives)
+        if tuple(map(ObjectiveConfig.of, goals)) != config.objectives:
+            raise ObjectiveError(f"the objectives are not those of the run in {folder}")
+    return SearchResult(Path(folder), config, goals, history, stopped)
+
+
+def _recorded(goal: ObjectiveConfig, column: int, history: Sequence[Evaluation]) -> Objective:
+    known = _lookup(goal.name, column, history) if goal.known else None
+    return Objective(goal.name, goal.direction, goal.unit, known)
+
+
+def _lookup(
+    name: str, column: int, history: Sequence[Evaluation]
+) -> Callable[[Architecture], float]:
+    recorded = {e.architecture: e.values[column] for e in history if e.status == "ok"}
+
+    def known(architecture: Architecture) -> float:
+        if architecture not in recorded:
+            raise ObjectiveError(f"the run has recorded no {name!r} of {architecture}")
+        return recorded[architecture]
+
+    return known

@@ -1,0 +1,65 @@
+"""Spaces and detectors as JSON-able fields, for the command line and reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .arch_text import format_arch
+from .architecture import Architecture
+from .detector import DetectorSpec
+from .kinds import cost_of
+from .space import SearchSpace
+from .spaces import SPACES, make_space
+
+
+def describe_spaces(name: str | None = None) -> list[dict[str, Any]]:
+    """Return name, exact size, positions and choices of every space, or of one.
+
+    Raises:
+        UnknownSpaceError: The name is not registered.
+    """
+    return [_describe_space(make_space(key)) for key in ([name] if name else SPACES)]
+
+
+def _describe_space(space: SearchSpace) -> dict[str, Any]:
+    choices = getattr(space, "gene_choices", ())
+    summary = (type(space).__doc__ or "").splitlines()[0]
+    return {
+        "name": space.name,
+        "size": space.size,
+        "positions": len(choices),
+        "choices_per_position": sorted({len(each) for each in choices}),
+        "about": summary,
+    }
+
+
+def describe_detector(
+    space: SearchSpace, arch: Architecture, *, elementwise: bool = False
+) -> dict[str, Any]:
+    """Return input size, multiply-adds per part, parameters and modules of an architecture.
+
+    Args:
+        space: Where the architecture lies.
+        arch: The architecture.
+        elementwise: Add normalisation and activation operations to the multiply-adds.
+
+    Raises:
+        ArchitectureError: The space does not hold the architecture.
+    """
+    detector = space.detector(arch)
+    return {
+        "arch": format_arch(space, arch),
+        "input_hw": list(detector.input_hw),
+        "macs": detector.macs(elementwise=elementwise),
+        "params": detector.params(),
+        "modules": _describe_modules(detector, elementwise),
+    }
+
+
+def _describe_modules(detector: DetectorSpec, elementwise: bool) -> list[dict[str, Any]]:
+    rows = []
+    for spec, count in detector.modules():
+        cost = cost_of(spec)
+        macs = cost.macs + (cost.elementwise if elementwise else 0)
+        rows.append({"kind": spec.kind, "count": count, "macs": macs * count, "key": spec.key})
+    return rows

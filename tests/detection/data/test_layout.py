@@ -1,0 +1,63 @@
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detection.data.layout import find_coco, find_split, open_split
+from detection.data.preprocess import Preprocess
+from detection.errors import DatasetError
+
+from .conftest import WriteCoco
+
+
+@pytest.fixture
+def root(write_coco: WriteCoco, document: dict[str, Any]) -> Path:
+    write_coco(document, split="train2017")
+    return write_coco(document, split="val2017")
+
+
+def test_finds_every_split_with_images(root: Path) -> None:
+    (root / "annotations" / "instances_test.json").write_text("{}")  # without images
+    assert [split.name for split in find_coco(root)] == ["train2017", "val2017"]
+
+
+def test_finds_images_below_images(root: Path) -> None:
+    (root / "images").mkdir()
+    shutil.move(root / "val2017", root / "images" / "val2017")
+    assert find_split(root, "val").images_dir == root / "images" / "val2017"
+    assert len(open_split(root, "val", Preprocess((16, 16)))) == 3
+
+
+@pytest.mark.parametrize("name", ["val", "val2017", "v"])
+def test_split_by_name_or_beginning(root: Path, name: str) -> None:
+    assert find_split(root, name).name == "val2017"
+
+
+def test_exact_name_wins_over_beginnings(root: Path, write_coco: WriteCoco, document: Any) -> None:
+    write_coco(document, split="val")
+    assert find_split(root, "val").name == "val"
+    with pytest.raises(DatasetError, match="'va' fits several splits, name one of val, val2017"):
+        find_split(root, "va")
+
+
+@pytest.mark.parametrize("name", ["test", "", "2017"])
+def test_unknown_split_lists_what_was_found(root: Path, name: str) -> None:
+    with pytest.raises(DatasetError, match="is no split, found train2017, val2017"):
+        find_split(root, name)
+
+
+def test_folders_without_coco_layout(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no such data folder"):
+        find_coco(tmp_path / "absent")
+    with pytest.raises(DatasetError, match="found an empty folder"):
+        find_coco(tmp_path)
+    for number in range(10):
+        (tmp_path / f"f{number}").touch()
+    with pytest.raises(DatasetError, match=r"no COCO split.*found f0, .*, f7 and 2 more"):
+        find_coco(tmp_path)
+
+
+def test_real_folder(coco80: Path) -> None:
+    assert [split.name for split in find_coco(coco80)] == ["train2017", "val2017"]
+    assert find_split(coco80, "train").name == "train2017"

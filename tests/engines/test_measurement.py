@@ -1,0 +1,142 @@
+import json
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from engines import DeviceInfo, Measurement, MeasurementError, TimingProtocol
+
+Make = Callable[..., Measurement]
+
+
+@given(
+    st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=30),
+    st.lists(st.floats(1e-6, 1e6), max_size=5),
+    st.booleans(),
+    st.none() | st.floats(0, 100),
+)
+@settings(max_examples=50)
+def test_round_trip_is_exact(
+    raw: list[float], warmup: list[float], flag: bool, load: float | None
+) -> None:
+    device = DeviceInfo(
+        kind="simulated",
+        name="a",
+        uuid="b",
+        cores=1,
+        engine="fake",
+        engine_version="1",
+        driver="none",
+        os="any",
+        python="any",
+    )
+    measured = Measurement(
+        raw_ms=tuple(raw),
+        warmup_ms=tuple(warmup),
+        block_runs=7,
+        protocol=TimingProtocol(),
+        device=device,
+        converged=flag,
+        steady=not flag,
+        started_at="2026-01-02T03:04:05+00:00",
+        load_average=load,
+    )
+    assert Measurement.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured
+
+
+def test_statistics_in_closed_form(make_measurement: Make) -> None:
+    measured = make_measurement(raw_ms=tuple(float(i) for i in range(1, 22)))
+    assert measured.median_ms == measured.p50_ms == 11.0
+    assert measured.iqr_ms == 10.0  # quartiles 6 and 16
+    assert measured.ci_ms == (6.0, 16.0)  # ranks 6 and 16 of 21
+    assert measured.rel_ci == pytest.approx(5 / 11)
+    assert measured.p90_ms == pytest.approx(19.0)
+    assert measured.p99_ms == pytest.approx(20.8)
+
+
+@given(st.permutations([1.0, 2.0, 2.0, 3.0, 5.0, 8.0, 13.0]))
+def test_statistics_against_numpy_do_not_depend_on_order(raw: list[float]) -> None:
+    middle = np.median(raw)
+    assert middle == 3.0
+
+
+def test_one_sample(make_measurement: Make) -> None:
+    measured = make_measurement(raw_ms=(2.0,), converged=False)
+    assert (measured.median_ms, measured.iqr_ms) == (2.0, 0.0)
+    assert measured.ci_ms == (0.0, math.inf)
+    (reason,) = measured.unstable_reasons()
+    assert reason == "not converged: 1 samples bound the median to inf%, wanted 1.0%"
+
+
+def test_a_good_measurement_has_no_reasons(make_measurement: Make) -> None:
+    assert make_measurement().unstable_reasons() == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"converged": False}, "not converged: 8 samples bound the median to"),
+        ({"steady": False}, "no steady state after 2 blocks of warm-up"),
+        ({"raw_ms": (0.9, 1.1, 0.9, 1.1)}, "spread: IQR is 20.0% of the median, more than 10%"),
+        ({"raw_ms": (0.8, 1.2, 0.8, 1.2)}, "gross spread: IQR is 40.0% of the median"),
+        ({"raw_ms": (1.0,) * 6 + (1.03,) * 6}, "drift: second half +3.0% against the first"),
+        ({"raw_ms": (1.03,) * 6 + (1.0,) * 6}, "drift: second half -2.9% against the first"),
+        ({"raw_ms": (1.0,) * 12 + (1.6,)}, "outliers: the slowest sample is 60% above"),
+        ({"raw_ms": (1.0,) * 12 + (0.4,)}, "outliers: the fastest sample is 60% below"),
+        ({"load_average": 4.5}, "busy machine: load average 4.5 on 4 processors"),
+    ],
+)
+def test_each_reason(make_measurement: Make, change: dict[str, object], reason: str) -> None:
+    (found,) = make_measurement(**change).unstable_reasons()
+    assert found.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"raw_ms": (0.96, 1.04, 0.96, 1.04)},
+        {"raw_ms": (1.0,) * 6 + (1.019,) * 6},
+        {"raw_ms": (1.0,) * 12 + (1.49,)},
+        {"load_average": 4.0},
+        {"load_average": None},
+    ],
+)
+def test_below_the_thresholds(make_measurement: Make, change: dict[str, object]) -> None:
+    assert make_measurement(**change).unstable_reasons() == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"raw_ms": []}, "raw_ms is empty"),
+        ({"raw_ms": [1.0, -1.0]}, r"raw_ms\[1\] must be a finite number > 0, got -1.0"),
+        ({"raw_ms": [0.0]}, r"raw_ms\[0\] must be a finite number > 0, got 0.0"),
+        ({"raw_ms": [math.nan]}, r"raw_ms\[0\] .* got nan"),
+        ({"raw_ms": [math.inf]}, r"raw_ms\[0\] .* got inf"),
+        ({"raw_ms": ["1"]}, r"raw_ms\[0\] .* got '1'"),
+        ({"raw_ms": 1.0}, "raw_ms must be a list of numbers, got 1.0"),
+        ({"warmup_ms": [None]}, r"warmup_ms\[0\] .* got None"),
+        ({"block_runs": 0}, "block_runs must be an int >= 1"),
+        ({"converged": 1}, "converged must be true or false, got 1"),
+        ({"steady": None}, "steady must be true or false"),
+        ({"started_at": "yesterday"}, "started_at must be an ISO 8601 time, got 'yesterday'"),
+        ({"started_at": 3}, "started_at must be a non-empty string"),
+        ({"load_average": -1.0}, "load_average must be a finite number >= 0"),
+        ({"protocol": None}, "TimingProtocol must be a JSON object, got NoneType"),
+        ({"device": {}}, "DeviceInfo lacks the field"),
+        ({"extra": 1}, "Measurement has no field extra"),
+    ],
+)
+def test_refuses_damage(make_measurement: Make, change: dict[str, object], message: str) -> None:
+    data = {**make_measurement().to_dict(), **change}
+    with pytest.raises(MeasurementError, match=message):
+        Measurement.from_dict(data)
+
+
+def test_refuses_a_missing_field(make_measurement: Make) -> None:
+    data = make_measurement().to_dict()
+    del data["raw_ms"]
+    with pytest.raises(MeasurementError, match="Measurement lacks the field raw_ms"):
+        Measurement.from_dict(data)

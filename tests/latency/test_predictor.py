@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from latency import (
+    LatencyError,
+    PredictorError,
+    TableMismatchError,
+    UnprofiledModuleError,
+    evaluate,
+    fit,
+    graph_macs,
+    isolated_sum_ms,
+    load_predictor,
+    macs_proportional_ms,
+    predict_archs,
+    save_predictor,
+    score,
+)
+from searchspaces import make_space
+from tests.latency.oracle import OPTIONS, additive_backend, true_latency_ms
+
+
+@pytest.fixture
+def predictor(run_profile):
+    return fit(run_profile())
+
+
+def test_additive_device_is_predicted_exactly(predictor, space, rng):
+    for _ in range(20):
+        detector = space.detector(space.sample(rng))
+        latency = predictor.predict(detector)
+        assert latency.p50_ms == pytest.approx(true_latency_ms(detector.graph()))
+        assert latency.lo_ms <= latency.p50_ms <= latency.hi_ms
+        assert latency.coverage == 1.0
+        total = sum(item.ms for item in latency.breakdown)
+        assert latency.p50_ms == pytest.approx(total + latency.unattributed_ms)
+        assert {item.part for item in latency.breakdown} == {"backbone", "neck", "head"}
+
+
+def test_the_ways_to_name_a_detector_agree(predictor, space, rng):
+    detector = space.detector(space.sample(rng))
+    graph = detector.graph()
+    ways = [detector, graph, graph.counts(), detector.modules()]
+    assert len({round(predictor.predict(way).p50_ms, 9) for way in ways}) == 1
+    assert np.ptp(predictor.predict_ms(ways)) < 1e-9
+
+
+def test_unknown_modules_are_estimated_and_flagged_or_refused(predictor):
+    other = make_space("detnas-nano", **OPTIONS | {"input_hw": (96, 64)})
+    detector = other.detector(other.decode("0" * 10))
+    with pytest.raises(UnprofiledModuleError, match="profile the same space"):
+        predictor.predict(detector)  # box selection has no multiply-adds to estimate from
+    blocks = [item for item in detector.modules() if item[0].kind == "shuffle_block"]
+    latency = predictor.predict(blocks)
+    assert latency.coverage == 0.0
+    assert latency.p50_ms > 0
+    assert latency.hi_ms >= 1.4 * latency.p50_ms
+
+
+def test_noise_widens_the_interval_and_it_covers(run_profile):
+    predictor = fit(run_profile(backend=additive_backend(noise=0.02, seed=1), detectors=20))
+    assert predictor.closure.margin(0.9) > 0.001
+    held_out = run_profile(
+        "held.jsonl", backend=additive_backend(noise=0.02, seed=1), modules=False, seed=9
+    )
+    result = evaluate(predictor, held_out)
+    assert result.scores.n == 8
+    assert result.scores.mape < 5
+    assert 0 <= result.interval_coverage <= 1
+    assert result.confidence == 0.9
+
+
+def test_upper_bound_is_above_the_median(predictor, space, rng):
+    detector = space.detector(space.sample(rng))
+    assert predictor.upper_ms(detector, 0.95) >= predictor.predict(detector).p50_ms
+
+
+def test_file_round_trip_and_damage(predictor, tmp_path, space, rng):
+    path = tmp_path / "p.json"
+    save_predictor(path, predictor)
+    again = load_predictor(path)
+    assert again == predictor
+    detector = space.detector(space.sample(rng))
+    assert again.predict(detector) == predictor.predict(detector)
+    fields = json.loads(path.read_text())
+    for change, message in (
+        ({"schema": "detfit.predictor/7"}, "schema 'detfit.predictor/7' is not"),
+        ({"closure": {"model": "magic", "residuals": [0.1]}}, "closure 'magic' is not one of"),
+        ({"costs": {"nonsense": [1, 2]}}, "no module key"),
+        ({"manifest": {}}, "names no schema"),
+    ):
+        path.write_text(json.dumps(fields | change))
+        with pytest.raises(PredictorError, match=message):
+            load_predictor(path)
+    del fields["costs"]
+    path.write_text(json.dumps(fields))
+    with pytest.raises(PredictorError, match="'costs' is missing"):
+        load_predictor(path)
+    path.write_text("[1]")
+    with pytest.raises(PredictorError, match="schema None"):
+        load_predictor(path)
+    path.write_text("{")
+    with pytest.raises(PredictorError, match="no predictor file"):
+        load_predictor(path)
+    with pytest.raises(PredictorError, match="there is no predictor"):
+        load_predictor(tmp_path / "none.json")
+
+
+def test_fit_needs_chains_and_detectors(run_profile):
+    with pytest.raises(PredictorError, match="no chains"):
+        fit(run_profile("a.jsonl", modules=False))
+    with pytest.raises(PredictorError, match="no whole detectors"):
+        fit(run_profile("b.jsonl", detectors=0))
+    table = run_profile("c.jsonl")
+    tailless = [r for r in table.rows if "tail" not in r.workload.label]
+    with pytest.raises(PredictorError, match="not finished"):
+        fit(replace(table, rows=tuple(tailless)))
+
+
+def test_evaluate_refuses_what_it_cannot_compare(predictor, run_profile):
+    with pytest.raises(PredictorError, match="no whole detectors"):
+        evaluate(predictor, run_profile("empty.jsonl", detectors=0))
+    other = run_profile(
+        "other.jsonl", backend=additive_backend(noise=0.1), modules=False, detectors=1
+    )
+    with pytest.raises(TableMismatchError, match=r"device\.uuid"):
+        evaluate(predictor, other)
+
+
+def test_predict_archs(predictor):
+    code = "detnas-nano:00-11-2233-00"
+    row = predict_archs(predictor, [code])[0]
+    assert row["arch"] == code
+    assert row["lo_ms"] <= row["p50_ms"] <= row["hi_ms"]
+    assert sum(item["count"] for item in row["breakdown"]) == 14
+    with pytest.raises(LatencyError, match="fitted on detnas-nano"):
+        predict_archs(predictor, ["detnas-small:" + "0" * 20])
+
+
+def test_scores_have_closed_forms():
+    measured = np.array([10.0, 20.0, 40.0, 80.0])
+    scores = score(measured * [1.04, 0.92, 1.0, 1.2], measured)
+    assert scores.mape == pytest.approx(8.0)
+    assert (scores.within_5pct, scores.within_10pct, scores.kendall_tau) == (0.5, 0.75, 1.0)
+    assert score(measured[::-1], measured).kendall_tau == -1.0
+    assert np.isnan(score(measured[:1], measured[:1]).kendall_tau)
+    with pytest.raises(PredictorError, match="cannot compare"):
+        score(measured[:2], measured)
+    with pytest.raises(PredictorError, match="cannot compare"):
+        score(measured[:0], measured[:0])
+
+
+def test_baselines_have_closed_forms(run_profile, macs_backend):
+    table = run_profile(backend=macs_backend, isolated=True, detectors=6)
+    graphs = [workload.graph for workload, _ in table.detectors()]
+    measured = [m.median_ms for _, m in table.detectors()]
+    assert macs_proportional_ms(table, graphs) == pytest.approx(measured, rel=0.02)
+    modules = [sum(graph.counts().values()) for graph in graphs]
+    expected = [graph_macs(g) / 1e6 + 0.01 * n for g, n in zip(graphs, modules, strict=True)]
+    assert isolated_sum_ms(table, graphs) == pytest.approx(expected)
+    bare = run_profile("bare.jsonl", detectors=0)
+    with pytest.raises(UnprofiledModuleError, match="any whole detector"):
+        macs_proportional_ms(bare, graphs)
+    with pytest.raises(UnprofiledModuleError):
+        isolated_sum_ms(bare, graphs)

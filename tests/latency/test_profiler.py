@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engines import EngineRunError, FakeBackend
+from latency import ProfileConfig, ProfileError, plan_profile, read_table, sample_distinct
+from searchspaces import make_space
+from tests.latency.oracle import QUICK, additive_backend, true_latency_ms
+
+
+def test_profile_measures_the_plan_in_order(run_profile, space):
+    table = run_profile()
+    workloads, recipes = plan_profile(space, ProfileConfig(protocol=QUICK, detectors=8))
+    assert [row.workload.key for row in table.rows] == [w.key for w in workloads]
+    assert table.manifest.recipes == recipes
+    assert len(table.detectors()) == 8
+    for workload, measurement in table.detectors():
+        assert measurement.median_ms == pytest.approx(true_latency_ms(workload.graph))
+
+
+def test_isolated_modules_fill_the_mapping(run_profile):
+    table = run_profile(isolated=True, detectors=1)
+    assert len(table) == len(table.manifest.recipes)
+    spec = next(iter(table))
+    assert table[spec].median_ms > 0
+    assert not len(run_profile("none.jsonl", detectors=1))
+
+
+def test_replicates_are_pooled_and_reordered(run_profile):
+    table = run_profile(replicates=2, detectors=2)
+    half = len(table.rows) // 2
+    first = [row.workload.key for row in table.rows[:half]]
+    second = [row.workload.key for row in table.rows[half:]]
+    assert sorted(first) == sorted(second)
+    assert first != second
+    assert all(len(m.raw_ms) == 12 for m in table.measurements.values())
+
+
+def test_resume_adds_what_is_missing_and_nothing_else(run_profile, tmp_path):
+    whole = run_profile("whole.jsonl")
+    path = tmp_path / "t.jsonl"
+    lines = (tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)
+    path.write_bytes(
+        lines[0].replace(whole.manifest.sha256.encode(), b"x").replace(b'"x"', b"null")
+    )
+    with path.open("ab") as file:
+        file.writelines(lines[1:20])
+    assert run_profile(resume=True).rows == whole.rows
+
+
+def test_minutes_end_with_the_best_table_so_far(run_profile):
+    table = run_profile(minutes=1e-9)
+    assert table.rows == ()
+    assert table.manifest.sha256
+
+
+def test_failed_measurement_is_recorded_and_the_profile_goes_on(run_profile):
+    def latency(model) -> float:
+        if len(model.graph.nodes) == 4:
+            raise EngineRunError("out of memory")
+        return true_latency_ms(model.graph)
+
+    table = run_profile(backend=FakeBackend(latency_ms=latency, device_name="weak"))
+    assert table.failures
+    assert all(row.error == "EngineRunError: out of memory" for row in table.failures)
+    assert len(table.detectors()) == 8
+
+
+def test_unavailable_engine_and_bad_numbers(run_profile):
+    class Missing(FakeBackend):
+        def unavailable_reason(self) -> str:
+            return "pip install nothing"
+
+    with pytest.raises(ProfileError, match="fake cannot be used here: pip install nothing"):
+        run_profile(backend=Missing())
+    for change in ({"batch": 0}, {"detectors": -1}, {"replicates": 0}, {"minutes": 0}):
+        with pytest.raises(ProfileError, match=next(iter(change))):
+            run_profile(**change)
+    with pytest.raises(ProfileError, match="nothing to measure"):
+        run_profile(modules=False, detectors=0)
+
+
+def test_sample_distinct_is_bounded_by_the_space(rng):
+    space = make_space("detnas-nano")
+    assert len(set(sample_distinct(space, 300, rng))) == 300
+    assert sample_distinct(space, 0, rng) == ()
+
+
+_KILLED = """
+import sys, time
+sys.path.insert(0, {root!r})
+from pathlib import Path
+import latency
+from engines import FakeBackend
+from latency import ProfileConfig, profile
+from searchspaces import make_space
+from tests.latency.oracle import OPTIONS, QUICK, true_latency_ms
+
+def slow(model):
+    time.sleep(0.02)
+    return true_latency_ms(model.graph)
+
+profile(make_space("detnas-nano", **OPTIONS), FakeBackend(latency_ms=slow, device_name="additive"),
+        ProfileConfig(protocol=QUICK, replicates=1, detectors=8), Path(sys.argv[1]),
+        space_options=OPTIONS, resume=True)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+def test_kill_loses_at_most_the_measurement_under_way(run_profile, tmp_path, seconds):
+    path, root = tmp_path / "t.jsonl", str(Path(__file__).parents[2])
+    script = _KILLED.format(root=root)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], cwd=root, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.read_bytes().count(b"\n") > 2):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(seconds)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = read_table(path)
+    whole = run_profile("whole.jsonl", backend=additive_backend())
+    assert kept.rows == whole.rows[: len(kept.rows)] or _same_keys(kept, whole)
+    resumed = run_profile(resume=True)
+    assert [row.workload.key for row in resumed.rows] == [r.workload.key for r in whole.rows]
+
+
+def _same_keys(kept, whole) -> bool:
+    return [r.workload.key for r in kept.rows] == [
+        r.workload.key for r in whole.rows[: len(kept.rows)]
+    ]

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from latency import (
+    Row,
+    TableError,
+    TableMismatchError,
+    TableWriter,
+    merge_tables,
+    read_table,
+    write_table,
+)
+
+
+@pytest.fixture
+def table(run_profile):
+    return run_profile(detectors=2)
+
+
+@pytest.fixture
+def path(table, tmp_path):
+    return tmp_path / "t.jsonl"
+
+
+def test_round_trip(table, path, tmp_path):
+    again = read_table(path)
+    assert again == table
+    write_table(tmp_path / "copy.jsonl", table)
+    assert (tmp_path / "copy.jsonl").read_bytes() == path.read_bytes()
+    assert again.manifest.sha256
+
+
+def test_torn_last_line_is_ignored_on_reading_and_repaired_on_resume(table, path):
+    data = path.read_bytes()
+    path.write_bytes(data[:-40])
+    # A closed table that lost bytes is damaged; an open one was killed in mid-write.
+    with pytest.raises(TableError, match="sha256"):
+        read_table(path)
+    opened = _open_manifest(data)
+    path.write_bytes(opened[:-40])
+    assert read_table(path).rows == table.rows[:-1]
+    with TableWriter(path, table.manifest, resume=True) as writer:
+        writer.append(table.rows[-1])
+    assert read_table(path).rows == table.rows
+
+
+@pytest.mark.parametrize("cut", [1, 2, 100])
+def test_every_cut_of_the_last_line_loses_that_row_only(table, path, cut):
+    path.write_bytes(_open_manifest(path.read_bytes())[:-cut])
+    assert read_table(path).rows == table.rows[:-1]
+
+
+def test_damage_is_refused_by_line(table, path):
+    lines = _open_manifest(path.read_bytes()).splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], b"{rubbish\n", *lines[4:]]))
+    with pytest.raises(TableError, match=r"line 4: this is no JSON"):
+        read_table(path)
+    row = json.loads(lines[2])
+    row["measurement"]["raw_ms"][0] = -1
+    path.write_bytes(b"".join([*lines[:2], json.dumps(row).encode() + b"\n", *lines[3:]]))
+    with pytest.raises(TableError, match=r"line 3: .*raw_ms"):
+        read_table(path)
+    path.write_bytes(b"".join([*lines, lines[2]]))
+    with pytest.raises(TableError, match=rf"line {len(lines) + 1}: repeats line 3"):
+        read_table(path)
+    del row["error"]
+    path.write_bytes(lines[0] + json.dumps(row).encode() + b"\n")
+    with pytest.raises(TableError, match="line 2: the row lacks error"):
+        read_table(path)
+
+
+def test_flipped_digit_in_a_closed_table_is_refused(path):
+    lines = path.read_bytes().splitlines(keepends=True)
+    row = json.loads(lines[3])
+    row["measurement"]["raw_ms"][0] *= 1.01
+    lines[3] = json.dumps(row, separators=(",", ":")).encode() + b"\n"
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(TableError, match="do not match the hash"):
+        read_table(path)
+
+
+def test_unknown_schema_missing_field_and_empty_file(path, tmp_path):
+    lines = path.read_bytes().splitlines(keepends=True)
+    manifest = json.loads(lines[0])
+    for change, message in (
+        ({"schema": "detfit.latency-table/9"}, "line 1: schema 'detfit.latency-table/9' is not"),
+        ({"device": None}, "line 1: the manifest is wrong"),
+    ):
+        path.write_bytes(json.dumps(manifest | change).encode() + b"\n")
+        with pytest.raises(TableError, match=message):
+            read_table(path)
+    del manifest["protocol"]
+    path.write_bytes(json.dumps(manifest).encode() + b"\n")
+    with pytest.raises(TableError, match="lacks the field 'protocol'"):
+        read_table(path)
+    path.write_bytes(b"")
+    with pytest.raises(TableError, match="is empty"):
+        read_table(path)
+    with pytest.raises(TableError, match="there is no table"):
+        read_table(tmp_path / "none.jsonl")
+    with pytest.raises(TableError, match="cannot be read"):
+        read_table(tmp_path)
+
+
+def test_other_device_or_protocol_is_named(table, path):
+    device = replace(table.device, driver="999.9")
+    with pytest.raises(TableMismatchError, match=r"device\.driver is 'none' here") as caught:
+        TableWriter(path, replace(table.manifest, device=device), resume=True)
+    assert caught.value.fields == ("device.driver",)
+    protocol = replace(table.protocol, threads=2)
+    with pytest.raises(TableMismatchError, match=r"protocol\.threads is 1 here, 2 there"):
+        TableWriter(path, replace(table.manifest, protocol=protocol), resume=True)
+    with pytest.raises(TableError, match="seed is 7 here, 0 there"):
+        TableWriter(path, replace(table.manifest, seed=7), resume=True)
+
+
+def test_existing_file_needs_resume(table, path):
+    with pytest.raises(TableError, match="--resume"):
+        TableWriter(path, table.manifest, resume=False)
+
+
+def test_failures_are_rows(table, path):
+    failed = Row(table.rows[0].workload, 5, None, "EngineRunError: out of memory")
+    with TableWriter(path, table.manifest, resume=True) as writer:
+        writer.append(failed)
+    again = read_table(path)
+    assert again.rows[-1] == failed
+    assert not again.failures  # another replicate of the workload was measured
+
+
+def test_merge(run_profile, tmp_path):
+    a, b = run_profile("a.jsonl", detectors=2), run_profile("b.jsonl", detectors=2)
+    merged = merge_tables([tmp_path / "a.jsonl", tmp_path / "b.jsonl"], tmp_path / "ab.jsonl")
+    assert len(merged.rows) == len(a.rows) + len(b.rows)
+    workload, pooled = merged.detectors()[0]
+    assert pooled.raw_ms == a.measurements[workload.key].raw_ms * 2
+    other = replace(b, manifest=replace(b.manifest, batch=2))
+    with pytest.raises(TableMismatchError, match="batch is 1 here, 2 there"):
+        a.merge(other)
+
+
+def _open_manifest(data: bytes) -> bytes:
+    """Return the file as it was before it was closed: line 1 without a hash."""
+    first, rest = data.split(b"\n", 1)
+    manifest = json.loads(first) | {"sha256": None}
+    return json.dumps(manifest, separators=(",", ":")).encode() + b"\n" + rest
