@@ -29,7 +29,8 @@ CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 """TensorRT up to 10.10 refuses `If` branches of different shapes; loops cost everywhere."""
 
 STANDARD_DOMAINS = ("", "ai.onnx")
-_MODULE = re.compile(r"(?:^|/)nodes[./](?P<name>\w+)(?:[./]|$)")
+# The exporter names a node by the path of modules around it: /backbone_s1_b0/branch/.../Conv.
+_MODULE = re.compile(r"/(?:nodes[./])?(?P<name>\w+)/")
 
 
 def export_onnx(
@@ -132,16 +133,16 @@ def module_of_node(onnx_node_name: str) -> str | None:
     """Return the detector module that an ONNX node comes from.
 
     Args:
-        onnx_node_name: Such as ``/nodes.backbone_s1_b0/branch/conv/Conv``.
+        onnx_node_name: Such as ``/backbone_s1_b0/branch/branch.0/Conv``.
 
     Returns:
         The name of the node in the detector's graph, ``None`` for constants and wiring.
 
     Example:
-        >>> module_of_node("/nodes.backbone_s1_b0/branch/conv/Conv")
+        >>> module_of_node("/backbone_s1_b0/branch/branch.0/Conv")
         'backbone_s1_b0'
     """
-    match = _MODULE.search(onnx_node_name)
+    match = _MODULE.match(onnx_node_name)
     return match["name"] if match else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -98,7 +99,7 @@ def profile(
         session.device(workloads[0]),
         config.protocol,
         config.batch,
-        {"name": space.name, **space_options},
+        json.loads(json.dumps({"name": space.name, **space_options})),  # as it is read back
         _software(),
         config.seed,
         recipes,

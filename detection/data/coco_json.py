@@ -254,9 +254,9 @@ class SectionReader:
         return float(value)
 
 
-def _is_number(value: object, largest: float) -> bool:
+def _is_number(value: Any, largest: float) -> bool:
     plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return plain and abs(value) <= largest  # type: ignore[arg-type]  # NaN compares false
+    return plain and abs(value) <= largest  # NaN compares false
 
 
 def _short(value: object, limit: int = 60) -> str:

@@ -146,14 +146,14 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: Any) -> bool:
     plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return plain and abs(value) <= LARGEST_NUMBER  # type: ignore[arg-type]
+    return plain and abs(value) <= LARGEST_NUMBER
 
 
-def _check_input_hw(input_hw: object) -> None:
+def _check_input_hw(input_hw: Any) -> None:
     whole = isinstance(input_hw, tuple) and len(input_hw) == 2
-    if not whole or not all(type(size) is int and size > 0 for size in input_hw):  # type: ignore[attr-defined]
+    if not whole or not all(type(size) is int and size > 0 for size in input_hw):
         raise PreprocessError(
             f"input_hw must be a tuple of two positive integers (height, width), got {input_hw!r}"
         )

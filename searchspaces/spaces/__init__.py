@@ -26,6 +26,7 @@ def make_space(name: str, **options: Any) -> SearchSpace:
     Args:
         name: A key of :data:`SPACES`.
         options: What the space's factory takes, e.g. ``head``, ``input_hw``, ``num_classes``.
+            Lists, as JSON gives them, are taken as tuples.
 
     Raises:
         UnknownSpaceError: The name is not registered.
@@ -38,6 +39,8 @@ def make_space(name: str, **options: Any) -> SearchSpace:
     if name not in SPACES:
         raise UnknownSpaceError(f"unknown space {name!r}; known spaces: {', '.join(SPACES)}")
     try:
-        return SPACES[name](**options)
+        return SPACES[name](
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+        )
     except TypeError as error:
         raise SearchSpaceError(f"{name} does not take these options: {error}") from error

@@ -85,7 +85,8 @@ class DetNasSpace:
     Attributes:
         name: ``detnas-large``, ``detnas-small`` or ``detnas-nano``.
         head: ``fpn`` (Faster R-CNN with FPN and 4conv1fc) or ``retinanet``.
-        input_hw: Input height and width in pixels; ``None`` takes the layout's own.
+        input_hw: Input height and width in pixels; ``None`` takes the layout's own. A list, as JSON
+            gives it, becomes a tuple.
         num_classes: Classes without background.
         shuffle: Channel-shuffle variant; see :class:`searchspaces.ShuffleBackbone`.
 
@@ -115,6 +116,9 @@ class DetNasSpace:
             raise SearchSpaceError(f"head {self.head!r} is not one of {', '.join(HEADS)}")
         if self.shuffle not in SHUFFLES:
             raise SearchSpaceError(f"shuffle {self.shuffle!r} is not one of {', '.join(SHUFFLES)}")
+        size: object = self.input_hw
+        if isinstance(size, list):  # options that went through JSON
+            object.__setattr__(self, "input_hw", tuple(size))
         _ = self.detector(self._first()).graph()  # checks input_hw and num_classes
 
     @property

@@ -1,3 +1,4 @@
+import json
 from dataclasses import FrozenInstanceError
 from itertools import pairwise
 
@@ -224,6 +225,13 @@ def test_the_shuffle_variant_reaches_the_blocks():
     blocks = [(x.spec, y.spec) for x, y in zip(a.nodes, b.nodes, strict=True)]
     differ = [x != y for x, y in blocks]
     assert differ == [x.kind == "shuffle_block" for x, _ in blocks]
+
+
+def test_options_may_come_from_json():
+    options = json.loads(json.dumps({"input_hw": (64, 96), "head": "retinanet"}))
+    space = make_space("detnas-nano", **options)
+    assert space == make_space("detnas-nano", input_hw=(64, 96), head="retinanet")
+    assert hash(space)
 
 
 def test_spaces_are_values():
