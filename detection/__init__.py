@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .data.preprocess import Preprocess
     from .data.scene import ShapesRecipe
     from .data.shapes import write_shapes
+    from .detector import Detector
     from .errors import (
         BuildError,
         CheckpointError,
@@ -31,11 +32,22 @@ if TYPE_CHECKING:
     )
     from .graph_model import GraphModel
     from .graph_module import GraphModule
+    from .losses import LossConfig
     from .metric.coco_ap import CocoReport, evaluate_coco
     from .metric.detections import ImageDetections
     from .metric.inference import detect_dataset, run_engine, run_module
     from .metric.matching import MatchOptions, MatchReport, Orphan, match_all, match_detections
     from .modules import MODULES, build_module
+    from .recalibrate import recalibrate_bn, score_path
+    from .supernet import Supernet
+    from .training import TrainConfig, TrainReport, TrainRow, one_detector, train, uniform_paths
+    from .weights import (
+        WeightsInfo,
+        load_foreign_weights,
+        load_weights,
+        read_weights_info,
+        save_weights,
+    )
 
 __all__ = [
     "MODULES",
@@ -52,10 +64,12 @@ __all__ = [
     "CocoSplit",
     "DatasetError",
     "DetectionError",
+    "Detector",
     "GraphModel",
     "GraphModule",
     "ImageDetections",
     "Letterbox",
+    "LossConfig",
     "MatchOptions",
     "MatchReport",
     "MetricError",
@@ -63,9 +77,14 @@ __all__ = [
     "Preprocess",
     "PreprocessError",
     "ShapesRecipe",
+    "Supernet",
     "Target",
     "TrainAugment",
+    "TrainConfig",
+    "TrainReport",
+    "TrainRow",
     "TrainingError",
+    "WeightsInfo",
     "batch_order",
     "build_module",
     "collate",
@@ -73,13 +92,22 @@ __all__ = [
     "evaluate_coco",
     "find_coco",
     "find_split",
+    "load_foreign_weights",
     "load_image",
+    "load_weights",
     "make_loader",
     "match_all",
     "match_detections",
+    "one_detector",
     "open_split",
+    "read_weights_info",
+    "recalibrate_bn",
     "run_engine",
     "run_module",
+    "save_weights",
+    "score_path",
+    "train",
+    "uniform_paths",
     "write_shapes",
 ]
 
@@ -98,10 +126,12 @@ _HOMES = {
     "CocoSplit": ".data.layout",
     "DatasetError": ".errors",
     "DetectionError": ".errors",
+    "Detector": ".detector",
     "GraphModel": ".graph_model",
     "GraphModule": ".graph_module",
     "ImageDetections": ".metric.detections",
     "Letterbox": ".data.letterbox",
+    "LossConfig": ".losses",
     "MatchOptions": ".metric.matching",
     "MatchReport": ".metric.matching",
     "MetricError": ".errors",
@@ -109,9 +139,14 @@ _HOMES = {
     "Preprocess": ".data.preprocess",
     "PreprocessError": ".errors",
     "ShapesRecipe": ".data.scene",
+    "Supernet": ".supernet",
     "Target": ".data.coco",
     "TrainAugment": ".data.augment",
+    "TrainConfig": ".training",
+    "TrainReport": ".training",
+    "TrainRow": ".training",
     "TrainingError": ".errors",
+    "WeightsInfo": ".weights",
     "batch_order": ".data.loader",
     "build_module": ".modules",
     "collate": ".data.loader",
@@ -119,13 +154,22 @@ _HOMES = {
     "evaluate_coco": ".metric.coco_ap",
     "find_coco": ".data.layout",
     "find_split": ".data.layout",
+    "load_foreign_weights": ".weights",
     "load_image": ".data.images",
+    "load_weights": ".weights",
     "make_loader": ".data.loader",
     "match_all": ".metric.matching",
     "match_detections": ".metric.matching",
+    "one_detector": ".training",
     "open_split": ".data.layout",
+    "read_weights_info": ".weights",
+    "recalibrate_bn": ".recalibrate",
     "run_engine": ".metric.inference",
     "run_module": ".metric.inference",
+    "save_weights": ".weights",
+    "score_path": ".recalibrate",
+    "train": ".training",
+    "uniform_paths": ".training",
     "write_shapes": ".data.shapes",
 }
 """Public name -> the module that holds it, loaded when the name is first used."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from searchspaces import IMAGE, DetectorSpec
 from torch import Tensor, nn
+
+from searchspaces import IMAGE, DetectorSpec
 
 from .errors import TrainingError
 from .graph_module import GraphModule
@@ -79,11 +80,11 @@ class Detector(GraphModule):
         """
         kinds = {node.spec.kind: node for node in self.graph.nodes}
         if "roi_align" not in kinds:
-            self.run({IMAGE: images}, (kinds["retinanet_head"].name,))
+            self.run({IMAGE: images}, self.graph.nodes[-1].inputs)
             return
         pooling, head = kinds["roi_align"], kinds["box_head"]
         boxes, count = kinds["rcnn_detections"].inputs[2:]
-        rows, valid, proposals = self.run({IMAGE: images}, (pooling.name, count, boxes))
+        rows, proposals, valid = self.run({IMAGE: images}, (pooling.name, boxes, count))
         present = torch.arange(proposals.shape[1], device=valid.device) < valid.unsqueeze(-1)
         self.run({pooling.name: rows[present.flatten()]}, (head.name,))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from searchspaces import OUTPUTS, Graph, ModuleSpec, TensorSpec, cost_of
 
 if TYPE_CHECKING:
@@ -85,9 +86,7 @@ class GraphModel:
         return self.graph.nodes[0].spec, -1
 
 
-def _example(
-    tensor: TensorSpec, spec: ModuleSpec, index: int, rng: np.random.Generator
-) -> Array:
+def _example(tensor: TensorSpec, spec: ModuleSpec, index: int, rng: np.random.Generator) -> Array:
     if spec.kind == "roi_align" and index == len(spec.inputs) - 1:
         height, width = spec.inputs[0].shape[2:]
         stride = spec.get_ints("strides")[0]

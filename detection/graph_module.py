@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from searchspaces import Graph, Node, outputs_of, reference
 from torch import Tensor, nn
+
+from searchspaces import Graph, Node, outputs_of, reference
 
 from .errors import BuildError
 from .modules import build_module
@@ -35,8 +36,10 @@ class GraphModule(nn.Module):
         _ = graph.tensors  # checks the wiring
         self.graph = graph
         self.nodes = nn.ModuleDict(
-            {n.name: modules[n.name] if n.name in modules else build_module(n.spec)
-             for n in graph.nodes}
+            {
+                n.name: modules[n.name] if n.name in modules else build_module(n.spec)
+                for n in graph.nodes
+            }
         )
         self._plans: dict[tuple[str, ...], tuple[Node, ...]] = {}
 

@@ -1,0 +1,152 @@
+"""Export: ONNX graph, engine, verification gate, bundle, detection with a bundle, report.
+
+Nothing heavy is loaded before it is used: ``import export`` loads neither torch nor onnx.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .bundle import Bundle, check_runs_here, load_bundle, write_bundle
+    from .detect import FoundObject, ImageResult, detect_files, detect_image
+    from .drawing import draw
+    from .errors import (
+        BundleError,
+        BundleFilesError,
+        BundleMachineError,
+        BundleRuntimeError,
+        BundleTamperedError,
+        DetectError,
+        ExportError,
+        GraphError,
+        ParityError,
+        ReportError,
+        VerificationError,
+    )
+    from .exporter import ExportRequest, ExportResult, export_detector
+    from .gate import Check, GateVerdict, Outcome, judge
+    from .manifest import EngineRecord, GateLimits, Manifest
+    from .network import load_detector, origin_of, spec_of
+    from .onnx_model import check_graph, detector_to_onnx, export_onnx, module_of_node
+    from .parity import ParityReport, compare_detections
+    from .postprocess import Detections, Postprocess
+    from .predicted import predicted_latency
+    from .records import (
+        Accuracy,
+        AccuracyRow,
+        Artifact,
+        MeasuredLatency,
+        ModuleShare,
+        Origin,
+        PredictedLatency,
+    )
+    from .report import report_html, write_report
+    from .report_data import AgreementMark, Front, FrontMark, ReportData, Sample
+    from .report_sources import bundle_report, run_report, search_front, table_report
+    from .session import Session
+    from .verify import VerifyReport, verify_bundle
+
+__all__ = [
+    "Accuracy",
+    "AccuracyRow",
+    "AgreementMark",
+    "Artifact",
+    "Bundle",
+    "BundleError",
+    "BundleFilesError",
+    "BundleMachineError",
+    "BundleRuntimeError",
+    "BundleTamperedError",
+    "Check",
+    "DetectError",
+    "Detections",
+    "EngineRecord",
+    "ExportError",
+    "ExportRequest",
+    "ExportResult",
+    "FoundObject",
+    "Front",
+    "FrontMark",
+    "GateLimits",
+    "GateVerdict",
+    "GraphError",
+    "ImageResult",
+    "Manifest",
+    "MeasuredLatency",
+    "ModuleShare",
+    "Origin",
+    "Outcome",
+    "ParityError",
+    "ParityReport",
+    "Postprocess",
+    "PredictedLatency",
+    "ReportData",
+    "ReportError",
+    "Sample",
+    "Session",
+    "VerificationError",
+    "VerifyReport",
+    "bundle_report",
+    "check_graph",
+    "check_runs_here",
+    "compare_detections",
+    "detect_files",
+    "detect_image",
+    "detector_to_onnx",
+    "draw",
+    "export_detector",
+    "export_onnx",
+    "judge",
+    "load_bundle",
+    "load_detector",
+    "module_of_node",
+    "origin_of",
+    "predicted_latency",
+    "report_html",
+    "run_report",
+    "search_front",
+    "spec_of",
+    "table_report",
+    "verify_bundle",
+    "write_bundle",
+    "write_report",
+]
+
+_HOME = {
+    "bundle": "Bundle check_runs_here load_bundle write_bundle",
+    "detect": "FoundObject ImageResult detect_files detect_image",
+    "drawing": "draw",
+    "errors": (
+        "BundleError BundleFilesError BundleMachineError BundleRuntimeError BundleTamperedError "
+        "DetectError ExportError GraphError ParityError ReportError VerificationError"
+    ),
+    "exporter": "ExportRequest ExportResult export_detector",
+    "gate": "Check GateVerdict Outcome judge",
+    "manifest": "EngineRecord GateLimits Manifest",
+    "network": "load_detector origin_of spec_of",
+    "onnx_model": "check_graph detector_to_onnx export_onnx module_of_node",
+    "parity": "ParityReport compare_detections",
+    "postprocess": "Detections Postprocess",
+    "predicted": "predicted_latency",
+    "records": (
+        "Accuracy AccuracyRow Artifact MeasuredLatency ModuleShare Origin PredictedLatency"
+    ),
+    "report": "report_html write_report",
+    "report_data": "AgreementMark Front FrontMark ReportData Sample",
+    "report_sources": "bundle_report run_report search_front table_report",
+    "session": "Session",
+    "verify": "VerifyReport verify_bundle",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'export' has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

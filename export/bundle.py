@@ -82,9 +82,7 @@ class Bundle:
 
 def labels_bytes(labels: tuple[str, ...]) -> bytes:
     """Return the content of ``labels.json``."""
-    return json_bytes(
-        {"schema": LABELS_SCHEMA, "version": LABELS_VERSION, "labels": list(labels)}
-    )
+    return json_bytes({"schema": LABELS_SCHEMA, "version": LABELS_VERSION, "labels": list(labels)})
 
 
 def write_bundle(

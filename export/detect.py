@@ -11,9 +11,10 @@ from typing import Any
 from PIL import Image
 
 from detection import DetectionError, load_image
+from engines import Engine
 
 from .bundle import Bundle
-from .draw import draw
+from .drawing import draw
 from .errors import DetectError
 from .files import json_bytes, write_atomically
 from .postprocess import Detections
@@ -71,7 +72,7 @@ class ImageResult:
         }
 
 
-def detect_image(source: Bundle | Session | str | Path, image_path: str | Path) -> Detections:
+def detect_image(source: Bundle | Session[Any] | str | Path, image_path: str | Path) -> Detections:
     """Detect objects in one image file, turned upright as its EXIF orientation says.
 
     Args:
@@ -144,7 +145,10 @@ def objects_of(detections: Detections, labels: Sequence[str]) -> tuple[FoundObje
     """Return detections by name."""
     found = []
     for box, score, label in zip(
-        detections.boxes.tolist(), detections.scores.tolist(), detections.labels.tolist(), strict=True
+        detections.boxes.tolist(),
+        detections.scores.tolist(),
+        detections.labels.tolist(),
+        strict=True,
     ):
         x1, y1, x2, y2 = (round(value, 2) for value in box)
         found.append(FoundObject(labels[label], round(score, 4), (x1, y1, x2, y2)))
@@ -152,7 +156,7 @@ def objects_of(detections: Detections, labels: Sequence[str]) -> tuple[FoundObje
 
 
 def _detect_one(
-    session: Session, path: Path, target: Path | None, threshold: float
+    session: Session[Engine], path: Path, target: Path | None, threshold: float
 ) -> ImageResult:
     try:
         image = load_image(path, apply_exif=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,14 +103,16 @@ def open_data(
     if limit is not None and limit < 1:
         raise VerificationError(f"limit must be at least 1 image, got {limit}")
     dataset = open_split(folder, split, preprocess)
-    if limit is not None and limit < len(dataset):
-        first = [image.id for image in dataset.annotations.images[:limit]]
-        dataset = CocoDataset(dataset.images_dir, dataset.annotations.subset(first), preprocess)
+    if limit is not None:
+        dataset = dataset.first(limit)
     return EvaluationData(f"{folder} {split}", dataset)
 
 
 def compare(
-    torch: Session, engine: Session, data: EvaluationData, progress: Progress | None = None
+    torch: Session[Any],
+    engine: Session[Any],
+    data: EvaluationData,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Run torch and engine over the same images and compare.
 
@@ -127,21 +130,20 @@ def compare(
     if not len(data):
         raise VerificationError(f"{data.name}: no image to verify on")
     found_torch, found_engine = _detect_all(torch, engine, data, progress)
-    rows = max(len(found) for found in (*found_torch, *found_engine))
     ids = [image.id for image in data.annotations.images]
     parity = compare_detections(
         [_by_label(i, found) for i, found in zip(ids, found_torch, strict=True)],
         [_by_label(i, found) for i, found in zip(ids, found_engine, strict=True)],
-        top_d=rows or None,
+        top_d=engine.max_detections,
         labels=engine.labels,
     )
     classes = shared_classes(engine.labels, data.annotations)
-    reports = [
+    torch_coco, engine_coco = (
         score(found, data.annotations, engine.labels) if classes else None
         for found in (found_torch, found_engine)
-    ]
-    accuracy = _accuracy(data, classes, *reports)
-    return Comparison(parity, accuracy, *reports, tuple(found_engine))
+    )
+    accuracy = _accuracy(data, classes, torch_coco, engine_coco)
+    return Comparison(parity, accuracy, torch_coco, engine_coco, tuple(found_engine))
 
 
 def shared_classes(labels: Sequence[str], annotations: CocoAnnotations) -> tuple[str, ...]:
@@ -172,14 +174,12 @@ def score(
     detections = []
     for image, item in zip(annotations.images, found, strict=True):
         known = item.select(ids[item.labels] >= 0)
-        detections.append(
-            ImageDetections(image.id, known.boxes, known.scores, ids[known.labels])
-        )
+        detections.append(ImageDetections(image.id, known.boxes, known.scores, ids[known.labels]))
     return evaluate_coco(_only(annotations, set(ids.tolist())), detections)
 
 
 def _detect_all(
-    torch: Session, engine: Session, data: EvaluationData, progress: Progress | None
+    torch: Session[Any], engine: Session[Any], data: EvaluationData, progress: Progress | None
 ) -> tuple[list[Detections], list[Detections]]:
     images = data.annotations.images
     sides: tuple[list[Detections], list[Detections]] = ([], [])
@@ -225,9 +225,7 @@ def _accuracy(
 ) -> Accuracy:
     images = len(data)
     if torch is None or engine is None:
-        return Accuracy(
-            data.name, images, note="the data and the detector share no class by name"
-        )
+        return Accuracy(data.name, images, note="the data and the detector share no class by name")
     rows = tuple(
         AccuracyRow(name, _points(getattr(torch, field)), _points(getattr(engine, field)))
         for name, field in METRICS.items()

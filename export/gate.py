@@ -138,9 +138,9 @@ def judge_parity(parity: ParityReport | None, min_matched: float) -> Check:
         return Check("parity", Outcome.INCONCLUSIVE, reason)
     reason = (
         f"matched at IoU {parity.iou:g}: {parity.torch_matched} of {parity.torch_detections} "
-        f"detections of torch, {parity.engine_matched} of {parity.engine_detections} of the engine "
-        f"({parity.matched_fraction:.2%}) over {parity.images} images, needed {min_matched:.0%}; "
-        f"largest score difference {parity.max_score_difference:.2g}"
+        f"detections of torch, {parity.engine_matched} of {parity.engine_detections} of the "
+        f"engine ({parity.matched_fraction:.2%}) over {parity.images} images, "
+        f"needed {min_matched:.0%}; largest score difference {parity.max_score_difference:.2g}"
     )
     return Check("parity", _pass_if(parity.matched_fraction >= min_matched), reason)
 
@@ -151,7 +151,9 @@ def judge_accuracy(
     """Judge the loss of AP, in points of 0..100."""
     known = [value for value in (ap_torch, ap_engine) if _is_ap(value)]
     if ap_torch is None or ap_engine is None or len(known) < 2:
-        return Check("accuracy", Outcome.INCONCLUSIVE, f"AP not comparable: {note or 'not measured'}")
+        return Check(
+            "accuracy", Outcome.INCONCLUSIVE, f"AP not comparable: {note or 'not measured'}"
+        )
     drop = ap_torch - ap_engine
     reason = (
         f"AP {ap_torch:.2f} in torch, {ap_engine:.2f} in the engine: drop {drop:+.2f} points, "

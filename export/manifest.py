@@ -173,7 +173,7 @@ def _parse(content: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise BundleError(f"manifest.json is not JSON: {error}") from error
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        raise BundleError(f"manifest.json is not that of a bundle: it lacks \"schema\": \"{SCHEMA}\"")
+        raise BundleError(f'manifest.json is not that of a bundle: it lacks "schema": "{SCHEMA}"')
     version = values.get("schema_version")
     if version != SCHEMA_VERSION or isinstance(version, bool):
         raise BundleError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from detection import Detector, run_module
+from detection import Detector, WeightsInfo, load_weights, run_module
 from engines import TorchModel
 from searchspaces import IMAGE, OUTPUTS, DetectorSpec, SearchSpaceError, parse_arch
 
@@ -59,8 +59,41 @@ def load_detector(origin: Origin, weights: str | Path) -> Detector:
         CheckpointError: The weights cannot be read, or are those of another network.
     """
     detector = Detector(spec_of(origin))
-    load_weights(detector, weights)
+    load_weights(weights, detector)
     return detector.eval()
+
+
+def weights_info(origin: Origin, labels: tuple[str, ...]) -> WeightsInfo:
+    """Return what a bundle's weights belong to, for the head of their file."""
+    space, _, code = origin.arch.partition(":")
+    notes = {} if origin.seed is None else {"seed": origin.seed}
+    return WeightsInfo(
+        space=space,
+        num_classes=len(labels),
+        architecture=code,
+        space_options=dict(origin.options),
+        label_names=labels,
+        notes=notes,
+    )
+
+
+def origin_of(info: WeightsInfo) -> Origin:
+    """Return the origin that a weights file's head tells.
+
+    Raises:
+        VerificationError: They are a supernet's.
+    """
+    if info.architecture is None:
+        raise VerificationError(
+            f"these are the weights of a whole supernet of {info.space}; "
+            "train one architecture and name its weights"
+        )
+    options = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in info.space_options.items()
+    }
+    seed = info.notes.get("seed")
+    return Origin(f"{info.space}:{info.architecture}", options, seed)
 
 
 def torch_model(bundle: Bundle, inputs: Mapping[str, npt.NDArray[Any]]) -> TorchModel:

@@ -22,7 +22,7 @@ MEANING = {
     "count": "(batch,) int64: rows from the count on are padding",
     "to_original": "divide x by resized width / original width, y likewise; clip to the image",
 }
-"""In words, for whoever reads the bundle without detfit; the sizes are those of preprocess.json."""
+"""In words, for whoever reads the bundle without detfit; sizes are in preprocess.json."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +104,8 @@ def unpad(outputs: Mapping[str, npt.NDArray[Any]], index: int) -> Detections:
         index: Position in the batch.
 
     Raises:
-        DetectError: An output is missing or of another shape, a count exceeds the rows, or a number is not finite.
+        DetectError: An output is missing or of another shape, a count exceeds the rows, or a
+            number is not finite.
     """
     missing = [name for name in OUTPUTS if name not in outputs]
     if missing:

@@ -9,10 +9,9 @@ from string import Template
 
 from .charts import Figure, agreement_figure, breakdown_figure, front_figure
 from .errors import ExportError, ReportError
-from .files import write_atomically
+from .files import sha256_of, write_atomically
 from .machine import detfit_version
 from .records import Artifact
-from .files import sha256_of
 from .report_data import ReportData
 from .report_parts import (
     accuracy_html,

@@ -37,7 +37,7 @@ def verdict_html(verdict: GateVerdict | None) -> str:
         (check.name, _outcome(check.outcome), escape(check.reason)) for check in verdict.checks
     ]
     body = "".join(
-        f"<tr><td>{escape(name)}</td><td>{outcome}</td><td class=\"wrap\">{reason}</td></tr>\n"
+        f'<tr><td>{escape(name)}</td><td>{outcome}</td><td class="wrap">{reason}</td></tr>\n'
         for name, outcome, reason in rows
     )
     return (
@@ -55,13 +55,18 @@ def accuracy_html(accuracy: Accuracy | None, parity: ParityReport | None) -> str
     if accuracy is not None:
         parts.append(
             note(
-                f"{accuracy.data}: {accuracy.images} images, {len(accuracy.classes)} classes shared "
-                "by data and detector; points of 0 to 100."
+                f"{accuracy.data}: {accuracy.images} images, {len(accuracy.classes)} classes "
+                "shared by data and detector; points of 0 to 100."
             )
         )
         if accuracy.rows:
             rows = [
-                (row.metric, _points(row.torch), _points(row.engine), _difference(row.torch, row.engine))
+                (
+                    row.metric,
+                    _points(row.torch),
+                    _points(row.engine),
+                    _difference(row.torch, row.engine),
+                )
                 for row in accuracy.rows
             ]
             parts.append(table(("metric", "torch", "engine", "engine - torch"), rows))
@@ -147,7 +152,9 @@ def table(heads: Row, rows: Iterable[Row]) -> str:
     rows = list(rows)
     numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(heads))]
     kinds = [' class="number"' if right else "" for right in numeric]
-    head = "".join(f"<th{kind}>{escape(text)}</th>" for text, kind in zip(heads, kinds, strict=True))
+    head = "".join(
+        f"<th{kind}>{escape(text)}</th>" for text, kind in zip(heads, kinds, strict=True)
+    )
     body = "".join(
         "<tr>"
         + "".join(f"<td{kind}>{escape(text)}</td>" for text, kind in zip(row, kinds, strict=True))

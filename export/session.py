@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from .errors import DetectError
 from .postprocess import Detections, Postprocess, unpad
 
 if TYPE_CHECKING:
-    from engines import Model
+    from engines import Engine, Model
 
 EXAMPLE_SEED = 0
 
@@ -36,7 +36,10 @@ class Runner(Protocol):
         """Free what it holds."""
 
 
-class Session:
+RunnerT = TypeVar("RunnerT", bound=Runner)
+
+
+class Session(Generic[RunnerT]):
     """Detect objects in images with an engine; a context manager.
 
     Args:
@@ -45,11 +48,14 @@ class Session:
         postprocess: What its outputs mean.
         labels: Class names by label.
         batch: B; missing images of a batch are filled up with zeros.
+
+    Attributes:
+        max_detections: Rows of the engine's outputs, known once it has run.
     """
 
     def __init__(
         self,
-        engine: Runner,
+        engine: RunnerT,
         preprocess: Preprocess,
         postprocess: Postprocess,
         labels: tuple[str, ...],
@@ -60,9 +66,10 @@ class Session:
         self.postprocess = postprocess
         self.labels = labels
         self.batch = batch
+        self.max_detections: int | None = None
 
-    @classmethod
-    def open(cls, bundle: Bundle | str | Path) -> Self:
+    @staticmethod
+    def open(bundle: Bundle | str | Path) -> Session[Engine]:
         """Load a bundle's engine.
 
         Raises:
@@ -74,7 +81,7 @@ class Session:
         engine = get_backend(record.name).build(
             _model_of(checked), precision=record.precision, threads=record.threads
         )
-        return cls(
+        return Session(
             engine, checked.preprocess, checked.postprocess, checked.labels, record.batch
         )
 
@@ -103,6 +110,7 @@ class Session:
         for row, (array, _) in enumerate(placed):
             inputs[row] = array
         outputs = self.engine.run({IMAGE: inputs})
+        self.max_detections = outputs["scores"].shape[-1] if "scores" in outputs else None
         found = []
         for row, (_, letterbox) in enumerate(placed):
             detections = self._checked(outputs, row)

@@ -18,7 +18,7 @@ def describe_spaces(name: str | None = None) -> list[dict[str, Any]]:
     Raises:
         UnknownSpaceError: The name is not registered.
     """
-    return [_describe_space(make_space(key)) for key in ([name] if name else SPACES)]
+    return [_describe_space(make_space(key)) for key in (SPACES if name is None else [name])]
 
 
 def _describe_space(space: SearchSpace) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypedDict
 
@@ -95,6 +96,22 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
         other = copy.copy(self)
         other.epoch = epoch
         return other
+
+    def subset(self, image_ids: Iterable[int]) -> CocoDataset:
+        """Return the same data set with some of its images only, in its own order.
+
+        Raises:
+            DatasetError: An image is unknown, or none is named.
+        """
+        other = copy.copy(self)
+        other.annotations = self.annotations.subset(image_ids)
+        if not other.annotations.images:
+            raise DatasetError(f"{self.annotations.path}: no image is left to read")
+        return other
+
+    def first(self, count: int) -> CocoDataset:
+        """Return the same data set with its first images only; all of them if there are fewer."""
+        return self.subset(image.id for image in self.annotations.images[:count])
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, Target]:
         """Return the image (3, h, w), float32, and its target.

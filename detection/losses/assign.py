@@ -23,7 +23,10 @@ def match(boxes: Tensor, objects: Tensor, low: float, high: float, *, each: bool
     """
     if not len(objects):
         return torch.full((len(boxes),), NEGATIVE, device=boxes.device)
-    matched: Tensor = Matcher(high, low, allow_low_quality_matches=each)(box_iou(objects, boxes))
+    overlap = box_iou(objects, boxes)
+    matched: Tensor = Matcher(high, low, allow_low_quality_matches=each)(overlap)
+    # An object that no box meets would else claim every box as its closest.
+    matched[overlap.amax(0) <= 0] = NEGATIVE
     return matched
 
 

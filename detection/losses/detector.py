@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from searchspaces import Node, reference
 from torch import Tensor
+
+from searchspaces import Node, reference
 
 from ..errors import TrainingError
 from ..graph_module import GraphModule

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from searchspaces import ModuleSpec
 from torch import nn
+
+from searchspaces import ModuleSpec
 
 from ..errors import BuildError
 from . import fpn, rcnn, retinanet, roi_align, rpn, shuffle

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 
 import torch
-from searchspaces import ModuleSpec, level_sizes
 from torch import Tensor
 from torchvision.models.detection.anchor_utils import AnchorGenerator
+
+from searchspaces import ModuleSpec, level_sizes
 
 MAX_LOG_SCALE = math.log(1000.0 / 16)  # torchvision's BoxCoder: no box grows more than 62.5 times
 MIN_SIDE_PX = 1e-2  # torchvision's RoIHeads: thinner boxes are dropped

@@ -7,9 +7,10 @@ DetNAS; 2fc head (Lin et al., FPN, CVPR 2017).
 from __future__ import annotations
 
 import torch
-from searchspaces import ModuleSpec
 from torch import Tensor, nn
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead
+
+from searchspaces import ModuleSpec
 
 from .boxes import RCNN_WEIGHTS, clip, decode, image_limits, is_large_enough
 from .layers import NORMS

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 from torch import Tensor, nn
 from torchvision.ops import Conv2dNormActivation
+
+from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 
 from .boxes import RPN_WEIGHTS, clip, decode, image_limits, is_large_enough, make_anchors
 from .layers import NORMS

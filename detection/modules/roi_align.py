@@ -9,10 +9,13 @@ equals RoIAlign on the level itself.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
-from searchspaces import ModuleSpec
 from torch import Tensor, nn
 from torchvision.ops import roi_align
+
+from searchspaces import ModuleSpec
 
 from ..errors import BuildError
 from .select import look_up
@@ -33,12 +36,10 @@ class Atlas(nn.Module):
     def __init__(self, hw: list[tuple[int, int]]) -> None:
         super().__init__()
         (height, self.width), coarser = hw[0], hw[1:]
-        self.band_w = sum(width + 2 for _, width in coarser)
-        self.origins = [(0, 0)]
-        for _, width in coarser:
-            x, y = self.origins[-1]
-            self.origins.append((x + last + 2, y) if y else (1, height + 2))
-            last = width
+        # One pixel of repeated edge lies before each coarser level and one behind it.
+        starts = list(accumulate((width + 2 for _, width in coarser), initial=1))
+        self.band_w = starts[-1] - 1
+        self.origins = [(0, 0), *((x, height + 2) for x in starts[:-1])]
         # Edges are repeated by picking rows: engines copy whole rows at once.
         for index, (rows, _) in enumerate(coarser):
             self.register_buffer(

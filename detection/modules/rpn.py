@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 from torch import Tensor, nn
+
+from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 
 from .boxes import RPN_WEIGHTS, clip, decode, image_limits, is_large_enough, make_anchors
 from .select import INVALID_SCORE, best_rows, gather_boxes, look_up, suppress

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from searchspaces import ModuleSpec
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 from torchvision.ops import nms
+
+from searchspaces import ModuleSpec
 
 INVALID_SCORE = -1.0
 """Score of a row that is no candidate; real scores are probabilities."""

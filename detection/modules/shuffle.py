@@ -7,9 +7,10 @@ Source: DetNAS (Chen et al., NeurIPS 2019), table 1, laid out as in its released
 from __future__ import annotations
 
 import torch
-from searchspaces import ModuleSpec
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
+
+from searchspaces import ModuleSpec
 
 from .layers import conv_norm
 

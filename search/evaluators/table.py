@@ -136,7 +136,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row]:
                 raise TableError(f"{place}: must have {len(header)} cells as the header has")
             yield place, _code(raw, place), {k: v for k, v in raw.items() if k != CODE_COLUMN}
     except csv.Error as error:
-        raise TableError(f"{path}, line {reader.line_num}: {error}") from error
+        raise TableError(f"{path}, after line {reader.line_num}: {error}") from error
 
 
 def _parse(text: str, path: Path, first_line: int) -> Any:

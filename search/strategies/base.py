@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
 
 ENUMERATION_LIMIT = 10_000  # codes; smaller spaces are listed when sampling finds nothing new
-FIRST_CHOICE_SHARE = 0.1  # of the attempts; a converged population has few new children to give
+FIRST_CHOICE_SHARE = 0.05  # of the attempts; a converged population has few new children to give
 REPAIRS = 20  # samples moved into the feasible region before a proposal is given up
 
 Source = Callable[[], "Architecture"]
@@ -59,7 +59,7 @@ class StrategyOptions:
 
     Attributes:
         max_attempts: Rejected candidates before a proposal gives up its last source; the sources
-            before it, which have a next one to turn to, get a tenth of that.
+            before it, which have a next one to turn to, get a twentieth of that.
 
     Raises:
         StrategyError: A value is out of range.
@@ -116,6 +116,7 @@ class StrategyBase(ABC):
         self._seen: set[Architecture] = set()  # membership only; its order is never used
         self._pending: dict[Architecture, None] = {}
         self._told: dict[Architecture, FloatArray] = {}
+        self._succeeded: list[tuple[Architecture, FloatArray]] = []  # rows without NaN, as told
         self._proven_empty = False  # by counting or listing the space, not by failing to sample
 
     @property
@@ -173,6 +174,8 @@ class StrategyBase(ABC):
             self._pending.pop(architecture, None)
             self._seen.add(architecture)
             self._told[architecture] = row
+            if not np.isnan(row).any():
+                self._succeeded.append((architecture, row))
 
     @abstractmethod
     def _sources(self) -> Sequence[Source]:
@@ -183,10 +186,6 @@ class StrategyBase(ABC):
 
     def _sample(self) -> Architecture:
         return self.space.sample(self._rng)
-
-    def _succeeded(self) -> list[tuple[Architecture, FloatArray]]:
-        """Return what was told with a full row of numbers, in the order of telling."""
-        return [(arch, row) for arch, row in self._told.items() if not np.isnan(row).any()]
 
     def _next(self) -> Architecture | None:
         sources = self._sources()

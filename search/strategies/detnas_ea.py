@@ -48,7 +48,8 @@ class DetNasStrategy(StrategyBase):
     told so far are fixed; its children are made half by mutation of one parent, half by crossover
     of two different ones, alternately. The constraint is hard: a child that violates it is
     discarded and replaced. How many genes a mutation redraws is the space's matter (0.1 each in
-    the DetNAS spaces). Where no child is new, the proposal is sampled.
+    the DetNAS spaces). Where crossing gives nothing new, as it does once the parents are alike, a
+    parent is mutated instead; where that gives nothing new, the proposal is sampled.
 
     Raises:
         ObjectiveError: Every objective is known, so that there is nothing to evolve towards.
@@ -92,12 +93,12 @@ class DetNasStrategy(StrategyBase):
         if child < 0 or not self._parents:
             return (self._sample,)
         if child % 2 and len(self._parents) > 1:
-            return (self._crossed, self._sample)
+            return (self._crossed, self._mutated, self._sample)
         return (self._mutated, self._sample)
 
     def _best(self) -> list[Architecture]:
         column, sign = self.objectives.index(self._goal), self._goal.sign
-        ranked = sorted(self._succeeded(), key=lambda told: sign * told[1][column])  # stable
+        ranked = sorted(self._succeeded, key=lambda told: sign * told[1][column])  # stable
         return [architecture for architecture, _ in ranked[: self._setup.parents]]
 
     def _mutated(self) -> Architecture:

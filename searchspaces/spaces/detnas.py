@@ -85,8 +85,8 @@ class DetNasSpace:
     Attributes:
         name: ``detnas-large``, ``detnas-small`` or ``detnas-nano``.
         head: ``fpn`` (Faster R-CNN with FPN and 4conv1fc) or ``retinanet``.
-        input_hw: Input height and width in pixels; ``None`` takes the layout's own. A list, as JSON
-            gives it, becomes a tuple.
+        input_hw: Input height and width in pixels; ``None`` takes the layout's own. A list, as
+            JSON gives it, becomes a tuple.
         num_classes: Classes without background.
         shuffle: Channel-shuffle variant; see :class:`searchspaces.ShuffleBackbone`.
 

@@ -41,7 +41,7 @@ def test_an_architecture_given_twice_is_kept_once() -> None:
 
 
 def test_failed_evaluations_never_enter() -> None:
-    rows = [[10, math.nan], [math.nan, math.nan], [10, math.inf], [20, 30]]
+    rows = [[10.0, math.nan], [math.nan, math.nan], [10.0, math.inf], [20.0, 30.0]]
     assert members(ParetoFront.of((MS, AP), archs(4), rows)) == [3]
     assert len(ParetoFront.of((MS, AP), archs(1), [[math.nan, 1]])) == 0
 

@@ -36,7 +36,7 @@ def test_known_values_must_be_finite_numbers(value: Any) -> None:
 
 
 def test_known_values_may_be_numpy_scalars() -> None:
-    value = Objective("ms", "min", known=lambda arch: np.float32(1.5)).value(ARCH)
+    value = Objective("ms", "min", known=lambda arch: np.float64(1.5)).value(ARCH)
     assert value == 1.5
     assert type(value) is float
 
@@ -78,7 +78,7 @@ def test_wrong_name_lists_the_known_ones() -> None:
 
 
 def test_constraint_compares_the_known_value() -> None:
-    ms = Objective("ms", "min", "ms", known=lambda arch: float(sum(arch.genes)))
+    ms = Objective("ms", "min", "ms", known=lambda arch: float(sum(map(int, arch.genes))))
     assert ConstraintSet([Constraint("ms", 3.0)], [ms]).satisfied(ARCH)  # equality keeps it
     tight = ConstraintSet([Constraint("ms", 2.0)], [ms])
     assert not tight.satisfied(ARCH)

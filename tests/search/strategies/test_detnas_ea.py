@@ -73,7 +73,7 @@ def test_children_are_half_mutated_half_crossed_from_the_best_so_far() -> None:
     assert strategy.parents == tuple(best)
     assert [operator for operator, _ in space.log] == ["mutation", "crossover"] * 10
     assert all(set(parents) <= set(best) for _, parents in space.log)
-    assert all(a != b for operator, (a, *b) in space.log if operator == "crossover" for b in b)
+    assert all(len(set(parents)) == len(parents) for _, parents in space.log)
 
 
 def test_parents_are_the_best_of_all_generations() -> None:
@@ -126,11 +126,15 @@ def test_a_minimised_objective_is_minimised() -> None:
 
 def test_evolution_improves_within_the_constraint() -> None:
     space, bound = DigitSpace(20, 4), Constraint("cost", 25.0)
-    options = {"population": 20, "parents": 5}
-    evolved = play(make_strategy("detnas-ea", space, GOALS, (bound,), **options), [20] * 10)
-    sampled = play(make_strategy("random", space, GOALS, (bound,)), [20] * 10)
-    assert max(map(cost, evolved)) <= 25.0
-    assert max(map(quality, evolved)) > 1.1 * max(map(quality, sampled))
+    evolved, sampled = [], []
+    for seed in range(5):
+        options = {"population": 20, "parents": 5, "seed": seed}
+        evolution = play(make_strategy("detnas-ea", space, GOALS, (bound,), **options), [20] * 10)
+        chance = play(make_strategy("random", space, GOALS, (bound,), seed), [20] * 10)
+        assert max(map(cost, evolution)) <= 25.0
+        evolved.append(max(map(quality, evolution)))
+        sampled.append(max(map(quality, chance)))
+    assert np.mean(evolved) > 1.05 * np.mean(sampled)
 
 
 @pytest.mark.parametrize(

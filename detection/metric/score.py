@@ -1,0 +1,54 @@
+"""The COCO accuracy of a torch detector on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .coco_ap import CocoReport, evaluate_coco
+from .inference import detect_dataset, run_module
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..data.coco import CocoDataset
+
+EVALUATION_BATCH = 8  # images at once; the result does not depend on it
+
+
+def score_detector(
+    detector: torch.nn.Module,
+    dataset: CocoDataset,
+    *,
+    batch_size: int = EVALUATION_BATCH,
+    device: str = "cpu",
+    workers: int = 0,
+    progress: Callable[[str, float, float], None] | None = None,
+) -> CocoReport:
+    """Detect in every image of a data set and score the detections.
+
+    Args:
+        detector: A :class:`detection.Detector`; its train or eval mode is restored afterwards.
+        dataset: Opened without augmentation.
+        batch_size: Images at once.
+        device: Where the detector's weights are.
+        workers: Processes that read images.
+        progress: Called as ``progress(message, done, total)`` in images.
+
+    Raises:
+        MetricError: The outputs do not fit the data set.
+        DatasetError: An image is damaged.
+    """
+    was_training = detector.training
+    detector.eval()
+    try:
+        found = detect_dataset(
+            run_module(detector, device),
+            dataset,
+            batch_size=batch_size,
+            workers=workers,
+            progress=progress,
+        )
+    finally:
+        detector.train(was_training)
+    return evaluate_coco(dataset.annotations, found)

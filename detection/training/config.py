@@ -1,0 +1,108 @@
+"""What a training run is told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import TrainingError
+
+OPTIMIZERS = ("sgd", "adamw")
+FREE_TO_CHANGE = ("checkpoint_every", "checkpoint_minutes", "workers")
+"""Settings that a resumed run may change: the result does not depend on them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Settings of a training run; equal settings and data give equal weights on a CPU.
+
+    Attributes:
+        steps: Optimiser steps; exactly one of ``steps`` and ``epochs`` is given.
+        epochs: Passes over the data, each of as many steps as there are full batches.
+        batch_size: Images per step.
+        optimizer: ``sgd`` (with momentum) or ``adamw``.
+        lr: Learning rate after the warm-up.
+        final_lr: Learning rate at the last step; a cosine leads there.
+        warmup_steps: Steps over which the learning rate rises linearly.
+        momentum: Of SGD.
+        weight_decay: On convolutions and linear layers.
+        decay_all: Whether normalisation parameters and biases decay as well.
+        grad_clip: Largest norm of the gradient; 0 for no limit.
+        amp: Whether a CUDA device computes in half precision where that is safe.
+        seed: Of data order, path and box sampling.
+        log_every: Steps between two rows of the history.
+        checkpoint_every: Steps between two checkpoints; the last step always gives one.
+        checkpoint_minutes: A checkpoint is also written when the last one is so old.
+        workers: Processes that read images; 0 reads in this one.
+
+    Raises:
+        TrainingError: A setting is out of its range.
+    """
+
+    steps: int | None = None
+    epochs: int | None = None
+    batch_size: int = 16
+    optimizer: str = "sgd"
+    lr: float = 0.02
+    final_lr: float = 0.0
+    warmup_steps: int = 0
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    decay_all: bool = False
+    grad_clip: float = 10.0
+    amp: bool = True
+    seed: int = 0
+    log_every: int = 10
+    checkpoint_every: int = 1000
+    checkpoint_minutes: float = 10.0
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise TrainingError(
+                f"give either steps or epochs, got steps={self.steps}, epochs={self.epochs}"
+            )
+        if self.optimizer not in OPTIMIZERS:
+            raise TrainingError(
+                f"optimizer {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}"
+            )
+        length = self.epochs if self.steps is None else self.steps
+        at_least_one = {
+            "steps or epochs": length,
+            "batch_size": self.batch_size,
+            "log_every": self.log_every,
+            "checkpoint_every": self.checkpoint_every,
+        }
+        for name, value in at_least_one.items():
+            if value is None or value < 1:
+                raise TrainingError(f"{name} must be at least 1, got {value}")
+        for name in (*_NOT_NEGATIVE, "lr"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0 or (name == "lr" and value == 0):
+                raise TrainingError(f"{name} must be finite and not negative, got {value}")
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Return how many optimiser steps the run has."""
+        return self.steps if self.steps is not None else (self.epochs or 0) * steps_per_epoch
+
+    def differences(self, other: dict[str, Any]) -> tuple[str, ...]:
+        """Return what keeps a run of other settings from being continued, as ``name: a, b``."""
+        mine = asdict(self)
+        return tuple(
+            f"{name}: {other.get(name)!r} then, {mine.get(name)!r} now"
+            for name in sorted(mine.keys() | other.keys())
+            if name not in FREE_TO_CHANGE and mine.get(name) != other.get(name)
+        )
+
+
+_NOT_NEGATIVE = (
+    "final_lr",
+    "warmup_steps",
+    "momentum",
+    "weight_decay",
+    "grad_clip",
+    "seed",
+    "checkpoint_minutes",
+    "workers",
+)

@@ -1,0 +1,218 @@
+"""Fill a report from what the project writes: a bundle, a search run, a latency table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search import Objective, nondominated
+
+from .bundle import Bundle
+from .errors import ReportError
+from .manifest import Manifest
+from .report_data import AgreementMark, Front, FrontMark, ReportData, Sample
+
+if TYPE_CHECKING:
+    from latency import LatencyTable, Predictor
+    from search import SearchResult
+
+Provenance = tuple[tuple[str, str], ...]
+
+
+def bundle_report(bundle: Bundle) -> ReportData:
+    """Return what a bundle's manifest says."""
+    return manifest_report(bundle.manifest)
+
+
+def manifest_report(
+    manifest: Manifest,
+    *,
+    samples: tuple[Sample, ...] = (),
+    front: Front | None = None,
+    agreement: tuple[AgreementMark, ...] = (),
+) -> ReportData:
+    """Return what a manifest says, with what it does not hold.
+
+    Args:
+        manifest: Of a bundle.
+        samples: Images with detections.
+        front: What the search evaluated.
+        agreement: Predictions beside measurements; the engine's own is added.
+    """
+    engine, origin = manifest.engine, manifest.origin
+    height, width = manifest.input_hw
+    if manifest.predicted is not None and manifest.measured is not None:
+        own = AgreementMark(
+            origin.arch, manifest.predicted.p50_ms, manifest.measured.median_ms, "this engine"
+        )
+        agreement = (*agreement, own)
+    return ReportData(
+        title=origin.arch,
+        subject=(
+            f"{engine.name} {engine.precision}, input {width}x{height}, batch {engine.batch}, "
+            f"{engine.threads} thread{'s' if engine.threads > 1 else ''}, on "
+            f"{engine.device.get('name', engine.machine)}"
+        ),
+        verdict=manifest.verdict,
+        predicted=manifest.predicted,
+        measured=manifest.measured,
+        budget_ms=manifest.limits.budget_ms,
+        front=front,
+        agreement=agreement,
+        accuracy=manifest.accuracy,
+        parity=manifest.parity,
+        samples=samples,
+        provenance=_manifest_provenance(manifest),
+        commands=origin.commands,
+    )
+
+
+def table_report(table: LatencyTable, predictor: Predictor | None = None) -> ReportData:
+    """Return what a latency table holds; with a predictor, how its detectors are predicted.
+
+    Args:
+        table: The measurements.
+        predictor: Fitted on this or another table; without it nothing is predicted.
+    """
+    manifest = table.manifest
+    marks: tuple[AgreementMark, ...] = ()
+    if predictor is not None:
+        detectors = table.detectors()
+        predicted = predictor.predict_ms([workload.graph for workload, _ in detectors])
+        marks = tuple(
+            AgreementMark(workload.label, ms, measurement.median_ms, "whole detector")
+            for ms, (workload, measurement) in zip(predicted.tolist(), detectors, strict=True)
+        )
+    unstable = sum(bool(m.unstable_reasons()) for m in table.measurements.values())
+    provenance = (
+        *_flat("space", manifest.space),
+        ("workloads measured", str(len(table.measurements))),
+        ("workloads failed", str(len(table.failures))),
+        ("unstable measurements", str(unstable)),
+        ("whole detectors", str(len(table.detectors()))),
+        ("batch", str(manifest.batch)),
+        ("seed", str(manifest.seed)),
+        *_flat("device", manifest.device.to_dict()),
+        *_flat("protocol", manifest.protocol.to_dict()),
+        *_flat("software", manifest.software),
+    )
+    name = manifest.space.get("name", "a space")
+    return ReportData(
+        title=f"Latency table of {name}",
+        subject=f"{manifest.device.engine} on {manifest.device.name}",
+        agreement=marks,
+        provenance=provenance,
+    )
+
+
+def run_report(
+    result: SearchResult, *, chosen: str | None = None, budget_ms: float | None = None
+) -> ReportData:
+    """Return what a search run evaluated.
+
+    Args:
+        result: The run; its first minimised objective is taken as the latency, its first
+            maximised one as the accuracy.
+        chosen: Code of the architecture that was chosen; the best within the budget if ``None``.
+        budget_ms: Latency budget; the run's own constraint if ``None``.
+
+    Raises:
+        ReportError: The run minimises or maximises nothing.
+    """
+    config = result.config
+    front = search_front(result, chosen=chosen, budget_ms=budget_ms)
+    provenance = (
+        ("space", config.space),
+        *_flat("space", config.space_options),
+        ("strategy", config.strategy),
+        *_flat("strategy", config.strategy_options),
+        ("evaluations", f"{len(result.finished)} of {config.evals}"),
+        ("failed", str(len(result.failures))),
+        ("seed", str(config.seed)),
+        ("started", config.created_at),
+        *_flat("context", config.context),
+        *_flat("version", config.versions),
+    )
+    if result.stopped is not None:
+        provenance = (*provenance, ("stopped early", result.stopped))
+    return ReportData(
+        title=f"Search of {config.space}",
+        subject=f"{config.strategy}, {len(result.finished)} architectures evaluated",
+        budget_ms=front.budget_ms,
+        front=front,
+        provenance=provenance,
+    )
+
+
+def search_front(
+    result: SearchResult, *, chosen: str | None = None, budget_ms: float | None = None
+) -> Front:
+    """Return every evaluated architecture of a run, marked by whether another one beats it.
+
+    Raises:
+        ReportError: The run minimises or maximises nothing.
+    """
+    latency = _first(result, "min")
+    accuracy = _first(result, "max")
+    if budget_ms is None:
+        bounds = {c.objective: c.upper for c in result.config.constraints}
+        budget_ms = bounds.get(result.objectives[latency].name)
+    rows = [
+        (e.code, e.values[latency], e.values[accuracy]) for e in result.history if e.status == "ok"
+    ]
+    points = np.array([(ms, ap) for _, ms, ap in rows], np.float64).reshape(-1, 2)
+    kept = nondominated(points, (Objective("ms", "min"), Objective("accuracy", "max")))
+    if chosen is None:
+        chosen = _best_code(rows, budget_ms)
+    marks = tuple(
+        FrontMark(code, ms, ap, dominated=not on_front, chosen=code == chosen)
+        for (code, ms, ap), on_front in zip(rows, kept.tolist(), strict=True)
+    )
+    return Front(marks, result.objectives[accuracy].name, budget_ms, len(result.failures))
+
+
+def _first(result: SearchResult, direction: str) -> int:
+    for column, objective in enumerate(result.objectives):
+        if objective.direction == direction:
+            return column
+    wanted = "minimises no latency" if direction == "min" else "maximises no accuracy"
+    raise ReportError(f"the run in {result.folder} {wanted}; there is no front to draw")
+
+
+def _best_code(rows: Sequence[tuple[str, float, float]], budget_ms: float | None) -> str | None:
+    within = [row for row in rows if budget_ms is None or row[1] <= budget_ms]
+    return max(within, key=lambda row: (row[2], -row[1]))[0] if within else None
+
+
+def _manifest_provenance(manifest: Manifest) -> Provenance:
+    engine, origin = manifest.engine, manifest.origin
+    return (
+        ("architecture", origin.arch),
+        *_flat("space", origin.options),
+        ("seed", "not recorded" if origin.seed is None else str(origin.seed)),
+        ("engine", f"{engine.name} {engine.version}"),
+        ("precision", engine.precision),
+        *_flat("device", engine.device),
+        ("measurement", _stability(manifest)),
+        ("created", manifest.created),
+        ("detfit", manifest.detfit_version),
+    )
+
+
+def _stability(manifest: Manifest) -> str:
+    if manifest.measured is None:
+        return "not measured"
+    return "; ".join(manifest.measured.unstable) or "stable"
+
+
+def _flat(prefix: str, values: Mapping[str, object]) -> Provenance:
+    """Return nested settings as rows; empty ones are left out."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            rows.extend(_flat(f"{prefix} {name}", value))
+        elif value is not None:
+            rows.append((f"{prefix} {name}".replace("_", " "), str(value)))
+    return tuple(rows)

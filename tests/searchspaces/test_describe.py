@@ -1,0 +1,47 @@
+import json
+
+import pytest
+
+from searchspaces import (
+    SPACES,
+    ArchitectureError,
+    UnknownSpaceError,
+    describe_detector,
+    describe_spaces,
+    make_space,
+)
+
+
+def test_spaces_are_described_exactly():
+    rows = describe_spaces()
+    assert [row["name"] for row in rows] == list(SPACES)
+    assert {row["name"]: row["size"] for row in rows}["detnas-large"] == 4**40
+    assert json.loads(json.dumps(rows)) == rows
+
+
+def test_one_space_can_be_asked_for():
+    (row,) = describe_spaces("detnas-nano")
+    assert (row["positions"], row["choices_per_position"]) == (10, [4])
+    for name in ("resnas", ""):
+        with pytest.raises(UnknownSpaceError):
+            describe_spaces(name)
+
+
+@pytest.mark.parametrize("elementwise", [False, True])
+def test_the_modules_of_a_detector_add_up(elementwise):
+    space = make_space("detnas-nano", input_hw=(96, 128), num_classes=3)
+    arch = space.decode("01-23-0000-11")
+    fields = describe_detector(space, arch, elementwise=elementwise)
+    assert fields["arch"] == "detnas-nano:01-23-0000-11"
+    assert fields["input_hw"] == [96, 128]
+    assert fields["macs"] == space.detector(arch).macs(elementwise=elementwise)
+    assert fields["params"] == space.detector(arch).params()
+    assert sum(row["macs"] for row in fields["modules"]) == fields["macs"]["total"]
+    assert sum(row["count"] for row in fields["modules"]) == 17
+    assert json.loads(json.dumps(fields)) == fields
+
+
+def test_architectures_of_another_space_are_refused():
+    nano, small = make_space("detnas-nano"), make_space("detnas-small")
+    with pytest.raises(ArchitectureError):
+        describe_detector(nano, small.decode("0" * 20))
