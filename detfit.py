@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 table_app = typer.Typer(no_args_is_help=True, help="Show and merge latency tables.")
 app.add_typer(table_app, name="table")
+data_app = typer.Typer(no_args_is_help=True, help="Make data sets.")
+app.add_typer(data_app, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")]
@@ -356,6 +358,320 @@ def table_merge(
     from latency import describe_table, merge_tables
 
     _emit(describe_table(merge_tables(tables, output)), json_)
+
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder in COCO's layout.")]
+Budget = Annotated[float | None, typer.Option("--budget-ms", help="Latency budget.")]
+Steps = Annotated[int, typer.Option(help="Optimiser steps.")]
+Rate = Annotated[float, typer.Option("--lr", help="Learning rate after the warm-up.")]
+BatchSize = Annotated[int, typer.Option(help="Images per optimiser step.")]
+Optimizer = Annotated[str, typer.Option(help="sgd or adamw.")]
+Workers = Annotated[int, typer.Option(help="Processes that read images.")]
+
+
+@app.command()
+def search(
+    predictor: Annotated[Path, typer.Option("-t", "--predictor", help="Fitted predictor.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")],
+    space: Annotated[
+        str | None, typer.Option("--space", help="Checked against the predictor's space.")
+    ] = None,
+    budget_ms: Budget = None,
+    confidence: Annotated[
+        float | None, typer.Option(help="Probability with which the budget is kept.")
+    ] = 0.9,
+    data: Data = None,
+    evaluator: Annotated[str, typer.Option(help="supernet or table.")] = "supernet",
+    table: Annotated[
+        Path | None, typer.Option(help="Known results, for the table evaluator.")
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="random or detnas-ea.")] = "detnas-ea",
+    evals: Annotated[int, typer.Option(help="Evaluations.")] = 1000,
+    steps: Steps = 90_000,
+    batch_size: BatchSize = 16,
+    lr: Rate = 0.02,
+    optimizer: Optimizer = "sgd",
+    workers: Workers = 0,
+    search_images: Annotated[int, typer.Option(help="Training images kept for scoring.")] = 5000,
+    recalibration_images: Annotated[int, typer.Option(help="Images for BN statistics.")] = 500,
+    device: Device = "cpu",
+    seed: Seed = 0,
+    resume: Resume = False,
+    json_: Json = False,
+) -> None:
+    """Search the most accurate detectors under a latency budget.
+
+    Example: `detfit search -t cpu.json --budget-ms 2 --data shapes --evals 100 -o run`
+    """
+    from search import SearchSettings, describe_result, plan_search, search_detectors
+
+    settings = SearchSettings(
+        budget_ms=budget_ms,
+        confidence=confidence,
+        strategy=strategy,
+        evaluator=evaluator,
+        table=table,
+        evals=evals,
+        seed=seed,
+        search_images=search_images,
+        recalibration_images=recalibration_images,
+    )
+    loaded = plan_search(predictor, settings, space)  # an impossible budget ends here, at once
+    training = None
+    if evaluator == "supernet":
+        training = _train_config(steps, batch_size, lr, optimizer, workers, seed)
+    with _progress() as progress:
+        result = search_detectors(
+            loaded,
+            settings,
+            output,
+            data_dir=data,
+            training=training,
+            resume=resume,
+            device=device,
+            progress=progress,
+        )
+    _emit(describe_result(result, budget_ms), json_)
+
+
+def _train_config(
+    steps: int, batch_size: int, lr: float, optimizer: str, workers: int, seed: int
+) -> Any:
+    from detection import TrainConfig
+
+    return TrainConfig(
+        steps=steps,
+        batch_size=batch_size,
+        lr=lr,
+        optimizer=optimizer,
+        workers=workers,
+        warmup_steps=min(500, steps // 10),
+        seed=seed,
+    )
+
+
+@app.command()
+def front(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, finished or not.")],
+    budget_ms: Budget = None,
+    json_: Json = False,
+) -> None:
+    """Show the Pareto front of a run, within a budget if one is given.
+
+    Example: `detfit front run --budget-ms 2`
+    """
+    from search import describe_result, load_result
+
+    _emit(describe_result(load_result(run), budget_ms), json_)
+
+
+@app.command()
+def train(
+    target: Annotated[str, typer.Argument(metavar="ARCH|RUN", help="space:code, or a run.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder in COCO's layout.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Weights (.safetensors).")],
+    head: Head = "fpn",
+    input_size: Input = None,
+    classes: Classes = 80,
+    budget_ms: Budget = None,
+    inherit: Annotated[
+        bool, typer.Option(help="Start from the run's supernet where there is one.")
+    ] = True,
+    steps: Steps = 90_000,
+    batch_size: BatchSize = 16,
+    lr: Rate = 0.02,
+    optimizer: Optimizer = "sgd",
+    workers: Workers = 0,
+    device: Device = "cpu",
+    seed: Seed = 0,
+    resume: Resume = False,
+    json_: Json = False,
+) -> None:
+    """Train an architecture, or the best of a run, and score it on the val split.
+
+    Example: `detfit train run --data shapes --steps 2000 -o winner.safetensors`
+    """
+    from search import describe_training, train_finalist
+
+    options = _space_options(head, input_size, classes)
+    with _progress() as progress:
+        trained = train_finalist(
+            target,
+            data,
+            _train_config(steps, batch_size, lr, optimizer, workers, seed),
+            output,
+            budget_ms=budget_ms,
+            options=options,
+            inherit=inherit,
+            resume=resume,
+            device=device,
+            progress=progress,
+        )
+    _emit(describe_training(trained), json_)
+
+
+@app.command()
+def export(
+    target: Annotated[str, typer.Argument(metavar="ARCH|RUN", help="space:code, or a run.")],
+    weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors).")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the bundle.")],
+    engine: Engine = "onnxruntime",
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+    batch: Annotated[int, typer.Option(help="Images per run.")] = 1,
+    threads: Annotated[int, typer.Option(help="CPU threads of the engine.")] = 1,
+    device: Device = "cpu",
+    verify: Annotated[Path | None, typer.Option(help="Folder in COCO's layout.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Verify on the first images only.")] = None,
+    predictor: Annotated[Path | None, typer.Option("-t", "--predictor")] = None,
+    budget_ms: Budget = None,
+    max_ap_drop: Annotated[float, typer.Option(help="AP points the engine may lose.")] = 0.5,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing bundle.")] = False,
+    json_: Json = False,
+) -> None:
+    """Export weights as a verified bundle; exit code 1 unless the verdict is PASS.
+
+    Example: `detfit export run --weights winner.safetensors --verify shapes -o bundle`
+    """
+    from export import Delivery, deliver
+
+    delivery = Delivery(
+        target=target,
+        weights=weights,
+        engine=engine,
+        precision=precision,
+        batch=batch,
+        threads=threads,
+        device=device,
+        data_dir=verify,
+        limit=limit,
+        budget_ms=budget_ms,
+        max_ap_drop=max_ap_drop,
+        predictor=predictor,
+        commands=(" ".join(["detfit", *sys.argv[1:]]),),
+    )
+    with _progress() as progress:
+        result = deliver(delivery, output, overwrite=overwrite, progress=progress)
+    _emit(result.to_dict(), json_)
+    _exit_unless(result.verdict.passed)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder in COCO's layout.")],
+    split: Annotated[str, typer.Option(help="Split of the data.")] = "val",
+    limit: Annotated[int | None, typer.Option(help="Take only the first images.")] = None,
+    latency: Annotated[bool, typer.Option(help="Measure the latency again.")] = True,
+    json_: Json = False,
+) -> None:
+    """Compare a bundle's engine with its torch model on images; exit code 1 unless PASS.
+
+    Example: `detfit verify bundle --data shapes`
+    """
+    from export import verify_bundle
+
+    with _progress() as progress:
+        report = verify_bundle(
+            bundle, data, split, limit=limit, latency=latency, progress=progress
+        )
+    _emit(report.to_dict(), json_)
+    _exit_unless(report.verdict.passed)
+
+
+@app.command()
+def detect(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    images: Annotated[list[Path], typer.Argument(help="Photographs.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for drawings.")] = Path(
+        "detections"
+    ),
+    threshold: Annotated[float, typer.Option(help="Least score that is drawn.")] = 0.5,
+    json_: Json = False,
+) -> None:
+    """Detect objects in photographs and draw their boxes.
+
+    Example: `detfit detect bundle photo.jpg -o drawn`
+    """
+    from export import detect_files
+
+    results = detect_files(bundle, images, output, score_threshold=threshold)
+    _emit([result.to_dict() for result in results], json_)
+
+
+@app.command()
+def report(
+    source: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE|TABLE")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file.")] = Path(
+        "report.html"
+    ),
+    predictor: Annotated[
+        Path | None, typer.Option("-t", "--predictor", help="For a table: predict its detectors.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Write one self-contained HTML file about a run, a bundle or a table.
+
+    Example: `detfit report run -o report.html`
+    """
+    from export import report_of
+
+    artifact = report_of(source, output, predictor)
+    _emit({"path": str(artifact.path), "size_bytes": artifact.size_bytes}, json_)
+
+
+@data_app.command("shapes")
+def data_shapes(
+    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
+    train_images: Annotated[int, typer.Option("--train", help="Training images.")] = 600,
+    val_images: Annotated[int, typer.Option("--val", help="Validation images.")] = 100,
+    size: Annotated[str, typer.Option("--size", help="WIDTHxHEIGHT of the images.")] = "160x160",
+    classes: Annotated[int, typer.Option(help="Kinds of shapes.")] = 3,
+    seed: Seed = 0,
+    json_: Json = False,
+) -> None:
+    """Generate pictures of shapes with COCO annotations, to try things on.
+
+    Example: `detfit data shapes shapes --train 600 --val 100`
+    """
+    from detection import ShapesRecipe, write_shapes
+    from searchspaces import parse_size
+
+    recipe = ShapesRecipe(
+        num_train=train_images,
+        num_val=val_images,
+        image_hw=parse_size(size),
+        num_classes=classes,
+        seed=seed,
+    )
+    with _progress() as progress:
+        path = write_shapes(folder, recipe, progress=progress)
+    _emit({"path": str(path), "classes": list(recipe.class_names)}, json_)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder.")] = Path("demo"),
+    budget_ms: Budget = None,
+    json_: Json = False,
+) -> None:
+    """Do everything once on this machine: profile, search, train, export, verify, report.
+
+    Goes on where an earlier demo in the same folder stopped. Exit code 1 if the winner misses its
+    budget, its accuracy or its prediction.
+
+    Example: `detfit demo -o demo`
+    """
+    from export import run_demo
+
+    with _progress() as progress:
+        result = run_demo(output, budget_ms=budget_ms, progress=progress)
+    _emit(result.to_dict(), json_)
+    _exit_unless(result.passed)
+
+
+def _exit_unless(passed: bool) -> None:
+    if not passed:
+        raise typer.Exit(EXIT_FAILED)
 
 
 if __name__ == "__main__":

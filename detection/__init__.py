@@ -37,10 +37,17 @@ if TYPE_CHECKING:
     from .metric.detections import ImageDetections
     from .metric.inference import detect_dataset, run_engine, run_module
     from .metric.matching import MatchOptions, MatchReport, Orphan, match_all, match_detections
+    from .metric.score import score_detector
     from .modules import MODULES, build_module
     from .recalibrate import recalibrate_bn, score_path
     from .supernet import Supernet
     from .training import TrainConfig, TrainReport, TrainRow, one_detector, train, uniform_paths
+    from .training.standalone import (
+        TrainedDetector,
+        open_training_data,
+        require_classes,
+        train_detector,
+    )
     from .weights import (
         WeightsInfo,
         load_foreign_weights,
@@ -83,6 +90,7 @@ __all__ = [
     "TrainConfig",
     "TrainReport",
     "TrainRow",
+    "TrainedDetector",
     "TrainingError",
     "WeightsInfo",
     "batch_order",
@@ -100,18 +108,27 @@ __all__ = [
     "match_detections",
     "one_detector",
     "open_split",
+    "open_training_data",
     "read_weights_info",
     "recalibrate_bn",
+    "require_classes",
     "run_engine",
     "run_module",
     "save_weights",
+    "score_detector",
     "score_path",
     "train",
+    "train_detector",
     "uniform_paths",
     "write_shapes",
 ]
 
 _HOMES = {
+    "score_detector": ".metric.score",
+    "train_detector": ".training.standalone",
+    "require_classes": ".training.standalone",
+    "open_training_data": ".training.standalone",
+    "TrainedDetector": ".training.standalone",
     "MODULES": ".modules",
     "AnnotationReport": ".data.annotations",
     "Augment": ".data.augment",

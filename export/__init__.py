@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bundle import Bundle, check_runs_here, load_bundle, write_bundle
+    from .bundle import Bundle, check_runs_here, load_bundle
+    from .bundle_writer import write_bundle
     from .detect import FoundObject, ImageResult, detect_files, detect_image
     from .drawing import draw
     from .errors import (
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
         ReportError,
         VerificationError,
     )
-    from .exporter import ExportRequest, ExportResult, export_detector
+    from .exporter import ExportResult, export_detector
     from .gate import Check, GateVerdict, Outcome, judge
     from .manifest import EngineRecord, GateLimits, Manifest
     from .network import load_detector, origin_of, spec_of
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .report import report_html, write_report
     from .report_data import AgreementMark, Front, FrontMark, ReportData, Sample
     from .report_sources import bundle_report, run_report, search_front, table_report
+    from .request import ExportRequest
     from .session import Session
     from .verify import VerifyReport, verify_bundle
 
@@ -115,14 +117,15 @@ __all__ = [
 ]
 
 _HOME = {
-    "bundle": "Bundle check_runs_here load_bundle write_bundle",
+    "bundle": "Bundle check_runs_here load_bundle",
+    "bundle_writer": "write_bundle",
     "detect": "FoundObject ImageResult detect_files detect_image",
     "drawing": "draw",
     "errors": (
         "BundleError BundleFilesError BundleMachineError BundleRuntimeError BundleTamperedError "
         "DetectError ExportError GraphError ParityError ReportError VerificationError"
     ),
-    "exporter": "ExportRequest ExportResult export_detector",
+    "exporter": "ExportResult export_detector",
     "gate": "Check GateVerdict Outcome judge",
     "manifest": "EngineRecord GateLimits Manifest",
     "network": "load_detector origin_of spec_of",
@@ -136,6 +139,7 @@ _HOME = {
     "report": "report_html write_report",
     "report_data": "AgreementMark Front FrontMark ReportData Sample",
     "report_sources": "bundle_report run_report search_front table_report",
+    "request": "ExportRequest",
     "session": "Session",
     "verify": "VerifyReport verify_bundle",
 }

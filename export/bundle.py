@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +19,7 @@ from .errors import (
 )
 from .files import json_bytes, sha256_of, sha256_of_file
 from .machine import machine_name, runtime_version, same_release
-from .manifest import Manifest, check_file_name, is_manifest
+from .manifest import Manifest
 from .postprocess import Postprocess
 
 MANIFEST = "manifest.json"
@@ -85,61 +81,9 @@ def labels_bytes(labels: tuple[str, ...]) -> bytes:
     return json_bytes({"schema": LABELS_SCHEMA, "version": LABELS_VERSION, "labels": list(labels)})
 
 
-def write_bundle(
-    path: str | Path,
-    manifest: Manifest,
-    files: Mapping[str, bytes | Path],
-    *,
-    overwrite: bool = False,
-) -> Bundle:
-    """Write a bundle: into a temporary folder beside it first, then renamed.
-
-    Args:
-        path: The folder to make.
-        manifest: What to say; its ``files`` are filled in here.
-        files: Content, or a file to copy, by name in the bundle.
-        overwrite: Replace an existing bundle; anything else in the way is never replaced.
-
-    Returns:
-        The bundle as read back.
-
-    Raises:
-        BundleError: Something is in the way, or the folder cannot be written.
-        BundleFilesError: A file that every bundle has is missing, or a name is no plain name.
-    """
-    path = Path(path).absolute()
-    refuse_in_the_way(path, overwrite=overwrite)
-    _check_names(files, manifest.engine.file)
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        _fill(temporary, manifest, files)
-        load_bundle(temporary)
-        _swap_in(temporary, path)
-    except OSError as error:
-        raise BundleError(f"cannot write the bundle {path}: {error}") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-    return load_bundle(path)
-
-
-def refuse_in_the_way(path: Path, *, overwrite: bool) -> None:
-    """Refuse a target that is not free and may not be replaced; an empty folder is free.
-
-    Raises:
-        BundleError: A file, a link, another folder, or a bundle without ``overwrite``.
-    """
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise BundleError(f"{path} is not a folder; name another one for the bundle")
-    if not path.exists() or not any(path.iterdir()):
-        return
-    manifest = path / MANIFEST
-    if not manifest.is_file() or not is_manifest(manifest.read_bytes()):
-        raise BundleError(f"{path} holds something else than a bundle; it is left as it is")
-    if not overwrite:
-        raise BundleError(f"{path} is a bundle already; overwrite it with --overwrite")
+def digest_line(content: bytes) -> bytes:
+    """Return the content of ``manifest.sha256``, as ``sha256sum --check`` reads it."""
+    return f"{sha256_of(content)}  {MANIFEST}\n".encode()
 
 
 def load_bundle(path: str | Path, *, check_machine: bool = True) -> Bundle:
@@ -203,49 +147,6 @@ def check_runs_here(manifest: Manifest) -> None:
         )
 
 
-def _check_names(files: Mapping[str, bytes | Path], engine_file: str) -> None:
-    missing = [name for name in (*REQUIRED, engine_file) if name not in files]
-    if missing:
-        raise BundleFilesError(f"a bundle needs {', '.join(missing)}")
-    for name in files:
-        check_file_name(name)
-        if name in (MANIFEST, MANIFEST_DIGEST):
-            raise BundleFilesError(f"{name} is written by the bundle itself")
-
-
-def _fill(folder: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) -> None:
-    for name, content in files.items():
-        if isinstance(content, bytes):
-            (folder / name).write_bytes(content)
-        else:
-            shutil.copyfile(content, folder / name)
-    digests = {name: sha256_of_file(folder / name) for name in sorted(files)}
-    content = replace(manifest, files=digests).to_bytes()
-    (folder / MANIFEST).write_bytes(content)
-    (folder / MANIFEST_DIGEST).write_bytes(_digest_line(content))
-    folder.chmod(0o755)
-
-
-def _swap_in(temporary: Path, path: Path) -> None:
-    """Put the new folder in place; if that fails, the old one is back where it was."""
-    if not path.exists():
-        os.replace(temporary, path)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-    os.replace(path, old)
-    try:
-        os.replace(temporary, path)
-    except BaseException:
-        os.replace(old, path)
-        raise
-    shutil.rmtree(old)
-
-
-def _digest_line(content: bytes) -> bytes:
-    # The form that `sha256sum --check` reads.
-    return f"{sha256_of(content)}  {MANIFEST}\n".encode()
-
-
 def _read_manifest(path: Path) -> Manifest:
     if not path.is_dir():
         raise BundleError(f"{path} is not a folder; a bundle is one")
@@ -253,7 +154,7 @@ def _read_manifest(path: Path) -> Manifest:
         if (path / name).is_symlink() or not (path / name).is_file():
             raise BundleFilesError(f"{path} is not a bundle: it has no file {name}")
     content = (path / MANIFEST).read_bytes()
-    if not hmac.compare_digest((path / MANIFEST_DIGEST).read_bytes(), _digest_line(content)):
+    if not hmac.compare_digest((path / MANIFEST_DIGEST).read_bytes(), digest_line(content)):
         raise BundleTamperedError(
             f"{path / MANIFEST} does not agree with {MANIFEST_DIGEST}: one was changed after the "
             "bundle was written"

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from .postprocess import Detections
 
 Colour = tuple[int, int, int]
+Box = tuple[float, float, float, float]
 
 # Sizes as fractions of the image's longer side, for a line and a text that stay readable when the
 # image is shown on a screen as a whole.
@@ -38,7 +39,7 @@ def text_colour(background: Colour) -> Colour:
 
 
 def draw(image: Image.Image, detections: Detections, labels: Sequence[str]) -> Image.Image:
-    """Draw boxes with label and score; the better detections lie on top.
+    """Draw boxes with label and score; captions lie on top of boxes, better ones on top.
 
     Args:
         image: Of any 8-bit mode; left as it is.
@@ -53,13 +54,14 @@ def draw(image: Image.Image, detections: Detections, labels: Sequence[str]) -> I
     longer = max(drawn.size)
     width = max(1, round(longer * LINE_FRACTION))
     font = ImageFont.load_default(min(max(longer * TEXT_FRACTION, MIN_TEXT_PX), MAX_TEXT_PX))
-    for row in reversed(range(len(detections))):
+    rows = list(reversed(range(len(detections))))  # worst first, so that the best lie on top
+    boxes = [_corners(detections.boxes[row].tolist()) for row in rows]
+    colours = [class_colour(int(detections.labels[row])) for row in rows]
+    for box, colour in zip(boxes, colours, strict=True):
+        canvas.rectangle(box, outline=colour, width=width)
+    for row, box, colour in zip(rows, boxes, colours, strict=True):
         label = int(detections.labels[row])
         name = labels[label] if 0 <= label < len(labels) else str(label)
-        x1, y1, x2, y2 = detections.boxes[row].tolist()
-        colour = class_colour(label)
-        box = (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
-        canvas.rectangle(box, outline=colour, width=width)
         _caption(canvas, f"{name} {detections.scores[row]:.2f}", box, colour, font)
     return drawn
 
@@ -67,7 +69,7 @@ def draw(image: Image.Image, detections: Detections, labels: Sequence[str]) -> I
 def _caption(
     canvas: ImageDraw.ImageDraw,
     text: str,
-    box: tuple[float, float, float, float],
+    box: Box,
     colour: Colour,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
 ) -> None:
@@ -81,6 +83,12 @@ def _caption(
     y = max(0.0, y)
     canvas.rectangle((x, y, x + width, y + height), fill=colour)
     canvas.text((x + margin - left, y + margin - top), text, fill=text_colour(colour), font=font)
+
+
+def _corners(box: Sequence[float]) -> Box:
+    """Return the box with its corners in the order that Pillow asks for."""
+    x1, y1, x2, y2 = box
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
 def _linear(channel: float) -> float:

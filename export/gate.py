@@ -159,6 +159,9 @@ def judge_accuracy(
         f"AP {ap_torch:.2f} in torch, {ap_engine:.2f} in the engine: drop {drop:+.2f} points, "
         f"allowed {max_ap_drop:g}"
     )
+    if drop <= max_ap_drop and ap_torch <= max_ap_drop:
+        reason += ": so little AP that even losing all of it would pass"
+        return Check("accuracy", Outcome.INCONCLUSIVE, reason)
     return Check("accuracy", _pass_if(drop <= max_ap_drop), reason)
 
 
@@ -172,7 +175,7 @@ def judge_budget(measured: MeasuredLatency | None, budget_ms: float | None) -> C
     low, high = measured.ci_ms
     reason = (
         f"measured {measured.median_ms:.3f} ms (95 % interval {low:.3f} to {high:.3f}), "
-        f"budget {budget_ms:.3f} ms"
+        f"budget {budget_ms:.3f} ms{_doubts(measured)}"
     )
     if low <= budget_ms < high:
         reason += ": undecided, measure for longer or on an idle machine"
@@ -193,9 +196,13 @@ def judge_prediction(
     reason = (
         f"measured {measured.median_ms:.3f} ms is {distance:+.1%} off the predicted "
         f"{predicted.p50_ms:.3f} ms (interval {predicted.lo_ms:.3f} to {predicted.hi_ms:.3f}), "
-        f"allowed {tolerance:.0%}"
+        f"allowed {tolerance:.0%}{_doubts(measured)}"
     )
     return Check("prediction", _pass_if(abs(distance) <= tolerance), reason)
+
+
+def _doubts(measured: MeasuredLatency) -> str:
+    return f" (unstable measurement: {'; '.join(measured.unstable)})" if measured.unstable else ""
 
 
 def _pass_if(condition: bool) -> Outcome:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import BundleError, BundleFilesError
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "detfit-bundle"
 SCHEMA_VERSION = 1
+SEPARATORS = "/\\:"
+"""Of folders, drives and streams, on any system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,8 @@ def check_file_name(name: str) -> None:
     Raises:
         BundleFilesError: The name has folders, a drive, ``..`` or characters that are no name.
     """
-    parts = (PurePosixPath(name).parts, PureWindowsPath(name).parts)
-    plain = all(part == (name,) for part in parts) and name not in (".", "..")
-    if not plain or not name.isprintable() or ":" in name:
+    separated = any(separator in name for separator in SEPARATORS)
+    if separated or name in ("", ".", "..") or not name.isprintable():
         raise BundleFilesError(
             f"file name {name!r} in manifest.json is not a plain name; "
             "a bundle's files lie directly in its folder"

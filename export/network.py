@@ -86,14 +86,13 @@ def origin_of(info: WeightsInfo) -> Origin:
     if info.architecture is None:
         raise VerificationError(
             f"these are the weights of a whole supernet of {info.space}; "
-            "train one architecture and name its weights"
+            "train one architecture first: detfit train"
         )
-    options = {
+    options = {  # as they come from JSON, where tuples are lists
         name: tuple(value) if isinstance(value, list) else value
         for name, value in info.space_options.items()
     }
-    seed = info.notes.get("seed")
-    return Origin(f"{info.space}:{info.architecture}", options, seed)
+    return Origin(f"{info.space}:{info.architecture}", options, _seed(info.notes))
 
 
 def torch_model(bundle: Bundle, inputs: Mapping[str, npt.NDArray[Any]]) -> TorchModel:
@@ -106,3 +105,10 @@ def torch_model(bundle: Bundle, inputs: Mapping[str, npt.NDArray[Any]]) -> Torch
     origin = bundle.manifest.origin
     detector = load_detector(origin, bundle.weights_path)
     return TorchModel(detector, inputs, OUTPUTS, name=origin.arch)
+
+
+def _seed(notes: Mapping[str, Any]) -> int | None:
+    """Return the seed that a bundle's weights, or those of a training run, have in their notes."""
+    config = notes.get("config")
+    seed = notes.get("seed", config.get("seed") if isinstance(config, Mapping) else None)
+    return seed if isinstance(seed, int) else None

@@ -7,6 +7,16 @@ from __future__ import annotations
 
 from .config import RunConfig
 from .constraints import ConstraintSet
+from .describe import describe_result, describe_training
+from .detector_search import (
+    SearchSettings,
+    latency_objective,
+    load_supernet,
+    plan_search,
+    predicted_space,
+    search_detectors,
+    split_for_search,
+)
 from .dominance import hypervolume, nondominated
 from .errors import (
     EvaluationError,
@@ -24,6 +34,7 @@ from .errors import (
 )
 from .evaluators import EVALUATORS, Budget, CallableEvaluator, Evaluator, TableEvaluator
 from .feasibility import fastest, require_feasible
+from .finalist import Finalist, best_within, choose_finalist, run_budget_ms, train_finalist
 from .front import FrontPoint, ParetoFront
 from .journal import Evaluation
 from .objective import Constraint, Objective
@@ -53,6 +64,7 @@ __all__ = [
     "EvaluationError",
     "Evaluator",
     "EvaluatorError",
+    "Finalist",
     "FrontError",
     "FrontPoint",
     "InfeasibleBudgetError",
@@ -65,6 +77,7 @@ __all__ = [
     "RunError",
     "SearchError",
     "SearchResult",
+    "SearchSettings",
     "SpaceExhaustedError",
     "Strategy",
     "StrategyBase",
@@ -73,11 +86,23 @@ __all__ = [
     "TableError",
     "TableEvaluator",
     "UnknownStrategyError",
+    "best_within",
+    "choose_finalist",
+    "describe_result",
+    "describe_training",
     "fastest",
     "hypervolume",
+    "latency_objective",
     "load_result",
+    "load_supernet",
     "make_strategy",
     "nondominated",
+    "plan_search",
+    "predicted_space",
     "require_feasible",
+    "run_budget_ms",
     "run_search",
+    "search_detectors",
+    "split_for_search",
+    "train_finalist",
 ]

@@ -94,18 +94,23 @@ def following(connection: sqlite3.Connection, table: str, key: str) -> int:
 
 
 def locked(folder: Path) -> sqlite3.Connection:
-    """Hold the folder's write lock until the connection closes or the process ends.
+    """Make a folder and hold its write lock until the connection closes or the process ends.
 
     Raises:
-        RunError: Another process holds it.
+        RunError: Another process holds it, or the folder cannot be written.
     """
-    lock = sqlite3.connect(folder / LOCK_FILE, isolation_level=None, timeout=0.0)
     try:
-        with translated(folder / LOCK_FILE):
-            lock.execute("BEGIN EXCLUSIVE")
-    except JournalError as error:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = sqlite3.connect(folder / LOCK_FILE, isolation_level=None, timeout=0.0)
+    except (OSError, sqlite3.Error) as error:
+        raise RunError(f"{folder} cannot be written: {error}; choose another -o") from error
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
         lock.close()
-        raise RunError(f"another process is writing the run in {folder}") from error
+        if "locked" in str(error):
+            raise RunError(f"another process is writing the run in {folder}") from error
+        raise RunError(f"{folder} cannot be written: {error}; choose another -o") from error
     return lock
 
 

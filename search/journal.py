@@ -101,11 +101,10 @@ class Journal:
 
         Raises:
             RunError: The folder holds a run and ``resume`` is off; the run was begun with another
-                configuration; or another process is writing it.
+                configuration; another process is writing it; or it cannot be written.
             JournalError: The files are damaged or of an unknown version.
         """
         _agreed(folder, config, resume)  # refuse before anything is written
-        folder.mkdir(parents=True, exist_ok=True)
         lock = locked(folder)
         try:
             agreed = _agreed(folder, config, resume)

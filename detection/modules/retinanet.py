@@ -97,7 +97,7 @@ class RetinaNetDetections(nn.Module):
         Returns:
             Boxes ``(n, d, 4)``, scores ``(n, d)``, labels ``(n, d)`` and counts ``(n,)``.
         """
-        best, index = self._candidates(logits.flatten(1))
+        best, index = self._candidates(logits)
         anchor = index // self.classes
         labels = index - anchor * self.classes
         boxes = decode(gather_boxes(deltas, anchor), look_up(self.anchors, anchor), RPN_WEIGHTS)
@@ -110,12 +110,25 @@ class RetinaNetDetections(nn.Module):
         """Return the best logits of each level and their (anchor, class) indices, ``(n, k)``."""
         values, indices, start = [], [], 0
         for anchors, size in zip(self.per_level, self.sizes, strict=True):
-            pairs = anchors * self.classes
-            value, index = logits[:, start : start + pairs].topk(size, dim=1)
+            value, index = self._best_pairs(logits[:, start : start + anchors], anchors, size)
             values.append(value)
-            indices.append(index + start)
-            start += pairs
+            indices.append(index + start * self.classes)
+            start += anchors
         return torch.cat(values, 1), torch.cat(indices, 1)
+
+    def _best_pairs(self, logits: Tensor, anchors: int, size: int) -> tuple[Tensor, Tensor]:
+        """Return the best pairs of one level ``(n, anchors, classes)``: logits and indices.
+
+        The best ``size`` pairs lie on the ``size`` anchors whose best class is best: an anchor
+        outside has ``size`` anchors, hence pairs, before it. So nothing sorts all pairs.
+        """
+        if anchors <= size:
+            return logits.flatten(1).topk(size, dim=1)
+        _, anchor = logits.amax(-1).topk(size, dim=1)
+        rows = logits.gather(1, anchor.unsqueeze(-1).repeat(1, 1, self.classes))
+        value, pair = rows.flatten(1).topk(size, dim=1)
+        row = pair // self.classes
+        return value, anchor.gather(1, row) * self.classes + pair - row * self.classes
 
 
 MODULES = {"retinanet_head": RetinaNetHead, "retinanet_detections": RetinaNetDetections}

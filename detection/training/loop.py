@@ -60,13 +60,14 @@ def train(
     """
     total = config.total_steps(len(dataset) // config.batch_size)
     run = _Run(config, dataset, Path(out_dir), device, total, progress)
-    state = _open_state(root.to(device), run, resume)
+    layout = torch.channels_last if config.channels_last else torch.contiguous_format
+    state = _open_state(root.to(device).to(memory_format=layout), run, resume)
     started_at, started = state.step, time.monotonic()
     root.train()
     for batch in _batches(run, state.step):
         losses = _train_step(detector_for_step(state.step), state, run, batch)
         _record(state, run, losses)
-    root.eval()
+    root.eval().to(memory_format=torch.contiguous_format)
     return TrainReport(
         steps=state.step,
         resumed_at=started_at,
@@ -133,6 +134,8 @@ def _train_step(
 ) -> dict[str, float]:
     """Do one optimiser step and return the losses by name."""
     images, targets = batch
+    if run.config.channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
     set_learning_rate(state.optimizer, learning_rate(state.step, run.total, run.config))
     state.optimizer.zero_grad(set_to_none=True)
     with torch.autocast("cuda", enabled=run.half):

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from .base import Budget, Evaluator
 from .callable import CallableEvaluator
 from .table import TableEvaluator
 
-__all__ = ["EVALUATORS", "Budget", "CallableEvaluator", "Evaluator", "TableEvaluator"]
+__all__ = [
+    "EVALUATORS",
+    "Budget",
+    "CallableEvaluator",
+    "Evaluator",
+    "TableEvaluator",
+    "supernet_evaluator",
+]
+
+
+def supernet_evaluator(*args: Any, **options: Any) -> Evaluator:
+    """Make the evaluator of a trained supernet; see :mod:`search.evaluators.supernet`."""
+    from .supernet import SupernetEvaluator  # needs torch, through detection
+
+    return SupernetEvaluator(*args, **options)
+
 
 EVALUATORS: dict[str, Callable[..., Evaluator]] = {
     "callable": CallableEvaluator,
+    "supernet": supernet_evaluator,
     "table": TableEvaluator.from_file,
 }
 """Name -> factory. One that needs torch is a function here that imports it when called."""

@@ -254,6 +254,15 @@ def test_folders_without_a_run(tmp_path: Path, run: Path) -> None:
         Journal.open(run, CONFIG, resume=True)
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"file cannot be written: .*; choose another -o"):
+        Journal.open(tmp_path / "file", CONFIG, resume=False)
+    (tmp_path / "run" / "lock.sqlite").mkdir(parents=True)
+    with pytest.raises(RunError, match="cannot be written: unable to open database file"):
+        Journal.open(tmp_path / "run", CONFIG, resume=False)
+
+
 def test_killed_before_the_tables_were_made(run: Path) -> None:
     shutil.rmtree(run)
     run.mkdir()

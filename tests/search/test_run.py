@@ -1,12 +1,16 @@
 """Whole runs: records, failures, resuming, and the death of the process."""
 
+import itertools
 import json
 import math
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,7 @@ from search import (
 )
 from search.conformance import COST, GOALS, cost, quality
 from search.digits import DigitSpace
+from search.journal import Journal
 from searchspaces import Architecture
 
 ROOT = Path(__file__).parents[2]
@@ -205,6 +210,42 @@ def test_an_interrupted_run_goes_on_as_if_undisturbed(
     assert len(evaluator.evaluated) == 30  # nothing twice
 
 
+class Death(BaseException):
+    """The end of the process, without the process."""
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_death_beside_any_commit_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    undisturbed = search(tmp_path / "undisturbed", evals=5, batch_size=2)
+    commits = 3 + 2 * 5  # batches; begin and end of every evaluation
+    for fatal in range(commits):
+        monkeypatch.setattr(Journal, "_transaction", mortal(fatal, after))
+        with pytest.raises(Death):
+            search(tmp_path / f"{fatal}", evals=5, batch_size=2)
+        monkeypatch.undo()
+        resumed = search(tmp_path / f"{fatal}", evals=5, batch_size=2, resume=True)
+        assert story(resumed) == story(undisturbed)
+
+
+def mortal(fatal: int, after: bool) -> Any:
+    """Make a journal whose process dies before or after one of its commits."""
+    transaction, number = Journal._transaction, itertools.count()
+
+    @contextmanager
+    def dying(journal: Journal) -> Iterator[sqlite3.Connection]:
+        now = next(number)
+        with transaction(journal) as connection:
+            yield connection
+            if now == fatal and not after:
+                raise Death
+        if now == fatal:
+            raise Death
+
+    return dying
+
+
 def test_resuming_a_complete_run_changes_nothing(tmp_path: Path) -> None:
     first = search(tmp_path)
     again = search(tmp_path, resume=True, evaluator=Interrupted(at=0))
@@ -282,6 +323,7 @@ import sys, time
 from search import Constraint, TableEvaluator, run_search
 from search.conformance import GOALS
 from search.digits import DigitSpace
+from search.journal import Journal
 
 class Slow:
     def __init__(self, table, seconds):

@@ -1,0 +1,158 @@
+"""Train one detector on a folder in COCO's layout, from data to weights and accuracy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from searchspaces import Architecture, SearchSpace
+
+from ..data.augment import TrainAugment
+from ..data.coco import CocoDataset
+from ..data.layout import open_split
+from ..data.preprocess import Preprocess
+from ..detector import Detector
+from ..errors import DatasetError
+from ..metric.coco_ap import CocoReport
+from ..metric.score import score_detector
+from ..weights import WeightsInfo, save_weights
+from .config import TrainConfig
+from .loop import train
+from .paths import one_detector
+from .report import TrainReport
+
+Progress = Callable[[str, float, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedDetector:
+    """Hold a trained detector.
+
+    Attributes:
+        detector: In evaluation mode.
+        weights: Where its weights were written.
+        training: How the training went.
+        accuracy: On the validation split.
+    """
+
+    detector: Detector
+    weights: Path
+    training: TrainReport
+    accuracy: CocoReport
+
+
+def open_training_data(
+    data_dir: str | Path,
+    input_hw: tuple[int, int],
+    num_classes: int,
+    *,
+    seed: int = 0,
+    split: str = "train",
+) -> CocoDataset:
+    """Open the training split with flip and scale jitter, without images that hold no object.
+
+    Raises:
+        DatasetError: The split is not there or damaged, or has another number of classes.
+    """
+    dataset = open_split(
+        data_dir,
+        split,
+        Preprocess(input_hw),
+        TrainAugment(input_hw),
+        train=True,
+        drop_empty=True,
+        seed=seed,
+    )
+    require_classes(dataset, num_classes)
+    return dataset
+
+
+def require_classes(dataset: CocoDataset, num_classes: int) -> None:
+    """Refuse data of another number of classes than the detector's.
+
+    Raises:
+        DatasetError: The numbers differ.
+    """
+    names = dataset.annotations.class_names
+    if len(names) != num_classes:
+        raise DatasetError(
+            f"{dataset.annotations.path} has {len(names)} classes ({', '.join(names[:5])}"
+            f"{', ...' if len(names) > 5 else ''}), the detector {num_classes}; "
+            f"give --classes {len(names)} where the space is profiled or trained"
+        )
+
+
+def train_detector(
+    space: SearchSpace,
+    arch: Architecture,
+    data_dir: str | Path,
+    config: TrainConfig,
+    output: str | Path,
+    *,
+    space_options: Mapping[str, Any],
+    start: Detector | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> TrainedDetector:
+    """Train an architecture, score it on the validation split and write its weights.
+
+    Args:
+        space: Where the architecture lies.
+        arch: What is trained.
+        data_dir: Folder in COCO's layout with a train and a val split.
+        config: Settings of the training.
+        output: The weights file (.safetensors); checkpoints go to a folder beside it.
+        space_options: What the space was made with, written into the weights file.
+        start: A detector whose weights are the starting point, such as a supernet's path; weights
+            drawn from ``config.seed`` if left out.
+        resume: Go on from the last checkpoint.
+        device: For example ``cpu`` or ``cuda:0``.
+        progress: Called as ``progress(message, done, total)`` in steps.
+
+    Raises:
+        DatasetError: The data is not there, damaged, or has another number of classes.
+        TrainingError: The loss became infinite or NaN.
+        CheckpointError: A checkpoint is damaged or belongs to other settings.
+    """
+    spec, output = space.detector(arch), Path(output)
+    dataset = open_training_data(data_dir, spec.input_hw, spec.num_classes, seed=config.seed)
+    validation = open_split(data_dir, "val", Preprocess(spec.input_hw))
+    detector = start if start is not None else _fresh(space, arch, config.seed)
+    report = train(
+        one_detector(detector),
+        detector,
+        dataset,
+        config,
+        output.with_suffix(".training"),
+        resume=resume,
+        device=device,
+        progress=progress,
+    )
+    accuracy = score_detector(detector, validation, device=device)
+    info = WeightsInfo(
+        space=space.name,
+        num_classes=spec.num_classes,
+        architecture=space.encode(arch),
+        space_options=json.loads(json.dumps(dict(space_options))),
+        label_names=dataset.annotations.class_names,
+        notes={
+            "seed": config.seed,
+            "config": asdict(config),
+            "ap": accuracy.ap,
+            "ap50": accuracy.ap50,
+        },
+    )
+    save_weights(output, detector, info)
+    return TrainedDetector(detector, output, report, accuracy)
+
+
+def _fresh(space: SearchSpace, arch: Architecture, seed: int) -> Detector:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Detector(space.detector(arch))

@@ -1,0 +1,293 @@
+"""Everything once, on this machine: profile, search, train, export, verify, report.
+
+Each stage writes its files into one folder and goes on with what an earlier demo left there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detection import ShapesRecipe, TrainConfig, TrainedDetector, write_shapes
+from engines import TimingProtocol, get_backend
+from latency import (
+    CONFIDENCE,
+    LatencyTable,
+    Predictor,
+    ProfileConfig,
+    fit,
+    profile,
+    sample_distinct,
+    save_predictor,
+)
+from search import SearchResult, SearchSettings, search_detectors, train_finalist
+from searchspaces import SearchSpace, make_space
+
+from .deliver import Delivery, deliver
+from .exporter import ExportResult
+
+Progress = Callable[[str, float, float], None]
+
+MIN_AP50 = 50.0  # points on the held-out generated images; below, training went wrong
+BUDGET_SAMPLES = 101  # architectures whose median upper bound becomes the budget
+DATA, TABLE, PREDICTOR, RUN = "shapes", "table.jsonl", "predictor.json", "run"
+WEIGHTS, BUNDLE, REPORT = "winner.safetensors", "bundle", "report.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSettings:
+    """Size the demo; the defaults take a few minutes on two cores.
+
+    Attributes:
+        engine: What is profiled and exported.
+        space: Search space.
+        head: Detector around the backbone.
+        recipe: Of the generated pictures.
+        detectors: Whole detectors for closure.
+        replicates: Repetitions of the profile.
+        seconds: At most this long per measurement.
+        supernet_steps: Optimiser steps of the supernet.
+        evals: Architectures evaluated.
+        winner_steps: Optimiser steps of the winner.
+        batch_size: Images per optimiser step.
+        lr: Learning rate of the supernet; the winner, which inherits its weights, has half.
+        seed: Of everything random.
+    """
+
+    engine: str = "onnxruntime"
+    space: str = "detnas-nano"
+    head: str = "retinanet"
+    recipe: ShapesRecipe = field(
+        default_factory=lambda: ShapesRecipe(
+            num_train=600, num_val=100, image_hw=(160, 160), size_px=(30, 90)
+        )
+    )
+    detectors: int = 20
+    replicates: int = 2
+    seconds: float = 0.3
+    supernet_steps: int = 600
+    evals: int = 30
+    winner_steps: int = 400
+    batch_size: int = 16
+    lr: float = 1e-3
+    seed: int = 0
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return what the space is made with."""
+        return {
+            "head": self.head,
+            "input_hw": self.recipe.image_hw,
+            "num_classes": self.recipe.num_classes,
+        }
+
+    def training(self, steps: int, lr: float) -> TrainConfig:
+        """Return the settings of a training run."""
+        return TrainConfig(
+            steps=steps,
+            batch_size=self.batch_size,
+            optimizer="adamw",
+            lr=lr,
+            warmup_steps=min(50, steps // 10),
+            checkpoint_every=200,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """Say how a demo ended.
+
+    Attributes:
+        folder: Where everything lies.
+        budget_ms: Latency budget of the search.
+        search: The run.
+        winner: The trained winner.
+        export: The bundle with its verdict.
+        seconds: Duration of each stage of this call, by name.
+    """
+
+    folder: Path
+    budget_ms: float
+    search: SearchResult
+    winner: TrainedDetector
+    export: ExportResult
+    seconds: dict[str, float]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return what failed; empty for a demo that passed."""
+        ap50 = 100 * self.winner.accuracy.ap50
+        low = () if ap50 >= MIN_AP50 else (f"AP50 {ap50:.1f} is below {MIN_AP50:g}",)
+        return low if self.export.verdict.passed else (*low, *self.export.verdict.reasons)
+
+    @property
+    def passed(self) -> bool:
+        """Return whether accuracy, parity, budget and prediction all hold."""
+        return not self.reasons
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-able fields."""
+        manifest = self.export.bundle.manifest
+        accuracy = manifest.accuracy
+        return {
+            "passed": self.passed,
+            "failed": list(self.reasons),
+            "arch": manifest.origin.arch,
+            "budget_ms": self.budget_ms,
+            "predicted_ms": manifest.predicted.p50_ms if manifest.predicted else None,
+            "measured_ms": manifest.measured.median_ms if manifest.measured else None,
+            "ap50_torch": accuracy.row("AP50").torch if accuracy else None,
+            "ap50_engine": accuracy.row("AP50").engine if accuracy else None,
+            "ap_torch": accuracy.row("AP").torch if accuracy else None,
+            "ap_engine": accuracy.row("AP").engine if accuracy else None,
+            "evaluated": len(self.search.finished),
+            "verdict": list(self.export.verdict.reasons),
+            "bundle": str(self.export.bundle.path),
+            "report": str(self.folder / REPORT),
+            "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
+        }
+
+
+def run_demo(
+    folder: str | Path,
+    *,
+    settings: DemoSettings | None = None,
+    budget_ms: float | None = None,
+    progress: Progress | None = None,
+) -> DemoResult:
+    """Run every stage; see :class:`DemoResult` for what has to hold.
+
+    Args:
+        folder: Where data, table, run, weights, bundle and report go.
+        settings: Size of the demo.
+        budget_ms: Latency budget; by default one that about half of the space keeps.
+        progress: Called as ``progress(message, done, total)`` within each stage.
+
+    Raises:
+        InfeasibleBudgetError: Nothing keeps the budget.
+        LatencyError: The folder holds a table of another machine; and the other rooms' errors.
+    """
+    settings, folder = settings or DemoSettings(), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    stages = _Stages(progress)
+    data = stages.run(
+        "data", lambda tell: write_shapes(folder / DATA, settings.recipe, progress=tell)
+    )
+    table = stages.run("profile", lambda tell: _profile(settings, folder, tell))
+    predictor = stages.run("fit", lambda _: _fit(table, folder))
+    space = make_space(settings.space, **settings.options)
+    budget = typical_budget_ms(predictor, space, settings.seed) if budget_ms is None else budget_ms
+    result = stages.run(
+        "search", lambda tell: _search(settings, predictor, budget, folder, data, tell)
+    )
+    winner = stages.run("train", lambda tell: _train(settings, folder, data, tell))
+    exported = stages.run("export", lambda tell: _export(settings, folder, data, table, tell))
+    (folder / REPORT).write_bytes(exported.bundle.report_path.read_bytes())
+    return DemoResult(folder, budget, result, winner, exported, stages.seconds)
+
+
+def typical_budget_ms(predictor: Predictor, space: SearchSpace, seed: int) -> float:
+    """Return the latency that half of a sample of the space surely keeps."""
+    archs = sample_distinct(space, BUDGET_SAMPLES, np.random.default_rng(seed))
+    return float(np.median([predictor.upper_ms(space.detector(a), CONFIDENCE) for a in archs]))
+
+
+class _Stages:
+    """Run stages one after the other and remember how long each took."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.seconds: dict[str, float] = {}
+
+    def run(self, name: str, stage: Callable[[Progress], Any]) -> Any:
+        def tell(message: str, done: float, total: float) -> None:
+            if self._progress:
+                self._progress(f"{name}: {message}", done, total)
+
+        started = time.monotonic()
+        result = stage(tell)
+        self.seconds[name] = time.monotonic() - started
+        return result
+
+
+def _profile(settings: DemoSettings, folder: Path, progress: Progress) -> LatencyTable:
+    config = ProfileConfig(
+        protocol=TimingProtocol(max_seconds=settings.seconds, warmup_min_ms=50.0),
+        detectors=settings.detectors,
+        replicates=settings.replicates,
+        seed=settings.seed,
+    )
+    path = folder / TABLE
+    return profile(
+        make_space(settings.space, **settings.options),
+        get_backend(settings.engine),
+        config,
+        path,
+        space_options=settings.options,
+        resume=path.exists(),
+        progress=progress,
+    )
+
+
+def _fit(table: LatencyTable, folder: Path) -> Predictor:
+    predictor = fit(table)
+    save_predictor(folder / PREDICTOR, predictor)
+    return predictor
+
+
+def _search(
+    settings: DemoSettings,
+    predictor: Predictor,
+    budget_ms: float,
+    folder: Path,
+    data: Path,
+    progress: Progress,
+) -> SearchResult:
+    return search_detectors(
+        predictor,
+        SearchSettings(
+            budget_ms=budget_ms,
+            evals=settings.evals,
+            strategy_options={"population": 10, "parents": 4},
+            recalibration_images=64,
+            seed=settings.seed,
+        ),
+        folder / RUN,
+        data_dir=data,
+        training=settings.training(settings.supernet_steps, settings.lr),
+        resume=True,
+        progress=progress,
+    )
+
+
+def _train(
+    settings: DemoSettings, folder: Path, data: Path, progress: Progress
+) -> TrainedDetector:
+    return train_finalist(
+        str(folder / RUN),
+        data,
+        settings.training(settings.winner_steps, settings.lr / 2),
+        folder / WEIGHTS,
+        resume=True,
+        progress=progress,
+    )
+
+
+def _export(
+    settings: DemoSettings, folder: Path, data: Path, table: LatencyTable, progress: Progress
+) -> ExportResult:
+    delivery = Delivery(
+        target=str(folder / RUN),
+        weights=folder / WEIGHTS,
+        engine=settings.engine,
+        data_dir=data,
+        table=table,
+        commands=(f"detfit demo -o {folder}",),
+    )
+    return deliver(delivery, folder / BUNDLE, overwrite=True, progress=progress)

@@ -1,0 +1,60 @@
+"""Results of the room as JSON-able fields, for the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .detector_search import LATENCY
+from .finalist import run_budget_ms
+from .result import SearchResult
+
+if TYPE_CHECKING:
+    from detection import TrainedDetector
+
+
+def describe_result(result: SearchResult, budget_ms: float | None = None) -> dict[str, Any]:
+    """Return counts, front and the best architecture of a run.
+
+    Args:
+        result: The run.
+        budget_ms: Keeps only members of the front within it; the run's own budget if left out.
+    """
+    budget = run_budget_ms(result) if budget_ms is None else budget_ms
+    front = result.front if budget is None else result.front.within(budget, LATENCY)
+    names = [objective.name for objective in result.objectives]
+    rows = [
+        {
+            "arch": f"{result.config.space}:{result.evaluation(point.architecture).code}",
+            **dict(zip(names, point.values, strict=True)),
+        }
+        for point in front
+    ]
+    best = front.best().architecture if len(front) else None
+    return {
+        "run": str(result.folder),
+        "space": result.config.space,
+        "strategy": result.config.strategy,
+        "budget_ms": budget,
+        "evaluated": len(result.finished),
+        "evaluations": result.config.evals,
+        "complete": result.complete,
+        "failed": [f"{e.code}: {e.error}" for e in result.failures],
+        "best": None if best is None else f"{result.config.space}:{result.evaluation(best).code}",
+        "front": rows,
+    }
+
+
+def describe_training(trained: TrainedDetector) -> dict[str, Any]:
+    """Return where the weights are, how training went and the accuracy in points."""
+    accuracy, training = trained.accuracy, trained.training
+    return {
+        "weights": str(trained.weights),
+        "steps": training.steps,
+        "resumed_at": training.resumed_at,
+        "seconds": training.seconds,
+        "loss": training.history[-1].total if training.history else None,
+        "ap": 100 * accuracy.ap,
+        "ap50": 100 * accuracy.ap50,
+        "ap75": 100 * accuracy.ap75,
+        "images": accuracy.n_images,
+    }

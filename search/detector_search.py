@@ -1,0 +1,335 @@
+"""Search detectors under a latency budget: predictor, data and supernet put together.
+
+The steps stand in the order of their cost: whether the budget can be met is answered before any
+image is read, the data is checked before anything is trained, and every step can be resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from latency import Predictor, load_predictor, save_predictor
+from searchspaces import Architecture, SearchSpace, make_space
+
+from .config import RUN_FILE
+from .errors import EvaluatorError, RunError
+from .evaluators import Evaluator, TableEvaluator
+from .objective import Constraint, Objective
+from .result import SearchResult
+from .run import run_search
+from .strategies import make_strategy
+
+if TYPE_CHECKING:
+    from detection import CocoDataset, Supernet, TrainConfig
+
+Progress = Callable[[str, float, float], None]
+
+LATENCY, ACCURACY = "latency_ms", "ap"
+PREDICTOR_FILE, SUPERNET_FILE = "predictor.json", "supernet.safetensors"
+SEARCH_IMAGES = 5000  # DetNAS, sec. 4: validation images carved out of the training data
+SEARCH_SHARE = 5  # at most one image in five, for small data sets
+_CACHED = 200_000  # architectures whose prediction is kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """Say what to search for and how.
+
+    Attributes:
+        budget_ms: Latency that every proposal keeps; ``None`` searches the whole range.
+        confidence: Probability with which the budget is kept, by the predictor's residuals;
+            ``None`` bounds the predicted median.
+        strategy: A key of ``STRATEGIES``.
+        strategy_options: Its options.
+        evaluator: ``supernet``, or ``table`` with ``table`` naming a file of known results.
+        table: The file of the ``table`` evaluator.
+        evals: Evaluations, failed ones included.
+        seed: Of strategy, data split, supernet and training.
+        search_images: Training images kept out of training to score architectures on; at most a
+            fifth of them.
+        recalibration_images: Images that a path's normalisation statistics are computed from.
+    """
+
+    budget_ms: float | None = None
+    confidence: float | None = 0.9
+    strategy: str = "detnas-ea"
+    strategy_options: Mapping[str, Any] = field(default_factory=dict)
+    evaluator: str = "supernet"
+    table: Path | None = None
+    evals: int = 1000
+    seed: int = 0
+    search_images: int = SEARCH_IMAGES
+    recalibration_images: int = 500
+
+    def __post_init__(self) -> None:
+        if self.evaluator not in ("supernet", "table"):
+            raise EvaluatorError(f"unknown evaluator {self.evaluator!r}; known: supernet, table")
+        if (self.evaluator == "table") != (self.table is not None):
+            raise EvaluatorError(
+                "the table evaluator needs a file of known results (--table), and no other does"
+            )
+        for name in ("search_images", "recalibration_images"):
+            if getattr(self, name) < 1:
+                raise RunError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+def search_detectors(
+    predictor: Predictor,
+    settings: SearchSettings,
+    out_dir: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    training: TrainConfig | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Search the predictor's space for the most accurate detectors under a latency budget.
+
+    Args:
+        predictor: Predicts latencies, and says which space was profiled.
+        settings: What to search for and how.
+        out_dir: Folder of the run; it also gets the predictor and the supernet's weights.
+        data_dir: Folder in COCO's layout; the supernet is trained on its train split.
+        training: Settings of the supernet's training.
+        resume: Go on with the run in the folder.
+        device: Where the supernet is trained, for example ``cpu`` or ``cuda:0``.
+        progress: Called as ``progress(message, done, total)``.
+
+    Raises:
+        InfeasibleBudgetError: Nothing keeps the budget; names the fastest; nothing is written.
+        RunError: The folder holds another run.
+        EvaluatorError: The evaluator lacks what it needs.
+        DatasetError: The data is not there, damaged, or has another number of classes.
+    """
+    folder = Path(out_dir)
+    space, options = predicted_space(predictor)
+    objectives = (latency_objective(predictor, space), Objective(ACCURACY, "max", "AP"))
+    constraints = _constraints(settings)
+    _check_feasible(settings, space, objectives, constraints)
+    if (folder / RUN_FILE).exists() and not resume:
+        raise RunError(f"{folder} holds a run; go on with it by --resume, or choose another -o")
+    if settings.table is not None:
+        evaluator: Evaluator = TableEvaluator.from_file(settings.table, space)
+    elif data_dir is None or training is None:
+        raise EvaluatorError("the supernet evaluator needs images to train on; give --data DIR")
+    else:
+        lender = _SupernetTraining(space, options, folder, training, resume, device, progress)
+        evaluator = lender.evaluator(settings, Path(data_dir))
+    folder.mkdir(parents=True, exist_ok=True)
+    save_predictor(folder / PREDICTOR_FILE, predictor)
+    return run_search(
+        space,
+        settings.strategy,
+        evaluator,
+        objectives,
+        constraints,
+        evals=settings.evals,
+        out_dir=folder,
+        seed=settings.seed,
+        resume=resume,
+        options=settings.strategy_options,
+        space_options=options,
+        context=_context(predictor, settings, data_dir, training),
+        progress=progress,
+    )
+
+
+def plan_search(
+    path: str | Path, settings: SearchSettings, space_name: str | None = None
+) -> Predictor:
+    """Read a predictor and check, in well under a second, that the search can be done with it.
+
+    Args:
+        path: The predictor's file.
+        settings: Of the search.
+        space_name: What the caller believes to search; ``None`` takes the predictor's word.
+
+    Raises:
+        PredictorError: The file is missing or damaged.
+        RunError: The predictor is of another space.
+        InfeasibleBudgetError: Nothing keeps the budget; names the fastest.
+        StrategyError: The strategy is unknown.
+    """
+    predictor = load_predictor(path)
+    space, _ = predicted_space(predictor)
+    if space_name not in (None, space.name):
+        raise RunError(
+            f"{path} predicts {space.name}, not {space_name}; profile {space_name} and fit it, "
+            "or leave --space out"
+        )
+    objectives = (latency_objective(predictor, space), Objective(ACCURACY, "max", "AP"))
+    _check_feasible(settings, space, objectives, _constraints(settings))
+    return predictor
+
+
+def _check_feasible(
+    settings: SearchSettings,
+    space: SearchSpace,
+    objectives: tuple[Objective, ...],
+    constraints: tuple[Constraint, ...],
+) -> None:
+    """Refuse an impossible budget or option before anything is read or trained."""
+    make_strategy(
+        settings.strategy,
+        space,
+        objectives,
+        constraints,
+        settings.seed,
+        **settings.strategy_options,
+    )
+
+
+def predicted_space(predictor: Predictor) -> tuple[SearchSpace, dict[str, Any]]:
+    """Return the space that a predictor was fitted on, and what it was made with."""
+    options = dict(predictor.manifest.space)
+    name = options.pop("name")
+    return make_space(name, **options), options
+
+
+def latency_objective(predictor: Predictor, space: SearchSpace) -> Objective:
+    """Return predicted milliseconds as a known objective."""
+
+    @lru_cache(maxsize=_CACHED)
+    def median_ms(arch: Architecture) -> float:
+        return float(predictor.predict_ms([space.detector(arch)])[0])
+
+    @lru_cache(maxsize=_CACHED)
+    def upper_ms(arch: Architecture, confidence: float) -> float:
+        return predictor.upper_ms(space.detector(arch), confidence)
+
+    return Objective(LATENCY, "min", "ms", median_ms, upper_ms)
+
+
+def split_for_search(
+    image_ids: tuple[int, ...], settings: SearchSettings
+) -> tuple[list[int], list[int]]:
+    """Split training images into those that train and those that score architectures.
+
+    The split depends on the seed alone; both lists are sorted.
+
+    Raises:
+        RunError: There are too few images to split.
+    """
+    count = min(settings.search_images, len(image_ids) // SEARCH_SHARE)
+    if count < 1:
+        raise RunError(
+            f"{len(image_ids)} training images are too few to keep some for scoring; "
+            f"at least {SEARCH_SHARE} are needed"
+        )
+    order = np.random.default_rng(settings.seed).permutation(len(image_ids))
+    kept = {image_ids[index] for index in order[:count].tolist()}
+    return sorted(set(image_ids) - kept), sorted(kept)
+
+
+def load_supernet(run: str | Path, space: SearchSpace) -> Supernet:
+    """Return the supernet that a run has trained.
+
+    Raises:
+        CheckpointError: The run holds none, or one of another space.
+    """
+    from detection import Supernet, load_weights
+
+    supernet = Supernet(space)
+    load_weights(Path(run) / SUPERNET_FILE, supernet)
+    return supernet.eval()
+
+
+def _constraints(settings: SearchSettings) -> tuple[Constraint, ...]:
+    if settings.budget_ms is None:
+        return ()
+    return (Constraint(LATENCY, settings.budget_ms, settings.confidence),)
+
+
+@dataclass(frozen=True, slots=True)
+class _SupernetTraining:
+    """Train the supernet of a run, or take the one that the run has trained already."""
+
+    space: SearchSpace
+    options: Mapping[str, Any]
+    folder: Path
+    config: TrainConfig
+    resume: bool
+    device: str
+    progress: Progress | None
+
+    def evaluator(self, settings: SearchSettings, data_dir: Path) -> Evaluator:
+        """Return what scores architectures by the trained supernet."""
+        from detection import Preprocess, open_split, open_training_data
+
+        from .evaluators.supernet import SupernetEvaluator
+
+        spec = self.space.detector(self.space.sample(np.random.default_rng(0)))
+        augmented = open_training_data(
+            data_dir, spec.input_hw, spec.num_classes, seed=settings.seed
+        )
+        ids = tuple(image.id for image in augmented.annotations.images)
+        training, scoring = split_for_search(ids, settings)
+        plain = open_split(data_dir, "train", Preprocess(spec.input_hw))
+        return SupernetEvaluator(
+            self._trained(augmented.subset(training)),
+            plain.subset(training),
+            plain.subset(scoring),
+            settings.recalibration_images,
+        )
+
+    def _trained(self, dataset: CocoDataset) -> Supernet:
+        import torch
+
+        from detection import Supernet, WeightsInfo, save_weights, train, uniform_paths
+
+        path = self.folder / SUPERNET_FILE
+        if self.resume and path.exists():
+            return load_supernet(self.folder, self.space)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            supernet = Supernet(self.space)
+        train(
+            uniform_paths(supernet, self.config.seed),
+            supernet,
+            dataset,
+            self.config,
+            self.folder / "supernet",
+            resume=self.resume,
+            device=self.device,
+            progress=self.progress,
+        )
+        info = WeightsInfo(
+            space=self.space.name,
+            num_classes=len(dataset.annotations.class_names),
+            space_options=dict(self.options),
+            label_names=dataset.annotations.class_names,
+            notes={"config": asdict(self.config), "images": len(dataset)},
+        )
+        supernet.to("cpu").eval()
+        save_weights(path, supernet, info)
+        return supernet
+
+
+def _context(
+    predictor: Predictor,
+    settings: SearchSettings,
+    data_dir: str | Path | None,
+    training: TrainConfig | None,
+) -> dict[str, Any]:
+    """Return what else decides the result, so that a resumed run can be compared."""
+    costs = sorted((spec.key, cost.ms) for spec, cost in predictor.costs.items())
+    text = json.dumps([costs, asdict(predictor.closure)], sort_keys=True)
+    return {
+        "predictor_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "device": predictor.manifest.device.to_dict(),
+        "evaluator": settings.evaluator,
+        "table": None if settings.table is None else str(settings.table),
+        "data": None if data_dir is None else str(Path(data_dir).resolve()),
+        "search_images": settings.search_images,
+        "recalibration_images": settings.recalibration_images,
+        "supernet": None if training is None else asdict(training),
+    }

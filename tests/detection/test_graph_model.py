@@ -1,0 +1,74 @@
+"""Names, inputs and seeds of graphs that become engines."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from detection import GraphModel
+from searchspaces import DetectorSpec, chain
+
+MakeSpec = Callable[..., DetectorSpec]
+
+
+@pytest.mark.parametrize("head", ["fpn", "retinanet"])
+def test_a_whole_detector(make_spec: MakeSpec, head: str) -> None:
+    spec = make_spec(head)
+    model = GraphModel(spec.graph(batch=2))
+    assert model.input_names == tuple(model.example_inputs()) == ("image",)
+    assert model.output_names == ("boxes", "scores", "labels", "count")
+    assert model.macs == spec.macs(batch=2)["total"]
+    assert model.name == spec.graph(batch=2).key
+    assert GraphModel(spec.graph(), label="mine").name == "mine"
+
+
+def test_equal_seeds_give_equal_weights_and_inputs(make_spec: MakeSpec) -> None:
+    graph = make_spec("retinanet").graph()
+    before = torch.get_rng_state()
+    first, same, other = (GraphModel(graph, seed) for seed in (3, 3, 4))
+    states = [model.torch_module().state_dict() for model in (first, same, other)]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    assert not all(torch.equal(value, states[2][name]) for name, value in states[0].items())
+    images = [model.example_inputs()["image"] for model in (first, same, other)]
+    assert np.array_equal(images[0], images[1])
+    assert not np.array_equal(images[0], images[2])
+    assert torch.equal(torch.get_rng_state(), before)  # the caller's randomness is untouched
+    assert not first.torch_module().training
+
+
+@pytest.mark.parametrize("head", ["fpn", "retinanet"])
+def test_every_module_alone_runs_on_its_example(make_spec: MakeSpec, head: str) -> None:
+    for spec in make_spec(head).graph(batch=2).counts():
+        model = GraphModel(chain([spec]))
+        inputs = model.example_inputs()
+        assert [(a.shape, str(a.dtype)) for a in inputs.values()] == [
+            (t.shape, t.dtype) for t in spec.inputs
+        ]
+        with torch.no_grad():
+            outputs = model.torch_module()(*map(torch.from_numpy, inputs.values()))
+        assert len(outputs) == len(model.output_names) == len(set(model.output_names))
+        assert all(bool(o.isfinite().all()) for o in outputs if o.is_floating_point())
+
+
+def test_boxes_lie_inside_the_image_and_counts_are_full(make_spec: MakeSpec) -> None:
+    graph = make_spec("fpn", side=96).graph()
+    model = GraphModel(graph.subgraph(["roi_align", "box_head", "detections"]))
+    inputs = model.example_inputs()
+    boxes = inputs["proposals"]
+    assert boxes.shape == (1, 100, 4)
+    assert boxes.min() >= 0
+    assert boxes.max() <= 96
+    assert (boxes[..., 2:] - boxes[..., :2] >= 3.9).all()
+    assert inputs["proposals_1"].tolist() == [100]
+
+
+def test_detections_of_a_module_alone_carry_the_detectors_names(make_spec: MakeSpec) -> None:
+    graph = make_spec("fpn").graph()
+    assert GraphModel(graph.subgraph(["detections"])).output_names == (
+        "boxes",
+        "scores",
+        "labels",
+        "count",
+    )
+    assert GraphModel(graph.subgraph(["proposals"])).output_names == ("proposals", "proposals_1")

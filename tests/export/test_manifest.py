@@ -1,0 +1,101 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from export import BundleError, BundleFilesError, Manifest
+from export.manifest import check_file_name, is_manifest
+
+
+def edited(manifest: Manifest, edit: Callable[[dict[str, Any]], object]) -> bytes:
+    values = json.loads(manifest.to_bytes())
+    edit(values)
+    return json.dumps(values).encode()
+
+
+def test_reads_back_what_it_wrote(manifest: Manifest) -> None:
+    content = manifest.to_bytes()
+    again = Manifest.from_bytes(content)
+    assert again == manifest
+    assert again.to_bytes() == content
+    assert json.loads(content)["verdict"]["outcome"] == "PASS"
+    assert is_manifest(content)
+
+
+def test_everything_optional_may_be_missing(manifest: Manifest) -> None:
+    bare = replace(manifest, predicted=None, measured=None, accuracy=None, parity=None)
+    assert Manifest.from_bytes(bare.to_bytes()) == bare
+
+
+@pytest.mark.parametrize(
+    ("edit", "match"),
+    [
+        (lambda v: v.update(schema="other"), "not that of a bundle"),
+        (lambda v: v.pop("schema"), "not that of a bundle"),
+        (lambda v: v.update(schema_version=2), "schema version 2 .* is unknown"),
+        (lambda v: v.update(schema_version=True), "is unknown"),
+        (lambda v: v.update(extra=1), "extra"),
+        (lambda v: v.pop("engine"), "engine: Field required"),
+        (lambda v: v["engine"].update(threads="one"), "engine.threads"),
+        (lambda v: v["engine"].update(nice=1), "engine.nice"),
+        (lambda v: v.update(num_classes="3"), "num_classes"),
+        (lambda v: v["measured"].update(median_ms=float("nan")), "measured.median_ms"),
+        (lambda v: v["verdict"].pop("outcome"), "outcome is missing"),
+        (lambda v: v["verdict"].update(outcome="FAIL"), "its checks make 'PASS'"),
+        (lambda v: v["verdict"]["checks"][0].update(outcome="FAIL"), "its checks make 'FAIL'"),
+        (lambda v: v["verdict"]["checks"][0].update(outcome="MAYBE"), "verdict.checks.0.outcome"),
+    ],
+)
+def test_refuses(manifest: Manifest, edit: Callable[[dict[str, Any]], object], match: str) -> None:
+    with pytest.raises(BundleError, match=match):
+        Manifest.from_bytes(edited(manifest, edit))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
+def test_refuses_what_is_no_json_object(content: bytes) -> None:
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        Manifest.from_bytes(content)
+    assert not is_manifest(content)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil",
+        "/etc/passwd",
+        "a/b",
+        "..",
+        ".",
+        "",
+        "a\\b",
+        "C:x",
+        "C:\\x",
+        "..\\x",
+        "a\0b",
+        "a\nb",
+    ],
+)
+def test_refuses_names_that_leave_the_folder(manifest: Manifest, name: str) -> None:
+    with pytest.raises(BundleFilesError, match="not a plain name"):
+        Manifest.from_bytes(edited(manifest, lambda v: v["files"].update({name: "0" * 64})))
+    with pytest.raises(BundleFilesError):
+        Manifest.from_bytes(edited(manifest, lambda v: v["engine"].update(file=name)))
+
+
+def test_the_engine_file_is_among_the_files(manifest: Manifest) -> None:
+    with pytest.raises(BundleFilesError, match="not among the files"):
+        Manifest.from_bytes(edited(manifest, lambda v: v["engine"].update(file="engine.plan")))
+
+
+@given(st.text(alphabet=st.characters(categories=("L", "N")), min_size=1))
+def test_plain_names_pass(name: str) -> None:
+    check_file_name(name)
+
+
+@given(st.text(), st.sampled_from("/\\:"), st.text())
+def test_separators_never_pass(head: str, separator: str, tail: str) -> None:
+    with pytest.raises(BundleFilesError):
+        check_file_name(head + separator + tail)
