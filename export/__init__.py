@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .bundle import Bundle, check_runs_here, load_bundle
     from .bundle_writer import write_bundle
+    from .delivery import Delivery, deliver
+    from .demo import DemoResult, DemoSettings, run_demo
     from .detect import FoundObject, ImageResult, detect_files, detect_image
     from .drawing import draw
     from .errors import (
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from .report_sources import bundle_report, run_report, search_front, table_report
     from .request import ExportRequest
     from .session import Session
+    from .sources import report_of
     from .verify import VerifyReport, verify_bundle
 
 __all__ = [
@@ -62,6 +65,9 @@ __all__ = [
     "BundleRuntimeError",
     "BundleTamperedError",
     "Check",
+    "Delivery",
+    "DemoResult",
+    "DemoSettings",
     "DetectError",
     "Detections",
     "EngineRecord",
@@ -94,6 +100,7 @@ __all__ = [
     "check_graph",
     "check_runs_here",
     "compare_detections",
+    "deliver",
     "detect_files",
     "detect_image",
     "detector_to_onnx",
@@ -107,6 +114,8 @@ __all__ = [
     "origin_of",
     "predicted_latency",
     "report_html",
+    "report_of",
+    "run_demo",
     "run_report",
     "search_front",
     "spec_of",
@@ -119,6 +128,8 @@ __all__ = [
 _HOME = {
     "bundle": "Bundle check_runs_here load_bundle",
     "bundle_writer": "write_bundle",
+    "delivery": "Delivery deliver",
+    "demo": "DemoResult DemoSettings run_demo",
     "detect": "FoundObject ImageResult detect_files detect_image",
     "drawing": "draw",
     "errors": (
@@ -141,6 +152,7 @@ _HOME = {
     "report_sources": "bundle_report run_report search_front table_report",
     "request": "ExportRequest",
     "session": "Session",
+    "sources": "report_of",
     "verify": "VerifyReport verify_bundle",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

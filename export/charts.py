@@ -45,7 +45,9 @@ def front_figure(front: Front) -> Figure:
             "markers",
         ),
     ]
-    layout = _layout("predicted latency (ms)", f"{front.accuracy_name} (0..100)", height=420)
+    layout = _layout(
+        "predicted latency (ms)", f"{_plain(front.accuracy_name)} (0..100)", height=420
+    )
     if front.budget_ms is not None:
         layout["shapes"] = [_vertical_line(front.budget_ms)]
         layout["annotations"] = [
@@ -74,8 +76,8 @@ def breakdown_figure(shares: Sequence[ModuleShare]) -> Figure:
             {
                 "type": "bar",
                 "orientation": "h",
-                "name": f"{part} {total:.2f} ms",
-                "y": [share.name for share in mine],
+                "name": f"{_plain(part)} {total:.2f} ms",
+                "y": [_plain(share.name) for share in mine],
                 "x": [share.ms for share in mine],
                 "marker": {"color": PART_COLOURS.get(part, "@muted")},
                 "hovertemplate": "%{y}: %{x:.3f} ms<extra></extra>",
@@ -87,7 +89,7 @@ def breakdown_figure(shares: Sequence[ModuleShare]) -> Figure:
     layout["yaxis"] |= {
         "type": "category",
         "categoryorder": "array",
-        "categoryarray": [share.name for share in shares],
+        "categoryarray": [_plain(share.name) for share in shares],
         "autorange": "reversed",
         "showgrid": False,
         "tickfont": {"size": 11},
@@ -128,7 +130,7 @@ def agreement_figure(marks: Sequence[AgreementMark]) -> Figure:
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": group,
+                "name": _plain(group),
                 "x": [mark.measured_ms for mark in mine],
                 "y": [mark.predicted_ms for mark in mine],
                 "text": [_plain(mark.label) for mark in mine],

@@ -28,7 +28,7 @@ from latency import (
 from search import SearchResult, SearchSettings, search_detectors, train_finalist
 from searchspaces import SearchSpace, make_space
 
-from .deliver import Delivery, deliver
+from .delivery import Delivery, deliver
 from .exporter import ExportResult
 
 Progress = Callable[[str, float, float], None]
@@ -55,7 +55,7 @@ class DemoSettings:
         evals: Architectures evaluated.
         winner_steps: Optimiser steps of the winner.
         batch_size: Images per optimiser step.
-        lr: Learning rate of the supernet; the winner, which inherits its weights, has half.
+        lr: Learning rate of the supernet and of the winner, which inherits its weights.
         seed: Of everything random.
     """
 
@@ -74,7 +74,7 @@ class DemoSettings:
     evals: int = 30
     winner_steps: int = 400
     batch_size: int = 16
-    lr: float = 1e-3
+    lr: float = 2e-3
     seed: int = 0
 
     @property
@@ -272,7 +272,7 @@ def _train(
     return train_finalist(
         str(folder / RUN),
         data,
-        settings.training(settings.winner_steps, settings.lr / 2),
+        settings.training(settings.winner_steps, settings.lr),
         folder / WEIGHTS,
         resume=True,
         progress=progress,

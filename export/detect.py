@@ -104,6 +104,7 @@ def detect_files(
     """Detect objects in image files; draw them and list them in ``detections.json``.
 
     An image that cannot be read is a result with its error; the others are still detected on.
+    Where none can be read, that is an error and nothing is written.
 
     Args:
         source: A bundle or its folder.
@@ -117,15 +118,15 @@ def detect_files(
         One result per path, in their order.
 
     Raises:
-        DetectError: No image is given, the threshold is out of range, or the output cannot be
-            written.
+        DetectError: No image is given or none can be read, the threshold is out of range, or the
+            output cannot be written.
         BundleError: The bundle cannot be used.
     """
     if not paths:
         raise DetectError("name at least one image")
     if score_threshold is not None and not 0 <= score_threshold <= 1:
         raise DetectError(f"score_threshold must lie in 0..1, got {score_threshold}")
-    folder = None if out_dir is None else _output_folder(Path(out_dir))
+    folder = None if out_dir is None else Path(out_dir)
     sources = [Path(path) for path in paths]
     targets = _targets(sources, folder)
     results = []
@@ -136,6 +137,8 @@ def detect_files(
             results.append(_detect_one(session, path, target, threshold))
             if progress is not None:
                 progress(f"detecting in {path.name}", done, len(sources))
+    if all(result.error for result in results):
+        raise DetectError(results[0].error)
     if folder is not None:
         write_atomically(folder / RESULTS, _results_bytes(results, threshold))
     return results
@@ -164,6 +167,7 @@ def _detect_one(
     except DetectionError as error:
         return ImageResult(path, None, (), str(error))
     if target is not None:
+        _make_folder(target.parent)
         write_atomically(target, jpeg_bytes(draw(image, detections, session.labels)))
     return ImageResult(path, target, objects_of(detections, session.labels))
 
@@ -175,12 +179,11 @@ def jpeg_bytes(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _output_folder(folder: Path) -> Path:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DetectError(f"cannot make the folder {folder}: {error.strerror}") from error
-    return folder
 
 
 def _targets(sources: Sequence[Path], folder: Path | None) -> list[Path | None]:

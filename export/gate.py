@@ -11,6 +11,10 @@ from .records import MeasuredLatency, PredictedLatency
 MIN_MATCHED = 0.99
 """Detections of torch and engine that must find each other (matched at IoU 0.99, same class)."""
 
+MAX_SCORE_DIFFERENCE = 0.05
+"""Largest difference of the scores of a pair; fp32 engines stay below 1e-4, a shifted score is
+a fault that neither boxes nor AP show."""
+
 MAX_AP_DROP = 0.5
 """AP points (0..100) that an engine may lose unless the caller says otherwise."""
 
@@ -88,6 +92,7 @@ def judge(
     budget_ms: float | None = None,
     max_ap_drop: float = MAX_AP_DROP,
     min_matched: float = MIN_MATCHED,
+    max_score_difference: float = MAX_SCORE_DIFFERENCE,
     prediction_tolerance: float = PREDICTION_TOLERANCE,
     accuracy_note: str = "",
     latency_wanted: bool = True,
@@ -103,6 +108,7 @@ def judge(
         budget_ms: Latency that the upper end of the measured interval must not exceed.
         max_ap_drop: AP points that the engine may lose.
         min_matched: Fraction of detections that must be matched, 0..1.
+        max_score_difference: Largest difference of the scores of a pair.
         prediction_tolerance: Relative distance from the prediction that is allowed.
         accuracy_note: Why AP is not comparable, where it is not.
         latency_wanted: Whether budget and prediction are to be judged at all.
@@ -110,7 +116,7 @@ def judge(
     Returns:
         The verdict with one check each for parity, accuracy, budget and prediction.
     """
-    parity_check = judge_parity(parity, min_matched)
+    parity_check = judge_parity(parity, min_matched, max_score_difference)
     accuracy_check = judge_accuracy(ap_torch, ap_engine, max_ap_drop, accuracy_note)
     if not latency_wanted:
         reason = "latency was not to be measured"
@@ -126,7 +132,11 @@ def judge(
     )
 
 
-def judge_parity(parity: ParityReport | None, min_matched: float) -> Check:
+def judge_parity(
+    parity: ParityReport | None,
+    min_matched: float = MIN_MATCHED,
+    max_score_difference: float = MAX_SCORE_DIFFERENCE,
+) -> Check:
     """Judge whether torch and engine give the same detections."""
     if parity is None:
         return Check("parity", Outcome.INCONCLUSIVE, "detections of torch and engine not compared")
@@ -140,9 +150,11 @@ def judge_parity(parity: ParityReport | None, min_matched: float) -> Check:
         f"matched at IoU {parity.iou:g}: {parity.torch_matched} of {parity.torch_detections} "
         f"detections of torch, {parity.engine_matched} of {parity.engine_detections} of the "
         f"engine ({parity.matched_fraction:.2%}) over {parity.images} images, "
-        f"needed {min_matched:.0%}; largest score difference {parity.max_score_difference:.2g}"
+        f"needed {min_matched:.0%}; largest score difference {parity.max_score_difference:.2g}, "
+        f"allowed {max_score_difference:g}"
     )
-    return Check("parity", _pass_if(parity.matched_fraction >= min_matched), reason)
+    kept = parity.max_score_difference <= max_score_difference
+    return Check("parity", _pass_if(kept and parity.matched_fraction >= min_matched), reason)
 
 
 def judge_accuracy(

@@ -6,14 +6,21 @@ Validated by pydantic at the border; inside, a manifest is plain frozen dataclas
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .errors import BundleError, BundleFilesError
+from .errors import BundleError, BundleFilesError, VerificationError
 from .files import json_bytes
-from .gate import MAX_AP_DROP, MIN_MATCHED, PREDICTION_TOLERANCE, GateVerdict
+from .gate import (
+    MAX_AP_DROP,
+    MAX_SCORE_DIFFERENCE,
+    MIN_MATCHED,
+    PREDICTION_TOLERANCE,
+    GateVerdict,
+)
 from .parity import ParityReport
 from .records import Accuracy, MeasuredLatency, Origin, PredictedLatency
 
@@ -59,13 +66,33 @@ class GateLimits:
         budget_ms: Latency budget, if there is one.
         max_ap_drop: AP points (0..100) that the engine may lose.
         min_matched: Fraction of detections that must be matched, 0..1.
+        max_score_difference: Largest difference of the scores of a pair.
         prediction_tolerance: Relative distance from the prediction that is allowed.
+
+    Raises:
+        VerificationError: A limit is out of range.
     """
 
     budget_ms: float | None = None
     max_ap_drop: float = MAX_AP_DROP
     min_matched: float = MIN_MATCHED
+    max_score_difference: float = MAX_SCORE_DIFFERENCE
     prediction_tolerance: float = PREDICTION_TOLERANCE
+
+    def __post_init__(self) -> None:
+        for name in (
+            "max_ap_drop",
+            "min_matched",
+            "max_score_difference",
+            "prediction_tolerance",
+        ):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0:
+                raise VerificationError(f"{name} must be a finite number >= 0, got {value}")
+        if self.min_matched > 1:
+            raise VerificationError(f"min_matched is a fraction of 0..1, got {self.min_matched}")
+        if self.budget_ms is not None and not 0 < self.budget_ms < math.inf:
+            raise VerificationError(f"budget_ms must be a finite number > 0, got {self.budget_ms}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

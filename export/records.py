@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from .errors import ExportError
 
 if TYPE_CHECKING:
     from engines import Measurement
@@ -52,6 +55,9 @@ class PredictedLatency:
         confidence: Share of detectors whose latency the interval is meant to hold, 0..1.
         coverage: Share of the modules' time that was measured and not estimated, 0..1.
         breakdown: Times of the modules; they add up to about ``p50_ms``.
+
+    Raises:
+        ExportError: The median is no positive number.
     """
 
     p50_ms: float
@@ -60,6 +66,10 @@ class PredictedLatency:
     confidence: float | None = None
     coverage: float | None = None
     breakdown: tuple[ModuleShare, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.p50_ms < math.inf:
+            raise ExportError(f"a predicted latency must be a number > 0 ms, got {self.p50_ms}")
 
 
 @dataclass(frozen=True, slots=True)

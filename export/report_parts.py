@@ -111,7 +111,9 @@ def commands_html(commands: Sequence[str]) -> str:
 
 def front_table(front: Front) -> str:
     """Return the marks of the front as a table to open."""
-    best = sorted((m for m in front.marks if not m.dominated), key=lambda m: m.predicted_ms)
+    best = sorted(
+        (m for m in front.marks if m.chosen or not m.dominated), key=lambda m: m.predicted_ms
+    )
     rows = [
         (m.label, f"{m.predicted_ms:.3f}", f"{m.accuracy:.2f}", "chosen" if m.chosen else "")
         for m in best

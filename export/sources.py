@@ -9,16 +9,20 @@ from search import load_result
 
 from .bundle import load_bundle
 from .errors import ReportError
+from .files import sha256_of, write_atomically
 from .records import Artifact
 from .report import write_report
 from .report_data import ReportData
-from .report_sources import bundle_report, run_report, table_report
+from .report_sources import run_report, table_report
 
 RUN_FILE, MANIFEST_FILE = "run.json", "manifest.json"
 
 
 def report_of(source: str | Path, output: str | Path, predictor: Path | None = None) -> Artifact:
     """Write the report of a bundle, a run or a table.
+
+    A bundle's report is the one that it holds: with the front it was chosen from and the
+    pictures it was verified on.
 
     Args:
         source: A bundle's folder, a run's folder, or a table file.
@@ -29,14 +33,17 @@ def report_of(source: str | Path, output: str | Path, predictor: Path | None = N
         ReportError: The path holds none of these.
         ExportError: It does, but it is damaged; likewise the errors of the other rooms.
     """
-    return write_report(output, _data(Path(source), predictor))
+    source, output = Path(source), Path(output)
+    if (source / MANIFEST_FILE).is_file():
+        content = load_bundle(source, check_machine=False).report_path.read_bytes()
+        write_atomically(output, content)
+        return Artifact(output, sha256_of(content), len(content))
+    return write_report(output, _data(source, predictor))
 
 
 def _data(source: Path, predictor: Path | None) -> ReportData:
     if (source / RUN_FILE).is_file():
         return run_report(load_result(source))
-    if (source / MANIFEST_FILE).is_file():
-        return bundle_report(load_bundle(source, check_machine=False))
     if source.is_file():
         return table_report(
             read_table(source), None if predictor is None else load_predictor(predictor)

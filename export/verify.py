@@ -155,6 +155,7 @@ def make_report(
         budget_ms=limits.budget_ms,
         max_ap_drop=limits.max_ap_drop,
         min_matched=limits.min_matched,
+        max_score_difference=limits.max_score_difference,
         prediction_tolerance=limits.prediction_tolerance,
         accuracy_note=comparison.accuracy.note,
         latency_wanted=latency,

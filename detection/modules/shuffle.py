@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - torch's own abbreviation
 
 from searchspaces import ModuleSpec
 
@@ -26,11 +25,20 @@ class ShuffleBlock(nn.Module):
         spec: A ``shuffle_block``; see :data:`searchspaces.KINDS`.
     """
 
+    first: Tensor
+    second: Tensor
+
     def __init__(self, spec: ModuleSpec) -> None:
         super().__init__()
         c_in, c_out = spec.get_int("in_channels"), spec.get_int("out_channels")
         kernel, stride = spec.get_int("kernel"), spec.get_int("stride")
         self.even_odd = spec.get_str("shuffle") == "even_odd"
+        if stride == 1 and not self.even_odd:
+            # (2, c / 2) channels transposed, then split in halves. As picked channels it is one
+            # plain operator for every engine, and any input size works.
+            order = torch.arange(c_in).reshape(2, c_in // 2).t().flatten()
+            self.register_buffer("first", order[: c_in // 2], persistent=False)
+            self.register_buffer("second", order[c_in // 2 :], persistent=False)
         self.projection: nn.Sequential | None = None
         if stride == 2:
             self.projection = nn.Sequential(
@@ -48,7 +56,7 @@ class ShuffleBlock(nn.Module):
         if self.even_odd:
             passed, x = x[:, 0::2], x[:, 1::2]
         else:
-            passed, x = F.channel_shuffle(x, 2).chunk(2, 1)
+            passed, x = x.index_select(1, self.first), x.index_select(1, self.second)
         return torch.cat((passed, self.branch(x)), 1)
 
 

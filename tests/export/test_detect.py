@@ -71,6 +71,16 @@ def test_an_unreadable_image_is_a_result_not_the_end(
     assert (results[2].error, results[2].drawn) == ("", tmp_path / "out" / "grey-detected.jpg")
 
 
+def test_where_no_image_can_be_read_nothing_is_written(
+    tmp_path: Path, exported: ExportResult
+) -> None:
+    with pytest.raises(DetectError, match=r"one\.png: no such image file"):
+        detect_files(
+            exported.bundle, [tmp_path / "one.png", tmp_path / "two.png"], tmp_path / "out"
+        )
+    assert os.listdir(tmp_path) == []
+
+
 def test_without_a_folder_nothing_is_written(
     tmp_path: Path, exported: ExportResult, photos: list[Path]
 ) -> None:

@@ -1,3 +1,4 @@
+import copy
 import json
 import os
 from collections.abc import Callable
@@ -81,15 +82,12 @@ def test_a_wrong_engine_fails(
     real = onnx_model.to_onnx
 
     def faulty(module: torch.nn.Module, *args: object, **kwargs: object) -> onnx.ModelProto:
+        wrong = copy.deepcopy(module)
         with torch.no_grad():
-            biases = [v for n, v in module.named_parameters() if n.endswith("classes.bias")]
-            biases = biases or [v for n, v in module.named_parameters() if n.endswith("bias")]
-            for bias in biases:
-                bias.add_(0.7)
-            model = real(module, *args, **kwargs)  # type: ignore[arg-type]
-            for bias in biases:
-                bias.sub_(0.7)
-        return model
+            for name, value in wrong.named_parameters():
+                if name.endswith("classes.bias"):
+                    value.add_(0.7)
+        return real(wrong, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(onnx_model, "to_onnx", faulty)
     result = export_detector(export_request, tmp_path / "bundle")
@@ -128,6 +126,8 @@ def test_batches_and_both_heads(
     assert parity.matched_fraction >= 0.99
 
 
+@pytest.mark.filterwarnings("ignore:.*create_unbacked_symint:FutureWarning")
+@pytest.mark.filterwarnings("ignore:No complete tensor found:UserWarning")
 def test_the_torch_engine_has_a_file_of_its_own(
     tmp_path: Path, export_request: ExportRequest
 ) -> None:
@@ -167,7 +167,6 @@ def test_progress_tells_every_step(tmp_path: Path, export_request: ExportRequest
         ({"origin": Origin("detnas-nano:77")}, VerificationError, "cannot build"),
         ({"data_dir": Path("/nowhere")}, DatasetError, "no such data folder"),
         ({"limit": 0}, VerificationError, "at least 1"),
-        ({"limits": GateLimits(max_ap_drop=float("inf"))}, BundleError, "max_ap_drop"),
     ],
 )
 def test_bad_requests_leave_nothing_behind(

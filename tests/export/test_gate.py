@@ -38,6 +38,13 @@ def test_parity_counts_what_only_the_engine_finds(
     assert judge_parity(silent, 0.99).outcome is FAIL
 
 
+def test_shifted_scores_fail_though_every_box_matches(
+    make_parity: Callable[..., ParityReport],
+) -> None:
+    assert judge_parity(make_parity(max_score_difference=0.049), 0.99).outcome is PASS
+    assert judge_parity(make_parity(max_score_difference=0.051), 0.99).outcome is FAIL
+
+
 def test_no_comparison_is_inconclusive() -> None:
     assert judge_parity(None, 0.99).outcome is OPEN
 

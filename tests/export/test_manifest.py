@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from export import BundleError, BundleFilesError, Manifest
+from export import BundleError, BundleFilesError, GateLimits, Manifest, VerificationError
 from export.manifest import check_file_name, is_manifest
 
 
@@ -52,6 +52,24 @@ def test_everything_optional_may_be_missing(manifest: Manifest) -> None:
 def test_refuses(manifest: Manifest, edit: Callable[[dict[str, Any]], object], match: str) -> None:
     with pytest.raises(BundleError, match=match):
         Manifest.from_bytes(edited(manifest, edit))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_ap_drop", float("inf")),
+        ("max_ap_drop", -0.1),
+        ("min_matched", 1.1),
+        ("prediction_tolerance", float("nan")),
+        ("budget_ms", 0.0),
+        ("budget_ms", float("nan")),
+    ],
+)
+def test_limits_out_of_range_are_refused(manifest: Manifest, name: str, value: float) -> None:
+    with pytest.raises(VerificationError, match=name):
+        GateLimits(**{name: value})
+    with pytest.raises(BundleError, match="limits"):
+        Manifest.from_bytes(edited(manifest, lambda v: v["limits"].update({name: value})))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe"])

@@ -1,0 +1,66 @@
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from export import ExportError
+from export.files import json_bytes, sha256_of, sha256_of_file, write_atomically
+from export.machine import detfit_version, runtime_version, same_release
+
+
+def test_hashes_are_sha256(tmp_path: Path) -> None:
+    content = os.urandom(3 << 20)
+    (tmp_path / "f").write_bytes(content)
+    assert sha256_of_file(tmp_path / "f") == sha256_of(content)
+    assert sha256_of(b"") == hashlib.sha256().hexdigest()
+
+
+def test_equal_values_give_equal_bytes() -> None:
+    assert json_bytes({"b": 1, "a": "ü"}) == json_bytes({"a": "ü", "b": 1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        json_bytes(float("nan"))
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    target = tmp_path / "f"
+    target.write_bytes(b"old")
+    write_atomically(target, b"new")
+    assert target.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_failure_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "f"
+    target.write_bytes(b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(ExportError, match="No space left"):
+        write_atomically(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_versions_are_those_of_the_packages() -> None:
+    import onnxruntime
+
+    assert runtime_version("onnxruntime") == onnxruntime.__version__
+    assert runtime_version("no-such-engine") is None
+    assert detfit_version()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1.31.1", "1.31.9", True),
+        ("1.31.1", "1.32.1", False),
+        ("1.31.1", "2.31.1", False),
+        ("2.14.1+cu130", "2.14.0", True),
+        ("1.3", "1.31", False),
+    ],
+)
+def test_releases_agree_in_two_numbers(one: str, other: str, same: bool) -> None:
+    assert same_release(one, other) is same
