@@ -41,11 +41,15 @@ if TYPE_CHECKING:
     from .modules import MODULES, build_module
     from .recalibrate import recalibrate_bn, score_path
     from .supernet import Supernet
-    from .training import TrainConfig, TrainReport, TrainRow, one_detector, train, uniform_paths
+    from .training.config import TrainConfig
+    from .training.loop import train
+    from .training.paths import one_detector, uniform_paths
+    from .training.report import TrainReport, TrainRow
     from .training.standalone import (
         TrainedDetector,
         open_training_data,
         require_classes,
+        require_trainable,
         train_detector,
     )
     from .weights import (
@@ -112,6 +116,7 @@ __all__ = [
     "read_weights_info",
     "recalibrate_bn",
     "require_classes",
+    "require_trainable",
     "run_engine",
     "run_module",
     "save_weights",
@@ -124,11 +129,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "score_detector": ".metric.score",
-    "train_detector": ".training.standalone",
-    "require_classes": ".training.standalone",
-    "open_training_data": ".training.standalone",
-    "TrainedDetector": ".training.standalone",
     "MODULES": ".modules",
     "AnnotationReport": ".data.annotations",
     "Augment": ".data.augment",
@@ -159,9 +159,10 @@ _HOMES = {
     "Supernet": ".supernet",
     "Target": ".data.coco",
     "TrainAugment": ".data.augment",
-    "TrainConfig": ".training",
-    "TrainReport": ".training",
-    "TrainRow": ".training",
+    "TrainConfig": ".training.config",
+    "TrainReport": ".training.report",
+    "TrainRow": ".training.report",
+    "TrainedDetector": ".training.standalone",
     "TrainingError": ".errors",
     "WeightsInfo": ".weights",
     "batch_order": ".data.loader",
@@ -177,16 +178,21 @@ _HOMES = {
     "make_loader": ".data.loader",
     "match_all": ".metric.matching",
     "match_detections": ".metric.matching",
-    "one_detector": ".training",
+    "one_detector": ".training.paths",
     "open_split": ".data.layout",
+    "open_training_data": ".training.standalone",
     "read_weights_info": ".weights",
     "recalibrate_bn": ".recalibrate",
+    "require_classes": ".training.standalone",
+    "require_trainable": ".training.standalone",
     "run_engine": ".metric.inference",
     "run_module": ".metric.inference",
     "save_weights": ".weights",
+    "score_detector": ".metric.score",
     "score_path": ".recalibrate",
-    "train": ".training",
-    "uniform_paths": ".training",
+    "train": ".training.loop",
+    "train_detector": ".training.standalone",
+    "uniform_paths": ".training.paths",
     "write_shapes": ".data.shapes",
 }
 """Public name -> the module that holds it, loaded when the name is first used."""

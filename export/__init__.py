@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from .bundle import Bundle, check_runs_here, load_bundle
     from .bundle_writer import write_bundle
     from .delivery import Delivery, deliver
-    from .demo import DemoResult, DemoSettings, run_demo
+    from .demo import DemoResult, run_demo
+    from .demo_settings import DemoSettings
     from .detect import FoundObject, ImageResult, detect_files, detect_image
     from .drawing import draw
     from .errors import (
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         BundleMachineError,
         BundleRuntimeError,
         BundleTamperedError,
+        DemoError,
         DetectError,
         ExportError,
         GraphError,
@@ -66,6 +68,7 @@ __all__ = [
     "BundleTamperedError",
     "Check",
     "Delivery",
+    "DemoError",
     "DemoResult",
     "DemoSettings",
     "DetectError",
@@ -129,12 +132,13 @@ _HOME = {
     "bundle": "Bundle check_runs_here load_bundle",
     "bundle_writer": "write_bundle",
     "delivery": "Delivery deliver",
-    "demo": "DemoResult DemoSettings run_demo",
+    "demo": "DemoResult run_demo",
+    "demo_settings": "DemoSettings",
     "detect": "FoundObject ImageResult detect_files detect_image",
     "drawing": "draw",
     "errors": (
         "BundleError BundleFilesError BundleMachineError BundleRuntimeError BundleTamperedError "
-        "DetectError ExportError GraphError ParityError ReportError VerificationError"
+        "DemoError DetectError ExportError GraphError ParityError ReportError VerificationError"
     ),
     "exporter": "ExportResult export_detector",
     "gate": "Check GateVerdict Outcome judge",

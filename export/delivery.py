@@ -87,8 +87,11 @@ def deliver(
         progress: Called as ``progress(message, done, total)``.
 
     Raises:
-        VerificationError: The weights belong to another architecture than the target.
+        VerificationError: The weights belong to another detector than the target or to a whole
+            supernet, or the predictor is of another engine or setting.
         CheckpointError: The weights file is missing or damaged.
+        RunError: The run has no result within its budget.
+        LatencyError: The predictor is missing or damaged, or was fitted on another space.
         ExportError: See :func:`export_detector`, as for data and engine errors.
     """
     info = read_weights_info(delivery.weights)
@@ -138,6 +141,12 @@ def _finalist(target: str, info: WeightsInfo, space: SearchSpace, arch: Architec
             f"the weights are of {format_arch(space, arch)}, which is not what {target} names; "
             "give the weights of that architecture, or name this one"
         )
+    if finalist.space.detector(arch) != space.detector(arch):
+        raise VerificationError(
+            f"the weights are of {format_arch(space, arch)} made with {dict(info.space_options)}, "
+            f"but {target} searched with {dict(finalist.options)}; give weights trained with "
+            "the options of the run"
+        )
     return finalist
 
 
@@ -153,7 +162,7 @@ def _predictor(delivery: Delivery, finalist: Finalist) -> Predictor | None:
 def _predicted(
     delivery: Delivery, detector: Detector, predictor: Predictor | None
 ) -> PredictedLatency | None:
-    """Predict the engine; nothing where the predictor is of another engine or setting."""
+    """Predict the engine; refuse a predictor of another engine or setting."""
     if predictor is None:
         return None
     manifest = predictor.manifest

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from detection import ShapesRecipe, TrainConfig, TrainedDetector, write_shapes
+from detection import TrainedDetector, write_shapes
 from engines import TimingProtocol, get_backend
 from latency import (
     CONFIDENCE,
     LatencyTable,
     Predictor,
     ProfileConfig,
+    TableMismatchError,
     fit,
     profile,
     sample_distinct,
@@ -29,74 +30,19 @@ from search import SearchResult, SearchSettings, search_detectors, train_finalis
 from searchspaces import SearchSpace, make_space
 
 from .delivery import Delivery, deliver
+from .demo_settings import DemoSettings, claim_folder
+from .errors import DemoError
 from .exporter import ExportResult
+from .files import write_atomically
+from .gate import Outcome
 
 Progress = Callable[[str, float, float], None]
+Result = TypeVar("Result")
 
 MIN_AP50 = 50.0  # points on the held-out generated images; below, training went wrong
 BUDGET_SAMPLES = 101  # architectures whose median upper bound becomes the budget
 DATA, TABLE, PREDICTOR, RUN = "shapes", "table.jsonl", "predictor.json", "run"
 WEIGHTS, BUNDLE, REPORT = "winner.safetensors", "bundle", "report.html"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoSettings:
-    """Size the demo; the defaults take a few minutes on two cores.
-
-    Attributes:
-        engine: What is profiled and exported.
-        space: Search space.
-        head: Detector around the backbone.
-        recipe: Of the generated pictures.
-        detectors: Whole detectors for closure.
-        replicates: Repetitions of the profile.
-        seconds: At most this long per measurement.
-        supernet_steps: Optimiser steps of the supernet.
-        evals: Architectures evaluated.
-        winner_steps: Optimiser steps of the winner.
-        batch_size: Images per optimiser step.
-        lr: Learning rate of the supernet and of the winner, which inherits its weights.
-        seed: Of everything random.
-    """
-
-    engine: str = "onnxruntime"
-    space: str = "detnas-nano"
-    head: str = "retinanet"
-    recipe: ShapesRecipe = field(
-        default_factory=lambda: ShapesRecipe(
-            num_train=600, num_val=100, image_hw=(160, 160), size_px=(30, 90)
-        )
-    )
-    detectors: int = 20
-    replicates: int = 2
-    seconds: float = 0.3
-    supernet_steps: int = 600
-    evals: int = 30
-    winner_steps: int = 400
-    batch_size: int = 16
-    lr: float = 2e-3
-    seed: int = 0
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Return what the space is made with."""
-        return {
-            "head": self.head,
-            "input_hw": self.recipe.image_hw,
-            "num_classes": self.recipe.num_classes,
-        }
-
-    def training(self, steps: int, lr: float) -> TrainConfig:
-        """Return the settings of a training run."""
-        return TrainConfig(
-            steps=steps,
-            batch_size=self.batch_size,
-            optimizer="adamw",
-            lr=lr,
-            warmup_steps=min(50, steps // 10),
-            checkpoint_every=200,
-            seed=self.seed,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +52,7 @@ class DemoResult:
     Attributes:
         folder: Where everything lies.
         budget_ms: Latency budget of the search.
+        table: What was measured.
         search: The run.
         winner: The trained winner.
         export: The bundle with its verdict.
@@ -114,6 +61,7 @@ class DemoResult:
 
     folder: Path
     budget_ms: float
+    table: LatencyTable
     search: SearchResult
     winner: TrainedDetector
     export: ExportResult
@@ -121,14 +69,26 @@ class DemoResult:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Return what failed; empty for a demo that passed."""
+        """Return what failed or stayed undecided; empty for a demo that passed."""
+        found = [
+            f"{len(failed)} {what} failed, first: {failed[0].error}"
+            for what, failed in (
+                ("measurements", self.table.failures),
+                ("evaluations", self.search.failures),
+            )
+            if failed
+        ]
         ap50 = 100 * self.winner.accuracy.ap50
-        low = () if ap50 >= MIN_AP50 else (f"AP50 {ap50:.1f} is below {MIN_AP50:g}",)
-        return low if self.export.verdict.passed else (*low, *self.export.verdict.reasons)
+        if not ap50 >= MIN_AP50:  # NaN, where there is nothing to find, does not pass
+            found.append(f"AP50 {ap50:.1f} is below {MIN_AP50:g}")
+        for check in self.export.verdict.checks:
+            if check.outcome is not Outcome.PASS:
+                found.append(f"{check.outcome}: {check.reason}")
+        return tuple(found)
 
     @property
     def passed(self) -> bool:
-        """Return whether accuracy, parity, budget and prediction all hold."""
+        """Return whether accuracy, parity, budget and prediction all hold, and nothing failed."""
         return not self.reasons
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,26 +130,30 @@ def run_demo(
         progress: Called as ``progress(message, done, total)`` within each stage.
 
     Raises:
-        InfeasibleBudgetError: Nothing keeps the budget.
-        LatencyError: The folder holds a table of another machine; and the other rooms' errors.
+        DemoError: The folder holds something else, or a demo of other settings or another
+            machine.
+        EngineError: The engine is unknown or not installed; nothing is written.
+        InfeasibleBudgetError: Nothing keeps the budget; the profile is kept.
+        RunError: The folder holds a search under another budget; and the other rooms' errors.
     """
     settings, folder = settings or DemoSettings(), Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    get_backend(settings.engine)
+    space = make_space(settings.space, **settings.options)
+    claim_folder(folder, settings)
     stages = _Stages(progress)
     data = stages.run(
         "data", lambda tell: write_shapes(folder / DATA, settings.recipe, progress=tell)
     )
-    table = stages.run("profile", lambda tell: _profile(settings, folder, tell))
+    table = stages.run("profile", lambda tell: _profile(settings, space, folder, tell))
     predictor = stages.run("fit", lambda _: _fit(table, folder))
-    space = make_space(settings.space, **settings.options)
     budget = typical_budget_ms(predictor, space, settings.seed) if budget_ms is None else budget_ms
     result = stages.run(
         "search", lambda tell: _search(settings, predictor, budget, folder, data, tell)
     )
     winner = stages.run("train", lambda tell: _train(settings, folder, data, tell))
     exported = stages.run("export", lambda tell: _export(settings, folder, data, table, tell))
-    (folder / REPORT).write_bytes(exported.bundle.report_path.read_bytes())
-    return DemoResult(folder, budget, result, winner, exported, stages.seconds)
+    write_atomically(folder / REPORT, exported.bundle.report_path.read_bytes())
+    return DemoResult(folder, budget, table, result, winner, exported, stages.seconds)
 
 
 def typical_budget_ms(predictor: Predictor, space: SearchSpace, seed: int) -> float:
@@ -205,7 +169,7 @@ class _Stages:
         self._progress = progress
         self.seconds: dict[str, float] = {}
 
-    def run(self, name: str, stage: Callable[[Progress], Any]) -> Any:
+    def run(self, name: str, stage: Callable[[Progress], Result]) -> Result:
         def tell(message: str, done: float, total: float) -> None:
             if self._progress:
                 self._progress(f"{name}: {message}", done, total)
@@ -216,23 +180,29 @@ class _Stages:
         return result
 
 
-def _profile(settings: DemoSettings, folder: Path, progress: Progress) -> LatencyTable:
+def _profile(
+    settings: DemoSettings, space: SearchSpace, folder: Path, progress: Progress
+) -> LatencyTable:
     config = ProfileConfig(
         protocol=TimingProtocol(max_seconds=settings.seconds, warmup_min_ms=50.0),
         detectors=settings.detectors,
         replicates=settings.replicates,
         seed=settings.seed,
     )
-    path = folder / TABLE
-    return profile(
-        make_space(settings.space, **settings.options),
-        get_backend(settings.engine),
-        config,
-        path,
-        space_options=settings.options,
-        resume=path.exists(),
-        progress=progress,
-    )
+    try:
+        return profile(
+            space,
+            get_backend(settings.engine),
+            config,
+            folder / TABLE,
+            space_options=settings.options,
+            resume=True,
+            progress=progress,
+        )
+    except TableMismatchError as error:
+        raise DemoError(
+            f"{folder} holds a demo of another machine or runtime ({error}); choose another -o"
+        ) from error
 
 
 def _fit(table: LatencyTable, folder: Path) -> Predictor:

@@ -133,6 +133,7 @@ def run_report(
         ("seed", str(config.seed)),
         ("started", config.created_at),
         *_flat("context", config.context),
+        *_flat("note", config.notes),
         *_flat("version", config.versions),
     )
     if result.stopped is not None:

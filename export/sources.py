@@ -30,10 +30,12 @@ def report_of(source: str | Path, output: str | Path, predictor: Path | None = N
         predictor: For a table: predicts its whole detectors beside their measurements.
 
     Raises:
-        ReportError: The path holds none of these.
+        ReportError: The path holds none of these, or a predictor is given and it is no table.
         ExportError: It does, but it is damaged; likewise the errors of the other rooms.
     """
     source, output = Path(source), Path(output)
+    if predictor is not None and source.is_dir():
+        raise ReportError(f"a predictor goes with a latency table, but {source} is a folder")
     if (source / MANIFEST_FILE).is_file():
         content = load_bundle(source, check_machine=False).report_path.read_bytes()
         write_atomically(output, content)

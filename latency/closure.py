@@ -19,6 +19,9 @@ from .errors import PredictorError
 
 Floats = npt.NDArray[np.float64]
 MODELS = ("identity", "scale", "affine")
+HUBER_K, HUBER_ROUNDS = 1.345, 20  # 95 % efficiency on normal errors (Huber 1964)
+NORMAL_MAD = 1.4826  # standard deviation of a normal distribution over its MAD
+ROUNDING = 1e-12
 MIN_DETECTORS = {"identity": 0, "scale": 3, "affine": 5}  # below, a left-one-out fit is guesswork
 
 
@@ -74,7 +77,7 @@ def fit_closure(sums_ms: Floats, measured_ms: Floats) -> Closure:
             f"{sums_ms.tolist()} and measured {measured_ms.tolist()}; profile with --detectors 16"
         )
     residuals = {m: _left_out(m, sums_ms, measured_ms) for m in _candidates(len(measured_ms))}
-    best = min(residuals, key=lambda model: float(np.mean(residuals[model] ** 2)))
+    best = min(residuals, key=lambda model: float(np.mean(np.abs(residuals[model]))))
     scale, offset = _fit(best, sums_ms, measured_ms)
     return Closure(best, scale, offset, tuple(np.sort(residuals[best]).tolist()))
 
@@ -93,15 +96,24 @@ def _left_out(model: str, sums: Floats, measured: Floats) -> Floats:
 
 
 def _fit(model: str, sums: Floats, measured: Floats) -> tuple[float, float]:
-    """Minimise the relative squared error."""
+    """Fit to relative errors; Huber's loss, because disturbed measurements are only ever slow."""
     if model == "identity":
         return 1.0, 0.0
-    ratio = sums / measured
-    if model == "scale":
-        return float(ratio.sum() / (ratio**2).sum()), 0.0
-    design = np.stack([ratio, 1.0 / measured], axis=1)
-    (scale, offset), *_ = np.linalg.lstsq(design, np.ones(len(sums)), rcond=None)
-    return float(scale), float(offset)
+    columns = [sums / measured] if model == "scale" else [sums / measured, 1.0 / measured]
+    found = _huber(np.stack(columns, axis=1))
+    return float(found[0]), float(found[1]) if model == "affine" else 0.0
+
+
+def _huber(design: Floats) -> Floats:
+    """Solve ``design @ x = 1`` by iteratively reweighted least squares (Huber 1964)."""
+    weights = np.ones(len(design))
+    for _ in range(HUBER_ROUNDS):
+        root = np.sqrt(weights)
+        found, *_ = np.linalg.lstsq(design * root[:, None], root, rcond=None)
+        errors = np.abs(1.0 - design @ found)
+        spread = NORMAL_MAD * float(np.median(errors)) + ROUNDING
+        weights = np.minimum(1.0, HUBER_K * spread / np.maximum(errors, ROUNDING))
+    return np.asarray(found)
 
 
 def _conformal_quantile(ordered: Floats, confidence: float) -> float:

@@ -18,11 +18,11 @@ from .table_file import read_table, write_table
 
 def describe_table(table: LatencyTable) -> dict[str, Any]:
     """Return what a table holds, its unstable entries and its failures."""
-    unstable = {
-        table.workloads[key].label: list(measurement.unstable_reasons())
+    unstable = [
+        f"{table.workloads[key].label}: {', '.join(measurement.unstable_reasons())}"
         for key, measurement in table.measurements.items()
         if measurement.unstable_reasons()
-    }
+    ]
     roles = [table.workloads[key].role for key in table.measurements]
     return {
         "device": table.device.name,

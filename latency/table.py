@@ -16,6 +16,7 @@ from .errors import TableError, TableMismatchError, UnprofiledModuleError
 from .workload import DETECTOR, MODULE, Workload
 
 SCHEMA = "detfit.latency-table/1"
+MAX_REPLICATE_GAP = 0.02  # twice the default precision of a measurement (TimingProtocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ class Row:
 class LatencyTable(Mapping[ModuleSpec, Measurement]):
     """Hold the measurements of one device; as a mapping it gives modules that were timed alone.
 
-    Replicates of one workload are pooled: their raw samples stand one after the other.
+    Replicates of one workload are pooled: their raw samples stand one after the other. A replicate
+    whose median lies more than :data:`MAX_REPLICATE_GAP` above the quietest one's was disturbed
+    (contention only ever makes a run slower) and is left out; its row stays in the table.
 
     Attributes:
         manifest: Device, protocol and provenance.
@@ -221,6 +224,8 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
 
 
 def _pool(parts: list[Measurement]) -> Measurement:
+    quietest = min(part.median_ms for part in parts)
+    parts = [part for part in parts if part.median_ms <= (1 + MAX_REPLICATE_GAP) * quietest]
     if len(parts) == 1:
         return parts[0]
     return replace(

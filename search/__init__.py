@@ -11,11 +11,9 @@ from .describe import describe_result, describe_training
 from .detector_search import (
     SearchSettings,
     latency_objective,
-    load_supernet,
     plan_search,
     predicted_space,
     search_detectors,
-    split_for_search,
 )
 from .dominance import hypervolume, nondominated
 from .errors import (
@@ -50,6 +48,7 @@ from .strategies import (
     StrategyOptions,
     make_strategy,
 )
+from .supernet_training import load_supernet, split_for_search
 
 __all__ = [
     "EVALUATORS",

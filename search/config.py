@@ -6,8 +6,8 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +20,7 @@ from .objective import Constraint, Objective
 SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
 
-_NOT_COMPARED = ("schema_version", "versions", "created_at", "evals")
+_NOT_COMPARED = ("schema_version", "versions", "created_at", "evals", "notes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ class RunConfig:
         budget: What one evaluation may cost.
         seed: Seed of the strategy.
         context: Whatever else decides the result, as plain JSON: the evaluator's settings, the
-            predictor's hash, the data folder.
+            hashes of predictor and data.
         versions: Versions of detfit and its foundations at the start, for the record.
         created_at: Start of the run, ISO 8601, UTC.
+        notes: Anything for the reader, such as where the data lay; not compared on resume.
         schema_version: Version of this layout.
     """
 
@@ -73,6 +74,7 @@ class RunConfig:
     context: dict[str, Any]
     versions: dict[str, str]
     created_at: str
+    notes: dict[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,14 +85,15 @@ class RunConfig:
     def differences(self, other: RunConfig) -> tuple[tuple[str, Any, Any], ...]:
         """Compare all that decides the course of a run.
 
-        Versions and dates do not; neither does ``evals``, which only says where it ends.
+        Versions, dates and notes do not; neither does ``evals``, which only says where it ends.
 
         Returns:
-            ``(field, mine, theirs)`` for every field that differs.
+            ``(field, mine, theirs)`` for every field that differs; of nested settings the
+            innermost ones, as ``context.device.name``.
         """
         mine, theirs = self.to_dict(), other.to_dict()
-        names = [field.name for field in fields(self) if field.name not in _NOT_COMPARED]
-        return tuple((n, mine[n], theirs[n]) for n in names if mine[n] != theirs[n])
+        names = [entry.name for entry in fields(self) if entry.name not in _NOT_COMPARED]
+        return tuple(part for name in names for part in _differing(name, mine[name], theirs[name]))
 
     def save(self, folder: Path) -> None:
         """Write ``folder/run.json``, whole or not at all."""
@@ -173,5 +176,13 @@ def _validated(plain: dict[str, Any], path: Path) -> RunConfig:
         return TypeAdapter(RunConfig).validate_json(json.dumps(plain), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
-        raise JournalError(f"{path}: {field}: {first['msg']}") from error
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise JournalError(f"{path}: {where}: {first['msg']}") from error
+
+
+def _differing(name: str, mine: Any, theirs: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        for key in dict.fromkeys((*mine, *theirs)):
+            yield from _differing(f"{name}.{key}", mine.get(key), theirs.get(key))
+    elif mine != theirs:
+        yield name, mine, theirs

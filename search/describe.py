@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from .detector_search import LATENCY
@@ -45,7 +46,10 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
 
 
 def describe_training(trained: TrainedDetector) -> dict[str, Any]:
-    """Return where the weights are, how training went and the accuracy in points."""
+    """Return where the weights are, how training went and the accuracy in points.
+
+    The accuracy is ``None`` where the validation images hold no object.
+    """
     accuracy, training = trained.accuracy, trained.training
     return {
         "weights": str(trained.weights),
@@ -53,8 +57,13 @@ def describe_training(trained: TrainedDetector) -> dict[str, Any]:
         "resumed_at": training.resumed_at,
         "seconds": training.seconds,
         "loss": training.history[-1].total if training.history else None,
-        "ap": 100 * accuracy.ap,
-        "ap50": 100 * accuracy.ap50,
-        "ap75": 100 * accuracy.ap75,
+        "ap": _points(accuracy.ap),
+        "ap50": _points(accuracy.ap50),
+        "ap75": _points(accuracy.ap75),
         "images": accuracy.n_images,
     }
+
+
+def _points(value: float) -> float | None:
+    """Return 0..1 as 0..100; ``None`` for NaN, which JSON does not have."""
+    return None if math.isnan(value) else 100 * value

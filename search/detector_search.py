@@ -1,7 +1,8 @@
 """Search detectors under a latency budget: predictor, data and supernet put together.
 
 The steps stand in the order of their cost: whether the budget can be met is answered before any
-image is read, the data is checked before anything is trained, and every step can be resumed.
+image is read, the data is checked before anything is written, the folder is the run's before
+anything is trained, and every step can be resumed.
 """
 
 from __future__ import annotations
@@ -14,28 +15,27 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from latency import Predictor, load_predictor, save_predictor
 from searchspaces import Architecture, SearchSpace, make_space
 
 from .config import RUN_FILE
 from .errors import EvaluatorError, RunError
 from .evaluators import Evaluator, TableEvaluator
+from .files import sha256_of_file
 from .objective import Constraint, Objective
 from .result import SearchResult
 from .run import run_search
 from .strategies import make_strategy
+from .supernet_training import SupernetStage, refuse_stray_supernet
 
 if TYPE_CHECKING:
-    from detection import CocoDataset, Supernet, TrainConfig
+    from detection import TrainConfig
 
 Progress = Callable[[str, float, float], None]
 
 LATENCY, ACCURACY = "latency_ms", "ap"
-PREDICTOR_FILE, SUPERNET_FILE = "predictor.json", "supernet.safetensors"
+PREDICTOR_FILE = "predictor.json"
 SEARCH_IMAGES = 5000  # DetNAS, sec. 4: validation images carved out of the training data
-SEARCH_SHARE = 5  # at most one image in five, for small data sets
 _CACHED = 200_000  # architectures whose prediction is kept
 
 
@@ -47,12 +47,13 @@ class SearchSettings:
         budget_ms: Latency that every proposal keeps; ``None`` searches the whole range.
         confidence: Probability with which the budget is kept, by the predictor's residuals;
             ``None`` bounds the predicted median.
-        strategy: A key of ``STRATEGIES``.
+        strategy: A key of :data:`STRATEGIES`.
         strategy_options: Its options.
         evaluator: ``supernet``, or ``table`` with ``table`` naming a file of known results.
         table: The file of the ``table`` evaluator.
         evals: Evaluations, failed ones included.
-        seed: Of strategy, data split, supernet and training.
+        seed: Of strategy, data split and augmentation; the supernet has its own, that of its
+            training settings.
         search_images: Training images kept out of training to score architectures on; at most a
             fifth of them.
         recalibration_images: Images that a path's normalisation statistics are computed from.
@@ -100,32 +101,42 @@ def search_detectors(
         out_dir: Folder of the run; it also gets the predictor and the supernet's weights.
         data_dir: Folder in COCO's layout; the supernet is trained on its train split.
         training: Settings of the supernet's training.
-        resume: Go on with the run in the folder.
-        device: Where the supernet is trained, for example ``cpu`` or ``cuda:0``.
+        resume: Go on with the run in the folder, or begin one; the data may have been moved.
+        device: Where the supernet is trained and evaluated, for example ``cpu`` or ``cuda:0``.
         progress: Called as ``progress(message, done, total)``.
 
     Raises:
         InfeasibleBudgetError: Nothing keeps the budget; names the fastest; nothing is written.
-        RunError: The folder holds another run.
-        EvaluatorError: The evaluator lacks what it needs.
+        RunError: The folder holds a run and ``resume`` is off, or another run, or there are too
+            few images; nothing is written.
+        EvaluatorError: The evaluator lacks what it needs, or is given what it does not use.
         DatasetError: The data is not there, damaged, or has another number of classes.
+        TrainingError: The device is not here, or the training failed.
+        CheckpointError: The supernet's files are damaged.
     """
     folder = Path(out_dir)
     space, options = predicted_space(predictor)
     objectives = (latency_objective(predictor, space), Objective(ACCURACY, "max", "AP"))
     constraints = _constraints(settings)
     _check_feasible(settings, space, objectives, constraints)
-    if (folder / RUN_FILE).exists() and not resume:
-        raise RunError(f"{folder} holds a run; go on with it by --resume, or choose another -o")
+    _refuse_folder(folder, resume)
+    stage: SupernetStage | None = None
     if settings.table is not None:
+        if data_dir is not None or training is not None:
+            raise EvaluatorError("the table evaluator reads no images; leave --data out")
         evaluator: Evaluator = TableEvaluator.from_file(settings.table, space)
     elif data_dir is None or training is None:
         raise EvaluatorError("the supernet evaluator needs images to train on; give --data DIR")
     else:
-        lender = _SupernetTraining(space, options, folder, training, resume, device, progress)
-        evaluator = lender.evaluator(settings, Path(data_dir))
-    folder.mkdir(parents=True, exist_ok=True)
-    save_predictor(folder / PREDICTOR_FILE, predictor)
+        stage = SupernetStage(space, options, Path(data_dir), settings, training, device)
+        evaluator = stage
+
+    def prepare() -> None:
+        save_predictor(folder / PREDICTOR_FILE, predictor)
+        if stage is not None:
+            stage.prepare(folder, progress)
+
+    paths = {"data": data_dir, "table": settings.table}
     return run_search(
         space,
         settings.strategy,
@@ -138,7 +149,9 @@ def search_detectors(
         resume=resume,
         options=settings.strategy_options,
         space_options=options,
-        context=_context(predictor, settings, data_dir, training),
+        context=_context(predictor, settings, training, stage),
+        notes={name: str(Path(path).resolve()) for name, path in paths.items() if path},
+        prepare=prepare,
         progress=progress,
     )
 
@@ -209,38 +222,12 @@ def latency_objective(predictor: Predictor, space: SearchSpace) -> Objective:
     return Objective(LATENCY, "min", "ms", median_ms, upper_ms)
 
 
-def split_for_search(
-    image_ids: tuple[int, ...], settings: SearchSettings
-) -> tuple[list[int], list[int]]:
-    """Split training images into those that train and those that score architectures.
-
-    The split depends on the seed alone; both lists are sorted.
-
-    Raises:
-        RunError: There are too few images to split.
-    """
-    count = min(settings.search_images, len(image_ids) // SEARCH_SHARE)
-    if count < 1:
-        raise RunError(
-            f"{len(image_ids)} training images are too few to keep some for scoring; "
-            f"at least {SEARCH_SHARE} are needed"
-        )
-    order = np.random.default_rng(settings.seed).permutation(len(image_ids))
-    kept = {image_ids[index] for index in order[:count].tolist()}
-    return sorted(set(image_ids) - kept), sorted(kept)
-
-
-def load_supernet(run: str | Path, space: SearchSpace) -> Supernet:
-    """Return the supernet that a run has trained.
-
-    Raises:
-        CheckpointError: The run holds none, or one of another space.
-    """
-    from detection import Supernet, load_weights
-
-    supernet = Supernet(space)
-    load_weights(Path(run) / SUPERNET_FILE, supernet)
-    return supernet.eval()
+def _refuse_folder(folder: Path, resume: bool) -> None:
+    """Refuse a folder before its data is opened; the journal compares what it holds."""
+    if not (folder / RUN_FILE).exists():
+        refuse_stray_supernet(folder)
+    elif not resume:
+        raise RunError(f"{folder} holds a run; go on with it by --resume, or choose another -o")
 
 
 def _constraints(settings: SearchSettings) -> tuple[Constraint, ...]:
@@ -249,87 +236,25 @@ def _constraints(settings: SearchSettings) -> tuple[Constraint, ...]:
     return (Constraint(LATENCY, settings.budget_ms, settings.confidence),)
 
 
-@dataclass(frozen=True, slots=True)
-class _SupernetTraining:
-    """Train the supernet of a run, or take the one that the run has trained already."""
-
-    space: SearchSpace
-    options: Mapping[str, Any]
-    folder: Path
-    config: TrainConfig
-    resume: bool
-    device: str
-    progress: Progress | None
-
-    def evaluator(self, settings: SearchSettings, data_dir: Path) -> Evaluator:
-        """Return what scores architectures by the trained supernet."""
-        from detection import Preprocess, open_split, open_training_data
-
-        from .evaluators.supernet import SupernetEvaluator
-
-        spec = self.space.detector(self.space.sample(np.random.default_rng(0)))
-        augmented = open_training_data(
-            data_dir, spec.input_hw, spec.num_classes, seed=settings.seed
-        )
-        ids = tuple(image.id for image in augmented.annotations.images)
-        training, scoring = split_for_search(ids, settings)
-        plain = open_split(data_dir, "train", Preprocess(spec.input_hw))
-        return SupernetEvaluator(
-            self._trained(augmented.subset(training)),
-            plain.subset(training),
-            plain.subset(scoring),
-            settings.recalibration_images,
-        )
-
-    def _trained(self, dataset: CocoDataset) -> Supernet:
-        import torch
-
-        from detection import Supernet, WeightsInfo, save_weights, train, uniform_paths
-
-        path = self.folder / SUPERNET_FILE
-        if self.resume and path.exists():
-            return load_supernet(self.folder, self.space)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed)
-            supernet = Supernet(self.space)
-        train(
-            uniform_paths(supernet, self.config.seed),
-            supernet,
-            dataset,
-            self.config,
-            self.folder / "supernet",
-            resume=self.resume,
-            device=self.device,
-            progress=self.progress,
-        )
-        info = WeightsInfo(
-            space=self.space.name,
-            num_classes=len(dataset.annotations.class_names),
-            space_options=dict(self.options),
-            label_names=dataset.annotations.class_names,
-            notes={"config": asdict(self.config), "images": len(dataset)},
-        )
-        supernet.to("cpu").eval()
-        save_weights(path, supernet, info)
-        return supernet
-
-
 def _context(
     predictor: Predictor,
     settings: SearchSettings,
-    data_dir: str | Path | None,
     training: TrainConfig | None,
+    stage: SupernetStage | None,
 ) -> dict[str, Any]:
-    """Return what else decides the result, so that a resumed run can be compared."""
+    """Return what else decides the result, so that a resumed run can be compared.
+
+    Files are told by their content: data and tables may be moved between two calls.
+    """
     costs = sorted((spec.key, cost.ms) for spec, cost in predictor.costs.items())
     text = json.dumps([costs, asdict(predictor.closure)], sort_keys=True)
     return {
         "predictor_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "device": predictor.manifest.device.to_dict(),
+        "device": predictor.manifest.device.identity,
         "evaluator": settings.evaluator,
-        "table": None if settings.table is None else str(settings.table),
-        "data": None if data_dir is None else str(Path(data_dir).resolve()),
+        "table_sha256": None if settings.table is None else sha256_of_file(settings.table),
+        "data": None if stage is None else stage.identity,
         "search_images": settings.search_images,
         "recalibration_images": settings.recalibration_images,
-        "supernet": None if training is None else asdict(training),
+        "supernet": None if training is None else training.decisive,
     }

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from searchspaces import Architecture, SearchSpace, make_space, parse_arch
 
 from .config import RUN_FILE
-from .detector_search import LATENCY, PREDICTOR_FILE, SUPERNET_FILE, load_supernet
+from .detector_search import LATENCY, PREDICTOR_FILE
 from .errors import RunError
 from .front import FrontPoint
 from .result import SearchResult, load_result
+from .supernet_training import SUPERNET_FILE, load_supernet
 
 if TYPE_CHECKING:
     from detection import Detector, TrainConfig, TrainedDetector
@@ -65,10 +66,13 @@ def choose_finalist(
 
     Raises:
         ArchitectureError: The target is neither a run nor an architecture.
-        RunError: The run has no result, or none within the budget.
+        RunError: The target is a folder without a run; or the run has no result, or none within
+            the budget.
     """
     folder = Path(target)
     if not (folder / RUN_FILE).is_file():
+        if folder.is_dir():
+            raise RunError(f"{folder} holds no search run; name a run, or SPACE:CODE")
         space, architecture = parse_arch(target, **(options or {}))
         return Finalist(space, dict(options or {}), architecture)
     result = load_result(folder)

@@ -41,6 +41,8 @@ def run_search(
     budget: Budget | None = None,
     space_options: Mapping[str, Any] | None = None,
     context: Mapping[str, Any] | None = None,
+    notes: Mapping[str, Any] | None = None,
+    prepare: Callable[[], None] | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
     """Search a space and record every step in a folder.
@@ -67,6 +69,9 @@ def run_search(
         budget: What one evaluation may cost.
         space_options: Recorded, so that the space can be made again from its name.
         context: Recorded and compared on resume: whatever else decides the result.
+        notes: Recorded for the reader, not compared.
+        prepare: Called once the folder is this run's and before anything is evaluated: makes
+            what the evaluator needs. What it raises ends the call; the folder can be resumed.
         progress: Called as ``progress(message, done, total)`` after every evaluation.
 
     Returns:
@@ -98,8 +103,11 @@ def run_search(
         context=plain_json("context", context),
         versions=versions_here(),
         created_at=now(),
+        notes=plain_json("notes", notes),
     )
     with Journal.open(Path(out_dir), config, resume=resume) as journal:
+        if prepare is not None:
+            prepare()
         _Run(space, proposer, evaluator, goals, journal, budget, progress).go_on()
         history, stopped = journal.evaluations(), journal.noted(STOPPED)
     return SearchResult(Path(out_dir), journal.config, goals, history, stopped)

@@ -110,8 +110,20 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
         return other
 
     def first(self, count: int) -> CocoDataset:
-        """Return the same data set with its first images only; all of them if there are fewer."""
+        """Return the same data set with its first images only; all of them if there are fewer.
+
+        Raises:
+            DatasetError: The count is below 1.
+        """
+        if count < 1:
+            raise DatasetError(f"{self.annotations.path}: asked for the first {count} images")
         return self.subset(image.id for image in self.annotations.images[:count])
+
+    def plain(self) -> CocoDataset:
+        """Return the same images without augmentation, to measure on."""
+        other = copy.copy(self)
+        other._augment = None
+        return other
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, Target]:
         """Return the image (3, h, w), float32, and its target.

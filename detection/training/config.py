@@ -88,9 +88,14 @@ class TrainConfig:
         """Return how many optimiser steps the run has."""
         return self.steps if self.steps is not None else (self.epochs or 0) * steps_per_epoch
 
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """Return the settings that the result depends on, by name."""
+        return {name: v for name, v in asdict(self).items() if name not in FREE_TO_CHANGE}
+
     def differences(self, other: dict[str, Any]) -> tuple[str, ...]:
         """Return what keeps a run of other settings from being continued, as ``name: a, b``."""
-        mine = asdict(self)
+        mine = self.decisive
         return tuple(
             f"{name}: {other.get(name)!r} then, {mine.get(name)!r} now"
             for name in sorted(mine.keys() | other.keys())

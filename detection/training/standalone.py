@@ -15,12 +15,14 @@ from searchspaces import Architecture, SearchSpace
 from ..data.augment import TrainAugment
 from ..data.coco import CocoDataset
 from ..data.layout import open_split
+from ..data.loader import batch_order
 from ..data.preprocess import Preprocess
 from ..detector import Detector
-from ..errors import DatasetError
+from ..errors import CheckpointError, DatasetError, TrainingError
 from ..metric.coco_ap import CocoReport
 from ..metric.score import score_detector
 from ..weights import WeightsInfo, save_weights
+from .checkpoint import list_checkpoints
 from .config import TrainConfig
 from .loop import train
 from .paths import one_detector
@@ -34,7 +36,7 @@ class TrainedDetector:
     """Hold a trained detector.
 
     Attributes:
-        detector: In evaluation mode.
+        detector: In evaluation mode, on the device that it was trained on.
         weights: Where its weights were written.
         training: How the training went.
         accuracy: On the validation split.
@@ -87,6 +89,21 @@ def require_classes(dataset: CocoDataset, num_classes: int) -> None:
         )
 
 
+def require_trainable(dataset: CocoDataset, config: TrainConfig, device: str) -> None:
+    """Refuse a training that could not do its first step, before anything is written.
+
+    Raises:
+        DatasetError: There are fewer images than a batch takes.
+        TrainingError: The device is unknown or not here.
+    """
+    batch_order(len(dataset), config.batch_size, drop_last=True)
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise TrainingError(f"cannot train on device {device!r}: {reason}; use cpu") from error
+
+
 def train_detector(
     space: SearchSpace,
     arch: Architecture,
@@ -111,30 +128,37 @@ def train_detector(
         space_options: What the space was made with, written into the weights file.
         start: A detector whose weights are the starting point, such as a supernet's path; weights
             drawn from ``config.seed`` if left out.
-        resume: Go on from the last checkpoint.
+        resume: Go on from the last checkpoint, if there is one.
         device: For example ``cpu`` or ``cuda:0``.
         progress: Called as ``progress(message, done, total)`` in steps.
 
     Raises:
-        DatasetError: The data is not there, damaged, or has another number of classes.
-        TrainingError: The loss became infinite or NaN.
-        CheckpointError: A checkpoint is damaged or belongs to other settings.
+        DatasetError: The data is not there or damaged, has another number of classes than the
+            detector, other classes in val than in train, or fewer images than a batch.
+        TrainingError: The device is not here, or the loss became infinite or NaN.
+        CheckpointError: The output exists and ``resume`` is off; or a checkpoint is damaged or
+            belongs to other settings.
     """
     spec, output = space.detector(arch), Path(output)
+    checkpoints = output.with_suffix(".training")
+    if not resume:
+        _refuse_existing(output, checkpoints)
     dataset = open_training_data(data_dir, spec.input_hw, spec.num_classes, seed=config.seed)
     validation = open_split(data_dir, "val", Preprocess(spec.input_hw))
+    _require_same_classes(dataset, validation)
+    require_trainable(dataset, config, device)
     detector = start if start is not None else _fresh(space, arch, config.seed)
     report = train(
         one_detector(detector),
         detector,
         dataset,
         config,
-        output.with_suffix(".training"),
+        checkpoints,
         resume=resume,
         device=device,
         progress=progress,
     )
-    accuracy = score_detector(detector, validation, device=device)
+    accuracy = score_detector(detector, validation, device=device, workers=config.workers)
     info = WeightsInfo(
         space=space.name,
         num_classes=spec.num_classes,
@@ -150,6 +174,26 @@ def train_detector(
     )
     save_weights(output, detector, info)
     return TrainedDetector(detector, output, report, accuracy)
+
+
+def _refuse_existing(output: Path, checkpoints: Path) -> None:
+    for path in (output, *list_checkpoints(checkpoints)):
+        if path.exists():
+            raise CheckpointError(
+                f"{path} exists already; go on with it by --resume, or choose another -o"
+            )
+
+
+def _require_same_classes(training: CocoDataset, validation: CocoDataset) -> None:
+    """Refuse splits whose labels mean different classes: the score would mean nothing."""
+    names, others = training.annotations.class_names, validation.annotations.class_names
+    if names != others:
+        raise DatasetError(
+            f"{validation.annotations.path} has the classes {', '.join(others[:5])}"
+            f"{', ...' if len(others) > 5 else ''}, but {training.annotations.path.name} has "
+            f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}; give both the same "
+            "categories in the same order of ids"
+        )
 
 
 def _fresh(space: SearchSpace, arch: Architecture, seed: int) -> Detector:

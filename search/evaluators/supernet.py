@@ -6,15 +6,18 @@ recomputed from training images before it is evaluated, and never shared between
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .base import Budget
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from detection import CocoDataset, Supernet
+    from detection import Batch, CocoDataset, Supernet
     from searchspaces import Architecture
 
 RECALIBRATION_IMAGES = 500  # DetNAS, sec. 3.4
@@ -23,16 +26,21 @@ CACHE_BYTES = 512 * 2**20  # images are kept in memory up to here, else read aga
 
 
 class SupernetEvaluator:
-    """Evaluate paths of a trained supernet on validation images.
+    """Evaluate paths of a trained supernet on images that it was not trained on.
 
     The result depends on nothing but the architecture: each evaluation works on its own copy of
     the path, recalibrated on the same images.
 
     Args:
-        supernet: Trained weights of every path.
+        supernet: Trained weights of every path; moved to the device.
         recalibration: Training images, opened without augmentation; the first ones are used.
         validation: Images to score on, not used in training.
         recalibration_images: How many images statistics are computed from.
+        device: Where paths are recalibrated and run, for example ``cpu`` or ``cuda:0``.
+        workers: Processes that read images.
+
+    Raises:
+        DatasetError: ``recalibration_images`` is below 1.
     """
 
     def __init__(
@@ -41,10 +49,14 @@ class SupernetEvaluator:
         recalibration: CocoDataset,
         validation: CocoDataset,
         recalibration_images: int = RECALIBRATION_IMAGES,
+        *,
+        device: str = "cpu",
+        workers: int = 0,
     ) -> None:
-        self._supernet = supernet
+        self._supernet = supernet.to(device)
         self._validation = validation
-        self._images = _Images(recalibration.first(recalibration_images))
+        self._images = _Images(recalibration.first(recalibration_images), device, workers)
+        self._device, self._workers = device, workers
 
     def evaluate(
         self, architecture: Architecture, budget: Budget | None = None
@@ -63,30 +75,47 @@ class SupernetEvaluator:
             self._supernet,
             architecture,
             self._images,
-            lambda detector: score_detector(detector, validation),
+            lambda detector: score_detector(
+                detector, validation, device=self._device, workers=self._workers
+            ),
         )
         return {"ap": 100 * report.ap, "ap50": 100 * report.ap50, "ap75": 100 * report.ap75}
 
 
 class _Images:
-    """Iterate over batches of a data set as often as asked, from memory where they fit."""
+    """Iterate over batches of a data set as often as asked, from memory where they fit.
 
-    def __init__(self, dataset: CocoDataset) -> None:
-        self._dataset = dataset
+    Batches have equal sizes, give or take one image, because layers normalise by the batch while
+    statistics are collected: a last batch of a single image would stand out.
+    """
+
+    def __init__(self, dataset: CocoDataset, device: str, workers: int) -> None:
         height, width = dataset.preprocess.input_hw
+        self._dataset, self._device, self._workers = dataset, device, workers
         self._small = len(dataset) * 3 * height * width * 4 <= CACHE_BYTES
         self._cache: list[Tensor] | None = None
 
     def __iter__(self) -> Iterator[Tensor]:
-        if self._cache is not None:
-            return iter(self._cache)
-        if not self._small:
-            return self._read()
-        self._cache = list(self._read())
-        return iter(self._cache)
+        if self._small and self._cache is None:
+            self._cache = list(self._read())
+        for images in self._read() if self._cache is None else self._cache:
+            yield images.to(self._device)
 
     def _read(self) -> Iterator[Tensor]:
-        from detection import make_loader
+        import torch
+        from torch.utils.data import DataLoader, Dataset
 
-        for images, _ in make_loader(self._dataset, RECALIBRATION_BATCH):
+        from detection import collate
+
+        count = len(self._dataset)
+        parts = np.array_split(np.arange(count), math.ceil(count / RECALIBRATION_BATCH))
+        items: Dataset[Any] = self._dataset  # the loader's type is that of its batches
+        loader: DataLoader[Batch] = DataLoader(
+            items,
+            batch_sampler=[part.tolist() for part in parts],
+            num_workers=self._workers,
+            collate_fn=collate,
+            generator=torch.Generator(),
+        )
+        for images, _ in loader:
             yield images

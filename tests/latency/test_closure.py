@@ -16,6 +16,15 @@ def test_affine_relation_is_found_exactly():
     assert closure.margin(0.9) == pytest.approx(0, abs=1e-9)
 
 
+def test_a_disturbed_detector_does_not_bend_the_fit():
+    sums = np.linspace(2, 9, 14)
+    measured = 1.2 * sums + 0.7
+    measured[[3, 9]] *= 1.5
+    closure = fit_closure(sums, measured)
+    assert closure.apply(sums[:3]) == pytest.approx(1.2 * sums[:3] + 0.7, rel=0.01)
+    assert closure.margin(0.9) > 0.3  # the interval does not hide it
+
+
 def test_noise_alone_is_not_explained_by_a_larger_model():
     rng = np.random.default_rng(3)
     sums = rng.uniform(10, 10.01, 6)  # nothing to learn a slope from

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ def test_replicates_are_pooled_and_reordered(run_profile):
     assert sorted(first) == sorted(second)
     assert first != second
     assert all(len(m.raw_ms) == 12 for m in table.measurements.values())
+
+
+def test_disturbed_replicates_are_kept_but_not_pooled(run_profile):
+    quiet = run_profile(replicates=1, detectors=1, modules=False)
+    row = quiet.rows[0]
+    slow = replace(row.measurement, raw_ms=tuple(1.05 * ms for ms in row.measurement.raw_ms))
+    near = replace(row.measurement, raw_ms=tuple(1.01 * ms for ms in row.measurement.raw_ms))
+    rows = (
+        replace(row, replicate=1, measurement=slow),
+        row,
+        replace(row, replicate=2, measurement=near),
+    )
+    pooled = replace(quiet, rows=rows).measurements[row.workload.key]
+    assert pooled.raw_ms == row.measurement.raw_ms + near.raw_ms
 
 
 def test_resume_adds_what_is_missing_and_nothing_else(run_profile, tmp_path):
