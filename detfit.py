@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-EXIT_FAILED, EXIT_MISUSE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_MISUSE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
+INLINE_WIDTH = 60  # characters of a list that still stands on the line of its name
+PLAIN_EVERY_S = 10  # between two lines of progress where there is no terminal
+QUIET_S = 1  # what ends or fails sooner needs no progress
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,30 +33,64 @@ app.add_typer(table_app, name="table")
 data_app = typer.Typer(no_args_is_help=True, help="Make data sets.")
 app.add_typer(data_app, name="data")
 
+Progress = Callable[[str, float, float], None]
+UsageError = typer.BadParameter.__bases__[0]  # click's own, which newer releases of typer vendor
+
+
+def _positive(value: float | None) -> float | None:
+    if value is not None and not value > 0:  # NaN is refused, too
+        raise typer.BadParameter(f"{value:g} is not above 0.")
+    return value
+
+
+def _to_file(what: str) -> Any:
+    return typer.Option("-o", "--output", dir_okay=False, help=what)
+
+
+def _to_folder(what: str) -> Any:
+    return typer.Option("-o", "--output", file_okay=False, help=what)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")]
 Space = Annotated[str, typer.Option("--space", help="Search space; `detfit spaces` lists them.")]
 Head = Annotated[str, typer.Option(help="Detector around the backbone: fpn or retinanet.")]
 Input = Annotated[str | None, typer.Option("--input", help="Network input as WIDTHxHEIGHT.")]
-Classes = Annotated[int, typer.Option(help="Classes without background.")]
+Classes = Annotated[int, typer.Option(min=1, help="Classes without background.")]
+Proposals = Annotated[
+    int | None, typer.Option(min=1, help="Boxes given to the second stage, after NMS.")
+]
 Engine = Annotated[str, typer.Option(help="Engine; `detfit doctor` lists them.")]
+Precision = Annotated[str, typer.Option(help="fp32, fp16 or int8.")]
+Batch = Annotated[int, typer.Option(min=1, help="Images per run.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the engine.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda:0.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Progress = Callable[[str, float, float], None]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder in COCO's layout.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first images.")]
+Budget = Annotated[
+    float | None, typer.Option("--budget-ms", callback=_positive, help="Latency budget.")
+]
+Steps = Annotated[int, typer.Option(min=1, help="Optimiser steps.")]
+Rate = Annotated[float, typer.Option("--lr", min=0, help="Learning rate after the warm-up.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images per optimiser step.")]
+Optimizer = Annotated[str, typer.Option(help="sgd or adamw.")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that read images.")]
 
 
-def main() -> None:
+def main(args: Sequence[str] | None = None) -> None:
     """Run the command line; bad input ends in one line and exit code 2."""
     try:
-        app()
-    except KeyboardInterrupt:
-        _say("interrupted; what is finished is saved, --resume goes on")
-        sys.exit(EXIT_INTERRUPTED)
+        code = app(args=args, prog_name="detfit", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = EXIT_INTERRUPTED
     except Exception as error:
         if not isinstance(error, _user_errors()):
             raise
-        _say(f"error: {' '.join(str(error).split())}")
-        sys.exit(EXIT_MISUSE)
+        code = _refuse(error)
+    if code == EXIT_INTERRUPTED:
+        _say("interrupted; what is finished is saved: --resume goes on with it")
+    sys.exit(code)
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
@@ -60,6 +102,8 @@ def _user_errors() -> tuple[type[Exception], ...]:
     from searchspaces import SearchSpaceError
 
     return (
+        UsageError,
+        OSError,
         DetectionError,
         EngineError,
         ExportError,
@@ -69,57 +113,118 @@ def _user_errors() -> tuple[type[Exception], ...]:
     )
 
 
+def _refuse(error: Exception) -> int:
+    """Say in one line what was wrong, or show the help where no command was given."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    if isinstance(error, UsageError):
+        text = error.format_message()  # type: ignore[attr-defined]
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(text)
+            return EXIT_MISUSE
+    context = getattr(error, "ctx", None)  # of click: the command that was misused
+    if context is not None:
+        text = f"{text.rstrip('.')}; see `{context.command_path} --help`"
+    _say(f"error: {' '.join(text.split())}")
+    return EXIT_MISUSE
+
+
 def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _emit(fields: Any, as_json: bool) -> None:
-    """Print a result: JSON for machines; tables and `name: value` lines for people."""
+def _emit(fields: Any, as_json: bool, view: Any = None) -> None:
+    """Print a result: all of it as JSON for machines; a view of it for people."""
     if as_json:
-        typer.echo(json.dumps(fields, indent=2))
-        return
+        text = json.dumps(_jsonable(fields), indent=2, allow_nan=False) + "\n"
+    else:
+        text = _rendered(fields if view is None else view)
+    try:
+        typer.echo(text, nl=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads the rest
+        raise typer.Exit(EXIT_BROKEN_PIPE) from None
+
+
+def _jsonable(value: Any) -> Any:
+    """Replace NaN and infinity, which JSON does not have, by null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _jsonable(item) for name, item in value.items()}
+    return [_jsonable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _rendered(fields: Any) -> str:
     from rich.console import Console
 
-    _render(Console(), fields)
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        if isinstance(fields, Mapping):
+            _print_fields(console, fields, "")
+        else:
+            _print_table(console, fields)
+    return captured.get()
 
 
-def _render(console: Any, fields: Any) -> None:
+def _print_fields(console: Any, fields: Mapping[str, Any], indent: str) -> None:
+    for name, value in fields.items():
+        nested = isinstance(value, Mapping) and bool(value)
+        rows = isinstance(value, list | tuple) and len(_cell(value)) > INLINE_WIDTH
+        heading = f"{indent}[bold]{_cell(name)}[/bold]:"
+        console.print(heading if nested or rows else f"{heading} {_cell(value)}", soft_wrap=True)
+        if nested:
+            _print_fields(console, value, indent + "  ")
+        elif rows and isinstance(value[0], Mapping):
+            _print_table(console, value)
+        elif rows:
+            for item in value:
+                console.print(f"{indent}  - {_cell(item)}", soft_wrap=True)
+
+
+def _print_table(console: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    from rich import box
     from rich.table import Table
 
-    if isinstance(fields, Mapping):
-        for name, value in fields.items():
-            nested = isinstance(value, list) and value and isinstance(value[0], Mapping)
-            if nested:
-                console.print(f"[bold]{name}[/bold]")
-                _render(console, value)
-            else:
-                console.print(f"[bold]{name}[/bold]: {_cell(value)}", highlight=False)
-        return
-    table = Table()
-    columns = list(dict.fromkeys(name for row in fields for name in row))
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in fields:
-        table.add_row(*(_cell(row.get(column, "")) for column in columns))
+        number = all(isinstance(row.get(column), int | float) for row in rows)
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
     console.print(table)
 
 
 def _cell(value: Any) -> str:
     from rich.markup import escape
 
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value != value or value in ((), [], {}, ""):
+        return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_cell(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
-        return "; ".join(_cell(item) for item in value) or "none"
+        return ", ".join(_cell(item) for item in value)
     return escape(str(value))
 
 
+def _compact(number: float) -> str:
+    """Write a count with three digits: 60652800 as ``60.7 M``."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)
+
+
 @contextmanager
-def _progress(quiet: bool = False) -> Iterator[Progress]:
-    """Show a bar with the time left on a terminal, plain lines elsewhere."""
-    if quiet or not sys.stderr.isatty():
+def _progress() -> Iterator[Progress]:
+    """Show a bar with the time left on a terminal, plain lines elsewhere; on stderr only."""
+    if not sys.stderr.isatty():
         yield _plain_progress()
         return
     from rich.console import Console
@@ -134,41 +239,68 @@ def _progress(quiet: bool = False) -> Iterator[Progress]:
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda message, done, total: bar.update(
-            task, description=message[:60], completed=done, total=total
-        )
+        task, stage = bar.add_task("", total=None), _Stage()
+
+        def show(message: str, done: float, total: float) -> None:
+            if stage.starts(done, total):  # the speed of the last stage says nothing about it
+                bar.reset(task, total=total, completed=int(done), description="")
+            bar.update(task, description=message[:40], completed=done, total=total)
+
+        yield show
 
 
 def _plain_progress() -> Progress:
-    import time
-
-    started, last = time.monotonic(), [float("-inf")]
+    began, stage, last = time.monotonic(), _Stage(), [-math.inf]
 
     def show(message: str, done: float, total: float) -> None:
-        now = time.monotonic()
-        if now - last[0] < 10 and done < total:
+        now, new = time.monotonic(), stage.starts(done, total)
+        waiting = now - last[0] < PLAIN_EVERY_S and done < total and not new
+        if waiting or now - began < QUIET_S:
             return
         last[0] = now
-        left = (now - started) / done * (total - done) if done else float("nan")
-        _say(
-            f"[{now - started:6.0f} s] {done:.0f}/{total:.0f} {message} (about {left:.0f} s left)"
-        )
+        left = stage.left_s(done, total)
+        ending = "" if left is None else f", {timedelta(seconds=round(left))} left"
+        past = timedelta(seconds=round(now - began))
+        _say(f"[{past}] {done:.0f}/{total:.0f} {message}{ending}")
 
     return show
 
 
-def _space_options(head: str, input_size: str | None, classes: int) -> dict[str, Any]:
+class _Stage:
+    """Estimate the time left of one stage of work, from its own pace alone."""
+
+    def __init__(self) -> None:
+        self._total, self._first, self._done, self._began = math.nan, 0.0, 0.0, 0.0
+
+    def starts(self, done: float, total: float) -> bool:
+        """Return whether these counts belong to another stage than the last ones."""
+        new = total != self._total or done < self._done
+        if new:
+            self._total, self._first, self._began = total, done, time.monotonic()
+        self._done = done
+        return new
+
+    def left_s(self, done: float, total: float) -> float | None:
+        """Return the seconds left; ``None`` before the first step and after the last."""
+        if done <= self._first or done >= total:
+            return None
+        return (time.monotonic() - self._began) / (done - self._first) * (total - done)
+
+
+def _space_options(
+    head: str, input_size: str | None, classes: int, proposals: int | None
+) -> dict[str, Any]:
     from searchspaces import parse_size
 
     size = parse_size(input_size) if input_size else None
-    return {"head": head, "input_hw": size, "num_classes": classes}
+    options: dict[str, Any] = {"head": head, "input_hw": size, "num_classes": classes}
+    return options if proposals is None else {**options, "proposals": proposals}
 
 
 @app.command()
@@ -194,7 +326,16 @@ def spaces(
     from searchspaces import describe_spaces
 
     rows = describe_spaces(name)
-    _emit(rows if json_ else [{**row, "size": f"{row['size']:,}"} for row in rows], json_)
+    view = [
+        {
+            "name": row["name"],
+            "size": f"{row['size']:,}",
+            "positions": row["positions"],
+            "choices each": row["choices_per_position"],
+        }
+        for row in rows
+    ]
+    _emit(rows, json_, view if name is None else {**view[0], "about": rows[0]["about"]})
 
 
 @app.command()
@@ -203,6 +344,7 @@ def show(
     head: Head = "fpn",
     input_size: Input = None,
     classes: Classes = 80,
+    proposals: Proposals = None,
     elementwise: Annotated[
         bool, typer.Option(help="Add normalisation and activation to the MACs, as papers do.")
     ] = False,
@@ -214,30 +356,57 @@ def show(
     """
     from searchspaces import describe_detector, parse_arch
 
-    space, architecture = parse_arch(arch, **_space_options(head, input_size, classes))
-    _emit(describe_detector(space, architecture, elementwise=elementwise), json_)
+    options = _space_options(head, input_size, classes, proposals)
+    space, architecture = parse_arch(arch, **options)
+    fields = describe_detector(space, architecture, elementwise=elementwise)
+    _emit(fields, json_, _detector_view(fields))
+
+
+def _detector_view(fields: Mapping[str, Any]) -> dict[str, Any]:
+    from searchspaces import format_size
+
+    return {
+        "arch": fields["arch"],
+        "input": format_size(fields["input_hw"]),
+        "parameters": _compact(fields["params"]),
+        "MACs": {part: _compact(macs) for part, macs in fields["macs"].items()},
+        "modules": [
+            {
+                "kind": f"{row['kind']} {row['variant']}",
+                "part": row["part"],
+                "input": row["inputs"][0] + (" ..." if row["inputs"][1:] else ""),
+                "count": row["count"],
+                "MACs": _compact(row["macs"]),
+            }
+            for row in fields["modules"]
+        ],
+    }
 
 
 @app.command()
 def profile(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Table to write (.jsonl).")],
+    output: Annotated[Path, _to_file("Table to write (.jsonl).")],
     space: Space = "detnas-small",
     engine: Engine = "onnxruntime",
     device: Device = "cpu",
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
-    batch: Annotated[int, typer.Option(help="Images per run.")] = 1,
-    threads: Annotated[int, typer.Option(help="CPU threads of the engine.")] = 1,
+    precision: Precision = "fp32",
+    batch: Batch = 1,
+    threads: Threads = 1,
     head: Head = "fpn",
     input_size: Input = None,
     classes: Classes = 80,
+    proposals: Proposals = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Stop after this long with the best table so far.")
+        float | None,
+        typer.Option(callback=_positive, help="Stop after this long with the best table so far."),
     ] = None,
-    detectors: Annotated[int, typer.Option(help="Whole detectors for closure.")] = 16,
+    detectors: Annotated[int, typer.Option(min=0, help="Whole detectors for closure.")] = 16,
     modules: Annotated[bool, typer.Option(help="Measure chains of modules.")] = True,
     isolated: Annotated[bool, typer.Option(help="Also time each module alone.")] = False,
-    replicates: Annotated[int, typer.Option(help="Repetitions with new engines.")] = 2,
-    seconds: Annotated[float, typer.Option(help="At most this long per measurement.")] = 2.0,
+    replicates: Annotated[int, typer.Option(min=1, help="Repetitions with new engines.")] = 2,
+    seconds: Annotated[
+        float, typer.Option(callback=_positive, help="At most this long per measurement.")
+    ] = 2.0,
     seed: Seed = 0,
     resume: Resume = False,
     json_: Json = False,
@@ -252,7 +421,7 @@ def profile(
     from latency import ProfileConfig, describe_table, profile as run
     from searchspaces import make_space
 
-    options = _space_options(head, input_size, classes)
+    options = _space_options(head, input_size, classes, proposals)
     config = ProfileConfig(
         protocol=TimingProtocol(threads=threads, precision=precision, max_seconds=seconds),
         device=device,
@@ -281,7 +450,7 @@ def profile(
 @app.command()
 def fit(
     table: Annotated[Path, typer.Argument(help="Latency table.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Predictor to write (.json).")],
+    output: Annotated[Path, _to_file("Predictor to write (.json).")],
     json_: Json = False,
 ) -> None:
     """Fit a predictor of milliseconds on a table.
@@ -326,10 +495,25 @@ def predict(
     from latency import load_predictor, predict_archs
 
     rows = predict_archs(load_predictor(predictor), archs, confidence)
-    if not json_:
-        for row in rows:
-            del row["breakdown"]
-    _emit(rows, json_)
+    _emit(rows, json_, _predictions_view(rows))
+
+
+def _predictions_view(rows: Sequence[Mapping[str, Any]]) -> Any:
+    names = ("arch", "p50_ms", "lo_ms", "hi_ms", "coverage")
+    table = [{name: row[name] for name in names} for row in rows]
+    if len(rows) > 1:
+        return table
+    modules = [
+        {
+            "kind": f"{item['kind']} {item['variant']}",
+            "part": item["part"],
+            "count": item["count"],
+            "ms": item["ms"],
+            "measured": item["measured"],
+        }
+        for item in rows[0]["breakdown"]
+    ]
+    return {**table[0], "unattributed_ms": rows[0]["unattributed_ms"], "breakdown": modules}
 
 
 @table_app.command("show")
@@ -348,7 +532,7 @@ def table_show(
 @table_app.command("merge")
 def table_merge(
     tables: Annotated[list[Path], typer.Argument(help="Tables of one device and protocol.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Table to write.")],
+    output: Annotated[Path, _to_file("Table to write.")],
     json_: Json = False,
 ) -> None:
     """Join tables of one device and protocol; anything else is refused by field.
@@ -360,19 +544,10 @@ def table_merge(
     _emit(describe_table(merge_tables(tables, output)), json_)
 
 
-Data = Annotated[Path | None, typer.Option("--data", help="Folder in COCO's layout.")]
-Budget = Annotated[float | None, typer.Option("--budget-ms", help="Latency budget.")]
-Steps = Annotated[int, typer.Option(help="Optimiser steps.")]
-Rate = Annotated[float, typer.Option("--lr", help="Learning rate after the warm-up.")]
-BatchSize = Annotated[int, typer.Option(help="Images per optimiser step.")]
-Optimizer = Annotated[str, typer.Option(help="sgd or adamw.")]
-Workers = Annotated[int, typer.Option(help="Processes that read images.")]
-
-
 @app.command()
 def search(
     predictor: Annotated[Path, typer.Option("-t", "--predictor", help="Fitted predictor.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")],
+    output: Annotated[Path, _to_folder("Folder of the run.")],
     space: Annotated[
         str | None, typer.Option("--space", help="Checked against the predictor's space.")
     ] = None,
@@ -386,14 +561,18 @@ def search(
         Path | None, typer.Option(help="Known results, for the table evaluator.")
     ] = None,
     strategy: Annotated[str, typer.Option(help="random or detnas-ea.")] = "detnas-ea",
-    evals: Annotated[int, typer.Option(help="Evaluations.")] = 1000,
+    evals: Annotated[int, typer.Option(min=1, help="Evaluations.")] = 1000,
     steps: Steps = 90_000,
     batch_size: BatchSize = 16,
     lr: Rate = 0.02,
     optimizer: Optimizer = "sgd",
     workers: Workers = 0,
-    search_images: Annotated[int, typer.Option(help="Training images kept for scoring.")] = 5000,
-    recalibration_images: Annotated[int, typer.Option(help="Images for BN statistics.")] = 500,
+    search_images: Annotated[
+        int, typer.Option(min=1, help="Training images kept for scoring.")
+    ] = 5000,
+    recalibration_images: Annotated[
+        int, typer.Option(min=1, help="Images for BN statistics.")
+    ] = 500,
     device: Device = "cpu",
     seed: Seed = 0,
     resume: Resume = False,
@@ -469,10 +648,11 @@ def front(
 def train(
     target: Annotated[str, typer.Argument(metavar="ARCH|RUN", help="space:code, or a run.")],
     data: Annotated[Path, typer.Option("--data", help="Folder in COCO's layout.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Weights (.safetensors).")],
+    output: Annotated[Path, _to_file("Weights (.safetensors).")],
     head: Head = "fpn",
     input_size: Input = None,
     classes: Classes = 80,
+    proposals: Proposals = None,
     budget_ms: Budget = None,
     inherit: Annotated[
         bool, typer.Option(help="Start from the run's supernet where there is one.")
@@ -493,7 +673,7 @@ def train(
     """
     from search import describe_training, train_finalist
 
-    options = _space_options(head, input_size, classes)
+    options = _space_options(head, input_size, classes, proposals)
     with _progress() as progress:
         trained = train_finalist(
             target,
@@ -514,17 +694,21 @@ def train(
 def export(
     target: Annotated[str, typer.Argument(metavar="ARCH|RUN", help="space:code, or a run.")],
     weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors).")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the bundle.")],
+    output: Annotated[Path, _to_folder("Folder of the bundle.")],
     engine: Engine = "onnxruntime",
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
-    batch: Annotated[int, typer.Option(help="Images per run.")] = 1,
-    threads: Annotated[int, typer.Option(help="CPU threads of the engine.")] = 1,
+    precision: Precision = "fp32",
+    batch: Batch = 1,
+    threads: Threads = 1,
     device: Device = "cpu",
     verify: Annotated[Path | None, typer.Option(help="Folder in COCO's layout.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Verify on the first images only.")] = None,
-    predictor: Annotated[Path | None, typer.Option("-t", "--predictor")] = None,
+    limit: Limit = None,
+    predictor: Annotated[
+        Path | None, typer.Option("-t", "--predictor", help="Instead of the run's own.")
+    ] = None,
     budget_ms: Budget = None,
-    max_ap_drop: Annotated[float, typer.Option(help="AP points the engine may lose.")] = 0.5,
+    max_ap_drop: Annotated[
+        float, typer.Option(min=0, help="AP points the engine may lose.")
+    ] = 0.5,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing bundle.")] = False,
     json_: Json = False,
 ) -> None:
@@ -532,6 +716,9 @@ def export(
 
     Example: `detfit export run --weights winner.safetensors --verify shapes -o bundle`
     """
+    from engines import get_backend
+
+    get_backend(engine)  # one that is unknown or not installed ends here, before torch is loaded
     from export import Delivery, deliver
 
     delivery = Delivery(
@@ -547,12 +734,24 @@ def export(
         budget_ms=budget_ms,
         max_ap_drop=max_ap_drop,
         predictor=predictor,
-        commands=(" ".join(["detfit", *sys.argv[1:]]),),
+        commands=(shlex.join(["detfit", *sys.argv[1:]]),),
     )
     with _progress() as progress:
         result = deliver(delivery, output, overwrite=overwrite, progress=progress)
-    _emit(result.to_dict(), json_)
+    _emit(result.to_dict(), json_, _verdict_view(result.to_dict()))
     _exit_unless(result.verdict.passed)
+
+
+def _verdict_view(fields: Mapping[str, Any]) -> dict[str, Any]:
+    hidden = ("parity", "accuracy", "predicted", "files")  # the reasons say what of them counts
+    view = {name: value for name, value in fields.items() if name not in hidden}
+    if fields["accuracy"]:
+        scores = fields["accuracy"]
+        view["accuracy"] = [
+            {"metric": metric, "torch": value, "engine": scores["engine"][metric]}
+            for metric, value in scores["torch"].items()
+        ]
+    return view
 
 
 @app.command()
@@ -560,7 +759,7 @@ def verify(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     data: Annotated[Path, typer.Option("--data", help="Folder in COCO's layout.")],
     split: Annotated[str, typer.Option(help="Split of the data.")] = "val",
-    limit: Annotated[int | None, typer.Option(help="Take only the first images.")] = None,
+    limit: Limit = None,
     latency: Annotated[bool, typer.Option(help="Measure the latency again.")] = True,
     json_: Json = False,
 ) -> None:
@@ -574,7 +773,7 @@ def verify(
         report = verify_bundle(
             bundle, data, split, limit=limit, latency=latency, progress=progress
         )
-    _emit(report.to_dict(), json_)
+    _emit(report.to_dict(), json_, _verdict_view(report.to_dict()))
     _exit_unless(report.verdict.passed)
 
 
@@ -582,28 +781,41 @@ def verify(
 def detect(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     images: Annotated[list[Path], typer.Argument(help="Photographs.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for drawings.")] = Path(
-        "detections"
-    ),
-    threshold: Annotated[float, typer.Option(help="Least score that is drawn.")] = 0.5,
+    output: Annotated[Path, _to_folder("Folder for drawings.")] = Path("detections"),
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Least score that is drawn.")
+    ] = 0.5,
     json_: Json = False,
 ) -> None:
-    """Detect objects in photographs and draw their boxes.
+    """Detect objects in photographs and draw their boxes; exit code 1 if one cannot be read.
 
     Example: `detfit detect bundle photo.jpg -o drawn`
     """
     from export import detect_files
 
-    results = detect_files(bundle, images, output, score_threshold=threshold)
-    _emit([result.to_dict() for result in results], json_)
+    with _progress() as progress:
+        results = detect_files(
+            bundle, images, output, score_threshold=threshold, progress=progress
+        )
+    _emit([result.to_dict() for result in results], json_, _detections_view(results))
+    _exit_unless(not any(result.error for result in results))
+
+
+def _detections_view(results: Sequence[Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "image": str(result.image),
+            "objects": [f"{item.label} {item.score:.2f}" for item in result.objects],
+            "drawn": result.error or str(result.drawn),
+        }
+        for result in results
+    ]
 
 
 @app.command()
 def report(
     source: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE|TABLE")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file.")] = Path(
-        "report.html"
-    ),
+    output: Annotated[Path, _to_file("HTML file.")] = Path("report.html"),
     predictor: Annotated[
         Path | None, typer.Option("-t", "--predictor", help="For a table: predict its detectors.")
     ] = None,
@@ -622,10 +834,10 @@ def report(
 @data_app.command("shapes")
 def data_shapes(
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
-    train_images: Annotated[int, typer.Option("--train", help="Training images.")] = 600,
-    val_images: Annotated[int, typer.Option("--val", help="Validation images.")] = 100,
+    train_images: Annotated[int, typer.Option("--train", min=1, help="Training images.")] = 600,
+    val_images: Annotated[int, typer.Option("--val", min=1, help="Validation images.")] = 100,
     size: Annotated[str, typer.Option("--size", help="WIDTHxHEIGHT of the images.")] = "160x160",
-    classes: Annotated[int, typer.Option(help="Kinds of shapes.")] = 3,
+    classes: Annotated[int, typer.Option(min=1, help="Kinds of shapes.")] = 3,
     seed: Seed = 0,
     json_: Json = False,
 ) -> None:
@@ -636,11 +848,13 @@ def data_shapes(
     from detection import ShapesRecipe, write_shapes
     from searchspaces import parse_size
 
+    image_hw = parse_size(size)
     recipe = ShapesRecipe(
         num_train=train_images,
         num_val=val_images,
-        image_hw=parse_size(size),
+        image_hw=image_hw,
         num_classes=classes,
+        size_px=(0.15 * min(image_hw), 0.45 * min(image_hw)),  # the recipe's own at 160 pixels
         seed=seed,
     )
     with _progress() as progress:
@@ -650,7 +864,7 @@ def data_shapes(
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder.")] = Path("demo"),
+    output: Annotated[Path, _to_folder("Folder.")] = Path("demo"),
     budget_ms: Budget = None,
     json_: Json = False,
 ) -> None:

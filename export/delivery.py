@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detection import Detector, Preprocess, WeightsInfo, load_weights, read_weights_info
+from detection import Preprocess, WeightsInfo, read_weights_info
+from engines import get_backend
 from latency import LatencyTable, Predictor, load_predictor
 from search import Finalist, choose_finalist, load_result
 from searchspaces import format_arch, make_space
@@ -15,13 +16,14 @@ from .errors import VerificationError
 from .evaluation import Progress
 from .exporter import ExportResult, export_detector
 from .manifest import GateLimits
-from .network import origin_of
+from .network import load_detector, origin_of
 from .predicted import predicted_latency
 from .report_data import AgreementMark, Front
 from .report_sources import search_front, table_report
 from .request import ExportRequest
 
 if TYPE_CHECKING:
+    from detection import Detector
     from engines import TimingProtocol
     from searchspaces import Architecture, SearchSpace
 
@@ -90,21 +92,22 @@ def deliver(
         VerificationError: The weights belong to another detector than the target or to a whole
             supernet, or the predictor is of another engine or setting.
         CheckpointError: The weights file is missing or damaged.
+        EngineError: The engine is unknown, not installed, or cannot be built or run.
         RunError: The run has no result within its budget.
         LatencyError: The predictor is missing or damaged, or was fitted on another space.
-        ExportError: See :func:`export_detector`, as for data and engine errors.
+        ExportError: See :func:`export_detector`, as for data errors.
     """
+    get_backend(delivery.engine)
     info = read_weights_info(delivery.weights)
     origin = origin_of(info)
     space = make_space(info.space, **info.space_options)
     arch = space.decode(origin.arch.partition(":")[2])
     finalist = _finalist(delivery.target, info, space, arch)
-    detector = Detector(space.detector(arch))
-    load_weights(delivery.weights, detector)
+    detector = load_detector(origin, delivery.weights)
     budget = finalist.budget_ms if delivery.budget_ms is None else delivery.budget_ms
     predictor = _predictor(delivery, finalist)
     request = ExportRequest(
-        detector=detector.eval(),
+        detector=detector,
         origin=replace(origin, commands=delivery.commands),
         labels=_labels(info),
         preprocess=Preprocess(detector.spec.input_hw),

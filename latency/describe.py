@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from searchspaces import parse_arch
+from searchspaces import describe_variant, parse_arch
 
 from .errors import LatencyError
 from .evaluation import Evaluation
@@ -79,6 +79,7 @@ def describe_latency(arch: str, latency: Latency) -> dict[str, Any]:
         "breakdown": [
             {
                 "kind": item.spec.kind,
+                "variant": describe_variant(item.spec),
                 "part": item.part,
                 "key": item.spec.key,
                 "count": item.count,

@@ -127,13 +127,9 @@ class SupernetStage:
                     progress("checking images", done, total)
 
     def _train(self, folder: Path, progress: Progress | None) -> None:
-        import torch
+        from detection import WeightsInfo, save_weights, train, uniform_paths
 
-        from detection import Supernet, WeightsInfo, save_weights, train, uniform_paths
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._config.seed)
-            supernet = Supernet(self._space)
+        supernet = _new_supernet(self._space, self._config.seed)
         train(
             uniform_paths(supernet, self._config.seed),
             supernet,
@@ -183,11 +179,22 @@ def load_supernet(run: str | Path, space: SearchSpace) -> Supernet:
     Raises:
         CheckpointError: The run holds none, or one of another space.
     """
-    from detection import Supernet, load_weights
+    from detection import load_weights
 
-    supernet = Supernet(space)
+    supernet = _new_supernet(space, 0)
     load_weights(Path(run) / SUPERNET_FILE, supernet)
     return supernet.eval()
+
+
+def _new_supernet(space: SearchSpace, seed: int) -> Supernet:
+    """Draw a supernet's weights without touching torch's own random numbers."""
+    import torch
+
+    from detection import Supernet
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Supernet(space)
 
 
 def refuse_stray_supernet(folder: Path) -> None:

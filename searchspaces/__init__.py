@@ -8,7 +8,7 @@ from __future__ import annotations
 from .arch_text import format_arch, format_size, parse_arch, parse_size
 from .architecture import Architecture
 from .coverage import CoverageWarning, count_distinct_modules, distinct_modules
-from .describe import describe_detector, describe_spaces
+from .describe import describe_detector, describe_spaces, describe_variant
 from .detector import IMAGE, OUTPUTS, DetectorSpec
 from .errors import (
     ArchitectureError,
@@ -76,6 +76,7 @@ __all__ = [
     "count_distinct_modules",
     "describe_detector",
     "describe_spaces",
+    "describe_variant",
     "distinct_modules",
     "format_arch",
     "format_size",

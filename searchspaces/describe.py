@@ -8,6 +8,7 @@ from .arch_text import format_arch
 from .architecture import Architecture
 from .detector import DetectorSpec
 from .kinds import cost_of
+from .modules import ModuleSpec
 from .space import SearchSpace
 from .spaces import SPACES, make_space
 
@@ -57,9 +58,39 @@ def describe_detector(
 
 
 def _describe_modules(detector: DetectorSpec, elementwise: bool) -> list[dict[str, Any]]:
+    parts: dict[ModuleSpec, dict[str, None]] = {}
+    for node in detector.graph().nodes:
+        parts.setdefault(node.spec, {})[node.part] = None
     rows = []
     for spec, count in detector.modules():
         cost = cost_of(spec)
         macs = cost.macs + (cost.elementwise if elementwise else 0)
-        rows.append({"kind": spec.kind, "count": count, "macs": macs * count, "key": spec.key})
+        rows.append(
+            {
+                "kind": spec.kind,
+                "variant": describe_variant(spec),
+                "part": "+".join(parts[spec]),
+                "inputs": [str(tensor) for tensor in spec.inputs],
+                "count": count,
+                "macs": macs * count,
+                "key": spec.key,
+            }
+        )
     return rows
+
+
+def describe_variant(spec: ModuleSpec) -> str:
+    """Return what tells a block from its like: operation, kernel and stride, where it has them.
+
+    Example:
+        >>> from searchspaces import TensorSpec
+        >>> describe_variant(ModuleSpec.of("conv", [TensorSpec((1, 3, 8, 8))], kernel=5, stride=2))
+        '5x5 /2'
+    """
+    params = dict(spec.params)
+    words = [str(params["op"])] if "op" in params else []
+    if "kernel" in params:
+        words.append(f"{params['kernel']}x{params['kernel']}")
+    if "stride" in params:
+        words.append(f"/{params['stride']}")
+    return " ".join(words)

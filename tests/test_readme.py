@@ -18,11 +18,13 @@ def test_blocks_are_found() -> None:
     assert python_blocks("a\n```python\nx = 1\n```\nb\n```sh\nls\n```\n") == ["x = 1\n"]
 
 
-def test_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = python_blocks(README.read_text(encoding="utf-8"))
-    if not blocks:
-        pytest.skip("README has no Python block yet")
-    (example,) = blocks
+def test_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = python_blocks(README.read_text(encoding="utf-8"))
     assert ENGINE in example, "the example names the engine that the test replaces"
     monkeypatch.chdir(tmp_path)
     exec(compile(example.replace(ENGINE, '"fake"'), str(README), "exec"), {})
+    first, *modules = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\d+\.\d\d ms \(\d+\.\d\d to \d+\.\d\d\)", first)
+    assert len(modules) == 3

@@ -89,6 +89,8 @@ class DetNasSpace:
             JSON gives it, becomes a tuple.
         num_classes: Classes without background.
         shuffle: Channel-shuffle variant; see :class:`searchspaces.ShuffleBackbone`.
+        proposals: Boxes given to the second stage, after NMS; ``None`` takes the layout's own.
+            RetinaNet has no second stage.
 
     Raises:
         SearchSpaceError: A name or option is unknown.
@@ -106,6 +108,7 @@ class DetNasSpace:
     input_hw: tuple[int, int] | None = None
     num_classes: int = 80
     shuffle: str = "even_odd"
+    proposals: int | None = None
 
     def __post_init__(self) -> None:
         if self.name not in LAYOUTS:
@@ -116,10 +119,14 @@ class DetNasSpace:
             raise SearchSpaceError(f"head {self.head!r} is not one of {', '.join(HEADS)}")
         if self.shuffle not in SHUFFLES:
             raise SearchSpaceError(f"shuffle {self.shuffle!r} is not one of {', '.join(SHUFFLES)}")
+        if self.head == "retinanet" and self.proposals is not None:
+            raise SearchSpaceError(
+                f"head retinanet has no second stage and takes no proposals, got {self.proposals}"
+            )
         size: object = self.input_hw
         if isinstance(size, list):  # options that went through JSON
             object.__setattr__(self, "input_hw", tuple(size))
-        _ = self.detector(self._first()).graph()  # checks input_hw and num_classes
+        _ = self.detector(self._first()).graph()  # checks the numbers
 
     @property
     def layout(self) -> DetNasLayout:
@@ -243,7 +250,9 @@ class DetNasSpace:
             )
             return Fpn(layout.pyramid, first=1, extra="p6p7", norm="bn"), None, head
         rpn = RegionProposals(
-            anchor_scale=layout.anchor_scale, pre_nms=layout.candidates, post_nms=layout.proposals
+            anchor_scale=layout.anchor_scale,
+            pre_nms=layout.candidates,
+            post_nms=layout.proposals if self.proposals is None else self.proposals,
         )
         box_head = BoxHead(
             num_convs=layout.head_convs,

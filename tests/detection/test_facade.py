@@ -19,7 +19,15 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = detection.Detectr  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("statement", ["import detection", "from detection import Preprocess"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import detection",
+        "from detection import Preprocess",
+        "from detection import TrainConfig, TrainReport, TrainRow",
+        "from detection import ShapesRecipe; ShapesRecipe()",
+    ],
+)
 def test_torch_is_loaded_only_when_used(statement: str) -> None:
     code = f"import sys; {statement}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,9 +5,12 @@ import pytest
 from searchspaces import (
     SPACES,
     ArchitectureError,
+    ModuleSpec,
+    TensorSpec,
     UnknownSpaceError,
     describe_detector,
     describe_spaces,
+    describe_variant,
     make_space,
 )
 
@@ -45,3 +48,31 @@ def test_architectures_of_another_space_are_refused():
     nano, small = make_space("detnas-nano"), make_space("detnas-small")
     with pytest.raises(ArchitectureError):
         describe_detector(nano, small.decode("0" * 20))
+
+
+def test_modules_say_where_they_run_and_on_what():
+    space = make_space("detnas-nano", input_hw=(96, 128))
+    rows = describe_detector(space, space.decode("01-23-0000-11"))["modules"]
+    stem, fpn = rows[0], next(row for row in rows if row["kind"] == "fpn")
+    assert (stem["part"], stem["inputs"], stem["variant"]) == (
+        "backbone",
+        ["1x3x96x128"],
+        "3x3 /2",
+    )
+    assert fpn["part"] == "neck"
+    assert fpn["inputs"] == ["1x64x24x32", "1x128x12x16", "1x256x6x8", "1x512x3x4"]
+    assert {row["part"] for row in rows} == {"backbone", "neck", "rpn", "head"}
+
+
+@pytest.mark.parametrize(
+    ("params", "variant"),
+    [
+        ({}, ""),
+        ({"kernel": 7}, "7x7"),
+        ({"op": "xception", "kernel": 3, "stride": 2}, "xception 3x3 /2"),
+        ({"channels": 8}, ""),
+    ],
+)
+def test_variants(params, variant):
+    spec = ModuleSpec.of("conv", [TensorSpec((1, 3, 8, 8))], **params)
+    assert describe_variant(spec) == variant

@@ -151,3 +151,36 @@ def test_real_photographs(coco80: Path) -> None:
         back = target["letterbox"].to_original(target["boxes"].numpy())
         boxes, _ = dataset.annotations.training_objects(index)
         np.testing.assert_allclose(back, boxes, atol=1e-3)
+
+
+def test_subsets_keep_the_files_order_and_their_own_objects(root: Path) -> None:
+    dataset = open_split(root, "val", SMALL)
+    part = dataset.subset([5, 7, 7])
+    assert [part[index][1]["image_id"] for index in range(len(part))] == [7, 5]
+    assert same(part, dataset, 0)
+    assert part[1][1]["boxes"].shape == (0, 4)
+    assert len(dataset) == 3  # the whole stays whole
+    for ids, message in (([], "no image is left"), ([7, 8], "image id 8 is not in the file")):
+        with pytest.raises(DatasetError, match=message):
+            dataset.subset(ids)
+
+
+def test_the_first_images(root: Path) -> None:
+    dataset = open_split(root, "val", SMALL)
+    for count, ids in ((1, [7]), (2, [7, 3]), (3, [7, 3, 5]), (99, [7, 3, 5])):
+        first = dataset.first(count)
+        assert [image.id for image in first.annotations.images] == ids
+        assert [first[i][1]["image_id"] for i in range(len(first))] == ids
+    for count in (0, -1):
+        with pytest.raises(DatasetError, match=f"asked for the first {count} images"):
+            dataset.first(count)
+
+
+def test_plain_images_are_not_augmented(root: Path) -> None:
+    evaluated = open_split(root, "val", SMALL)
+    augment = TrainAugment((20, 30))
+    trained = open_split(root, "val", SMALL, augment, train=True, seed=1)
+    assert not all(same(trained, evaluated, index) for index in range(3))
+    assert all(same(trained.plain(), evaluated, index) for index in range(3))
+    assert trained.plain()[0][1]["letterbox"] == evaluated[0][1]["letterbox"]
+    assert trained[0][1]["letterbox"] is None  # the original still augments

@@ -239,3 +239,20 @@ def test_spaces_are_values():
     assert hash(make_space("detnas-nano")) == hash(make_space("detnas-nano"))
     with pytest.raises(FrozenInstanceError):
         make_space("detnas-nano").head = "retinanet"
+
+
+def test_proposals_are_what_the_second_stage_takes():
+    space = make_space("detnas-nano", proposals=37)
+    arch = space.decode("0000000000")
+    keys = [spec.key for spec, _ in space.detector(arch).modules() if spec.kind == "box_head"]
+    assert keys[0].partition("@")[2] == "37x48x7x7/fp32/b1"
+    own = make_space("detnas-nano", proposals=None)
+    assert own.detector(arch) == make_space("detnas-nano", proposals=100).detector(arch)
+
+
+@pytest.mark.parametrize(
+    "options", [{"proposals": 0}, {"proposals": -1}, {"head": "retinanet", "proposals": 100}]
+)
+def test_impossible_proposals_are_refused(options):
+    with pytest.raises(SearchSpaceError):
+        make_space("detnas-nano", **options)
