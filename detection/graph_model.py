@@ -69,14 +69,20 @@ class GraphModel:
         }
 
     def torch_module(self) -> nn.Module:
-        """Return the graph's module in evaluation mode, its weights drawn from the seed."""
+        """Return the graph's module in evaluation mode, its weights drawn from the seed.
+
+        Classifiers are spread so that final detections have work; see :mod:`.candidates`.
+        """
         import torch
 
+        from .candidates import spread_scores
         from .graph_module import GraphModule
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return GraphModule(self.graph).eval()
+            module = GraphModule(self.graph).eval()
+        spread_scores(module, {k: torch.tensor(v) for k, v in self.example_inputs().items()})
+        return module
 
     def _role(self, name: str) -> tuple[ModuleSpec, int]:
         """Return the first module that takes an input, and which of its inputs that is."""
@@ -96,6 +102,13 @@ def _example(tensor: TensorSpec, spec: ModuleSpec, index: int, rng: np.random.Ge
     if spec.kind == "rcnn_detections" and index == 3:
         return np.full(tensor.shape, spec.inputs[2].shape[1], dtype=tensor.dtype)
     noise = rng.standard_normal(tensor.shape)
+    if spec.kind == "retinanet_detections" and index == 0:
+        import torch
+
+        from .candidates import LOGIT_STD, passing_shift
+
+        noise = LOGIT_STD * noise
+        noise += passing_shift(torch.from_numpy(noise), spec)
     return (noise * _SPREAD.get((spec.kind, index), 1.0)).astype(tensor.dtype)
 
 

@@ -98,7 +98,8 @@ class Measurement:
     def ci_ms(self) -> tuple[float, float]:
         """Return the distribution-free 95 % confidence interval of the median.
 
-        Holds for independent samples. Fewer than 6 samples give ``(0.0, inf)``.
+        Widened where samples resemble the ones before them; see
+        :func:`engines.stats.median_ci`. Fewer than 6 samples give ``(0.0, inf)``.
         """
         return median_ci(self.raw_ms)
 

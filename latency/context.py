@@ -7,7 +7,7 @@ with its neighbours, so isolated times do not add up. Differences of chains do:
 * a changing block ``x`` between shape-preserving ``a`` and ``z``:
   t(a a x z z) - t(a a) - 2 cost(z);
 * neck, heads and box selection: differences of growing prefixes of the detector's tail, so that
-  their costs add up to the whole tail by construction.
+  their costs add up to the whole tail (a module that stands there twice counts as it did first).
 
 AOWS (Berman et al., CVPR 2020) fits pairwise terms from whole networks for the same purpose.
 """
@@ -69,20 +69,21 @@ def plan_context(graphs: Sequence[Graph]) -> ContextPlan:
         graphs: Whole detectors that together hold every module of interest.
     """
     planner = _Planner(_chainable(graphs))
+    for graph in graphs:
+        planner.plan_tail(graph)
     for spec in planner.blocks:
         if _preserves(spec):
             planner.plan_preserving(spec)
     for spec in planner.blocks:
         if not _preserves(spec):
             planner.plan_changing(spec)
-    for graph in graphs:
-        planner.plan_tail(graph)
     return planner.plan()
 
 
 class _Planner:
     def __init__(self, blocks: tuple[ModuleSpec, ...]) -> None:
         self.blocks = blocks
+        self._blocks = frozenset(blocks)
         self._workloads: dict[str, Workload] = {}
         self._terms: dict[ModuleSpec, dict[str, float]] = {}
 
@@ -112,14 +113,13 @@ class _Planner:
 
     def plan_tail(self, graph: Graph) -> None:
         """Time growing prefixes of everything behind the blocks."""
-        tail = [node for node in graph.nodes if node.spec not in self._terms]
-        if not tail:
+        tail = [node for node in graph.nodes if node.spec not in self._blocks]
+        if all(node.spec in self._terms for node in tail):
             return
-        names = [n.name for n in graph.nodes if n.spec not in set(self.blocks)]
         previous: str | None = None
-        for index, name in enumerate(names):
-            node = next(n for n in graph.nodes if n.name == name)
-            prefix = self._time(graph.subgraph(names[: index + 1]), f"tail up to {name}")
+        for index, node in enumerate(tail):
+            names = [other.name for other in tail[: index + 1]]
+            prefix = self._time(graph.subgraph(names), f"tail up to {node.name}")
             terms = {prefix: 1.0} if previous is None else {prefix: 1.0, previous: -1.0}
             self._terms.setdefault(node.spec, terms)
             previous = prefix

@@ -15,6 +15,8 @@ from .predictor import CONFIDENCE, Latency, Predictor
 from .table import LatencyTable
 from .table_file import read_table, write_table
 
+UNCERTAIN = 0.2  # standard error over cost; a difference of chains that is mostly noise
+
 
 def describe_table(table: LatencyTable) -> dict[str, Any]:
     """Return what a table holds, its unstable entries and its failures."""
@@ -33,6 +35,7 @@ def describe_table(table: LatencyTable) -> dict[str, Any]:
         "space": dict(table.manifest.space),
         "measured": {role: roles.count(role) for role in sorted(set(roles))},
         "failures": [f"{row.workload.label}: {row.error}" for row in table.failures],
+        "disturbed": list(table.disturbed),
         "unstable": unstable,
     }
 
@@ -45,6 +48,11 @@ def describe_predictor(predictor: Predictor) -> dict[str, Any]:
         "engine": predictor.manifest.device.engine,
         "space": dict(predictor.manifest.space),
         "modules": len(predictor.costs),
+        "uncertain_modules": [
+            spec.key
+            for spec, cost in predictor.costs.items()
+            if cost.stderr_ms > UNCERTAIN * abs(cost.ms)
+        ],
         "calibration_detectors": len(closure.residuals),
         "closure": {
             "model": closure.model,
@@ -62,6 +70,7 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         **asdict(evaluation.scores),
         "interval_coverage": evaluation.interval_coverage,
         "confidence": evaluation.confidence,
+        "left_out": evaluation.left_out,
         "detectors": [asdict(item) for item in evaluation.detectors],
     }
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engines import Measurement
+
 from .errors import PredictorError
 from .predictor import CONFIDENCE, Predictor
 from .table import LatencyTable
+from .workload import Workload
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,12 +64,14 @@ class Evaluation:
         interval_coverage: Share of detectors inside their predicted interval, 0..1.
         confidence: What the coverage should reach.
         detectors: Every detector compared.
+        left_out: Detectors of the table that the predictor was fitted on, and so prove nothing.
     """
 
     scores: Scores
     interval_coverage: float
     confidence: float
     detectors: tuple[DetectorError, ...]
+    left_out: int = 0
 
 
 def score(predicted_ms: Floats, measured_ms: Floats) -> Scores:
@@ -92,10 +97,10 @@ def score(predicted_ms: Floats, measured_ms: Floats) -> Scores:
 def evaluate(
     predictor: Predictor, held_out: LatencyTable, confidence: float = CONFIDENCE
 ) -> Evaluation:
-    """Predict the whole detectors of a table and compare.
+    """Predict the whole detectors of a table and compare; those fitted on are left out.
 
     Raises:
-        PredictorError: The table holds no whole detectors.
+        PredictorError: The table holds no whole detectors, or only those that were fitted on.
         TableMismatchError: The table comes from another device, protocol or batch size.
         UnprofiledModuleError: A detector holds a module that the predictor does not know.
     """
@@ -105,23 +110,31 @@ def evaluate(
             "the held-out table holds no whole detectors; make one with "
             "`detfit profile ... --no-modules --detectors 12 --seed 1`"
         )
-    compared = []
-    for workload, measurement in held_out.detectors():
-        latency = predictor.predict(workload.graph, confidence)
-        compared.append(
-            DetectorError(
-                workload.label,
-                measurement.median_ms,
-                latency.p50_ms,
-                latency.lo_ms,
-                latency.hi_ms,
-            )
+    fitted_on = set(predictor.calibrated_on)
+    fresh = [(w, m) for w, m in held_out.detectors() if w.key not in fitted_on]
+    if not fresh:
+        raise PredictorError(
+            "the predictor was fitted on every whole detector of this table; profile others with "
+            "another --seed and --no-modules"
         )
+    compared = [
+        _compare(predictor, workload, measurement, confidence) for workload, measurement in fresh
+    ]
     measured = np.array([item.measured_ms for item in compared])
     scores = score(np.array([item.predicted_ms for item in compared]), measured)
     inside = np.array([item.lo_ms <= item.measured_ms <= item.hi_ms for item in compared])
     level = min(confidence, predictor.closure.max_confidence)
-    return Evaluation(scores, float(inside.mean()), level, tuple(compared))
+    left_out = len(held_out.detectors()) - len(fresh)
+    return Evaluation(scores, float(inside.mean()), level, tuple(compared), left_out)
+
+
+def _compare(
+    predictor: Predictor, workload: Workload, measurement: Measurement, confidence: float
+) -> DetectorError:
+    latency = predictor.predict(workload.graph, confidence)
+    return DetectorError(
+        workload.label, measurement.median_ms, latency.p50_ms, latency.lo_ms, latency.hi_ms
+    )
 
 
 def _kendall_tau(a: Floats, b: Floats) -> float:

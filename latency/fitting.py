@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engines import Measurement
-from searchspaces import ModuleSpec
+from searchspaces import Graph, ModuleSpec
 
 from .closure import Closure, fit_closure
 from .errors import PredictorError, UnprofiledModuleError
@@ -19,6 +19,10 @@ CI_TO_STDERR = 1 / (2 * 1.96)  # a 95 % interval spans 3.92 standard errors
 
 def fit(table: LatencyTable) -> Predictor:
     """Fit in-context costs on the table's chains and the closure on its whole detectors.
+
+    Modules that a profile did not reach are estimated from others of their kind; predictions say
+    so by their coverage. Detectors that hold a module of which not even that is possible are left
+    out.
 
     Raises:
         PredictorError: The table holds no chains or no whole detectors.
@@ -32,14 +36,27 @@ def fit(table: LatencyTable) -> Predictor:
         raise PredictorError(
             "the table holds no whole detectors to close the sum on; profile with --detectors 16"
         )
-    open_sum = Predictor(table.manifest, costs, Closure("identity", 1.0, 0.0, (0.0,)))
-    graphs = [workload.graph for workload, _ in table.detectors()]
-    measured = np.array([measurement.median_ms for _, measurement in table.detectors()])
+    open_sum = Predictor(table.manifest, costs, Closure("identity", 1.0, 0.0, (0.0,)), ())
+    known = [(w, m) for w, m in table.detectors() if _is_covered(open_sum, w.graph)]
+    if not known:
+        planned = len(table.manifest.recipes)
+        raise PredictorError(
+            f"the profile is not finished: {planned - len(costs)} of {planned} modules have no "
+            "cost yet, and no whole detector can be summed; go on with profile --resume"
+        )
+    sums = open_sum.predict_ms([workload.graph for workload, _ in known])
+    measured = np.array([measurement.median_ms for _, measurement in known])
+    keys = tuple(sorted(workload.key for workload, _ in known))
+    return Predictor(table.manifest, costs, fit_closure(sums, measured), keys)
+
+
+def _is_covered(predictor: Predictor, graph: Graph) -> bool:
+    """Return whether every module of a graph is measured or can be estimated."""
     try:
-        sums = open_sum.predict_ms(graphs)
-    except UnprofiledModuleError as error:
-        raise PredictorError(f"the profile is not finished: {error}") from error
-    return Predictor(table.manifest, costs, fit_closure(sums, measured))
+        predictor.predict_ms([graph])
+    except UnprofiledModuleError:
+        return False
+    return True
 
 
 def context_costs(table: LatencyTable) -> dict[ModuleSpec, ModuleCost]:
@@ -55,8 +72,13 @@ def context_costs(table: LatencyTable) -> dict[ModuleSpec, ModuleCost]:
 
 def _combine(parts: Sequence[tuple[float, Measurement]]) -> ModuleCost:
     ms = sum(weight * part.median_ms for weight, part in parts)
-    variance = 0.0
-    for weight, part in parts:
-        low, high = part.ci_ms
-        variance += (weight * (high - low) * CI_TO_STDERR) ** 2
+    variance = sum((weight * _stderr_ms(part)) ** 2 for weight, part in parts)
     return ModuleCost(float(ms), float(np.sqrt(variance)))
+
+
+def _stderr_ms(measurement: Measurement) -> float:
+    """Return the standard error of a median; the samples' spread where they are too few."""
+    low, high = measurement.ci_ms
+    if not np.isfinite(high):
+        return float(np.ptp(measurement.raw_ms))
+    return (high - low) * CI_TO_STDERR

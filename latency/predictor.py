@@ -30,7 +30,8 @@ class ModuleTime:
         part: Part of the detector, or ``""`` where only counts were given.
         count: How often it occurs.
         ms: Milliseconds of all occurrences, before closure.
-        measured: Whether the cost was measured; an estimate otherwise.
+        measured: Whether the cost was measured; otherwise it is estimated from multiply-adds, at
+            the rate of its kind or, if none of its kind was measured, of all.
     """
 
     spec: ModuleSpec
@@ -79,11 +80,13 @@ class Predictor:
         manifest: Device, protocol and space of the table it was fitted on.
         costs: In-context cost of every profiled module.
         closure: Correction of the sum, with its residuals.
+        calibrated_on: Keys of the workloads (whole detectors) that the closure was fitted on.
     """
 
     manifest: Manifest
     costs: Mapping[ModuleSpec, ModuleCost]
     closure: Closure
+    calibrated_on: tuple[str, ...]
 
     def predict(self, modules: Modules, confidence: float = CONFIDENCE) -> Latency:
         """Predict one detector.
@@ -93,7 +96,7 @@ class Predictor:
             confidence: Of the interval.
 
         Raises:
-            UnprofiledModuleError: A module was not profiled and none of its kind was.
+            UnprofiledModuleError: A module was not profiled and cannot be estimated.
         """
         breakdown = tuple(
             self._module_time(spec, part, count)
@@ -117,7 +120,7 @@ class Predictor:
         """Predict the medians ``(n,)`` of several detectors.
 
         Raises:
-            UnprofiledModuleError: A module was not profiled and none of its kind was.
+            UnprofiledModuleError: A module was not profiled and cannot be estimated.
         """
         sums = [
             sum(self._cost(spec)[0] * n for (spec, _), n in self._counts(modules).items())
@@ -155,17 +158,26 @@ class Predictor:
         known = self.costs.get(spec)
         if known is not None:
             return known.ms, True
-        rate, macs = self._rates.get(spec.kind), cost_of(spec).macs
-        if rate is None or not macs:
+        rate, macs = self._rates.get(spec.kind, self._rate), cost_of(spec).macs
+        if not rate or not macs:
             raise UnprofiledModuleError([spec.key], "the predictor")
         return rate * macs, False
 
     @cached_property
     def _rates(self) -> Mapping[str, float]:
         """Return milliseconds per multiply-add of every kind: the median over its modules."""
-        rates: dict[str, list[float]] = {}
-        for spec, cost in self.costs.items():
-            macs = cost_of(spec).macs
-            if macs and cost.ms > 0:
-                rates.setdefault(spec.kind, []).append(cost.ms / macs)
-        return {kind: float(np.median(values)) for kind, values in rates.items()}
+        kinds = {spec.kind for spec in self.costs}
+        return {kind: rate for kind in kinds if (rate := self._median_rate(kind))}
+
+    @cached_property
+    def _rate(self) -> float:
+        """Return milliseconds per multiply-add over all kinds; 0 if there is none."""
+        return self._median_rate(None)
+
+    def _median_rate(self, kind: str | None) -> float:
+        rates = [
+            cost.ms / macs
+            for spec, cost in self.costs.items()
+            if (macs := cost_of(spec).macs) and cost.ms > 0 and kind in (None, spec.kind)
+        ]
+        return float(np.median(rates)) if rates else 0.0

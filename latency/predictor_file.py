@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from .closure import MODELS, Closure
 from .errors import LatencyError, PredictorError
 from .predictor import ModuleCost, Predictor
 from .table import Manifest
+from .table_file import replace_file
 
 SCHEMA = "detfit.predictor/1"
 
@@ -24,13 +25,11 @@ def save_predictor(path: Path | str, predictor: Predictor) -> None:
         "schema": SCHEMA,
         "manifest": predictor.manifest.to_dict(),
         "closure": asdict(predictor.closure),
+        "calibrated_on": list(predictor.calibrated_on),
         "costs": {s.key: [c.ms, c.stderr_ms] for s, c in predictor.costs.items()},
     }
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(fields, indent=1, allow_nan=False) + "\n")
-    os.replace(temporary, path)
+    replace_file(path, [json.dumps(fields, indent=1, allow_nan=False).encode() + b"\n"])
 
 
 def load_predictor(path: Path | str) -> Predictor:
@@ -58,19 +57,31 @@ def load_predictor(path: Path | str) -> Predictor:
 
 
 def _from_fields(fields: dict[str, Any]) -> Predictor:
-    closure = fields["closure"]
-    if closure["model"] not in MODELS or not closure["residuals"]:
-        raise PredictorError(f"closure {closure['model']!r} is not one of {', '.join(MODELS)}")
+    costs = {
+        ModuleSpec.parse(key): ModuleCost(_number(ms, key), _number(stderr, key))
+        for key, (ms, stderr) in fields["costs"].items()
+    }
+    manifest = Manifest.from_dict(fields["manifest"])
     return Predictor(
-        Manifest.from_dict(fields["manifest"]),
-        {
-            ModuleSpec.parse(key): ModuleCost(float(ms), float(stderr))
-            for key, (ms, stderr) in fields["costs"].items()
-        },
-        Closure(
-            closure["model"],
-            float(closure["scale"]),
-            float(closure["offset_ms"]),
-            tuple(map(float, closure["residuals"])),
-        ),
+        manifest, costs, _closure(fields["closure"]), tuple(map(str, fields["calibrated_on"]))
     )
+
+
+def _closure(fields: dict[str, Any]) -> Closure:
+    if fields["model"] not in MODELS:
+        raise PredictorError(f"closure {fields['model']!r} is not one of {', '.join(MODELS)}")
+    residuals = sorted(_number(value, "residuals") for value in fields["residuals"])
+    if not residuals:
+        raise PredictorError("closure has no residuals; fit the table again")
+    return Closure(
+        fields["model"],
+        _number(fields["scale"], "scale"),
+        _number(fields["offset_ms"], "offset_ms"),
+        tuple(residuals),
+    )
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise PredictorError(f"{name} must be a finite number, got {value!r}")
+    return float(value)

@@ -19,7 +19,7 @@ from .context import Recipe, plan_context
 from .errors import ProfileError
 from .table import LatencyTable, Manifest, Row
 from .table_file import TableWriter
-from .workload import DETECTOR, MODULE, Workload, WorkloadModel
+from .workload import CHAIN, DETECTOR, MODULE, Workload, WorkloadModel
 
 Progress = Callable[[str, float, float], None]
 _SOFTWARE = ("detfit", "torch", "torchvision", "onnx", "onnxruntime", "numpy")
@@ -48,7 +48,7 @@ class ProfileConfig:
     detectors: int = 16
     modules: bool = True
     isolated: bool = False
-    replicates: int = 2
+    replicates: int = 3
     minutes: float | None = None
     seed: int = 0
 
@@ -74,8 +74,8 @@ def profile(
 ) -> LatencyTable:
     """Measure a space on an engine into a table file.
 
-    The first replicate runs in the order that makes the table useful early: chains, then whole
-    detectors. Later replicates run in random order, so that slow drifts hit all alike.
+    The first replicate runs in the order of :func:`plan_profile`, which makes the table useful
+    early; later ones in random order. A workload that fails is recorded, and the profile goes on.
 
     Args:
         space: What to profile.
@@ -96,7 +96,7 @@ def profile(
     workloads, recipes = plan_profile(space, config)
     session = _Session(backend, config)
     manifest = Manifest(
-        session.device(workloads[0]),
+        session.device(workloads),
         config.protocol,
         config.batch,
         json.loads(json.dumps({"name": space.name, **space_options})),  # as it is read back
@@ -112,24 +112,46 @@ def profile(
 def plan_profile(
     space: SearchSpace, config: ProfileConfig
 ) -> tuple[tuple[Workload, ...], tuple[Recipe, ...]]:
-    """List what a profile measures, in the order of its first replicate, and how it combines."""
-    workloads: dict[str, Workload] = {}
+    """List what a profile measures, in the order of its first replicate, and how it combines.
+
+    The tail's chains come first: nothing can stand in for them. Then the blocks' chains and the
+    whole detectors alternate, so that a profile that is cut short can be fitted, the modules not
+    reached being estimated, and slow drifts of the machine fall on both alike.
+    """
+    chains: list[Workload] = []
     recipes: tuple[Recipe, ...] = ()
     precision = config.protocol.precision
     if config.modules:
         _, covering = distinct_modules(space)
         graphs = [space.detector(arch).graph(config.batch, precision) for arch in covering]
         plan = plan_context(graphs)
-        workloads.update((w.key, w) for w in plan.workloads)
+        chains += plan.workloads
         recipes = plan.recipes
     if config.isolated:
-        alone = [Workload(MODULE, r.spec.kind, chain([r.spec])) for r in recipes]
-        workloads.update((w.key, w) for w in alone)
+        chains += [Workload(MODULE, r.spec.kind, chain([r.spec])) for r in recipes]
+    detectors: list[Workload] = []
     for arch in sample_distinct(space, config.detectors, np.random.default_rng(config.seed)):
         graph = space.detector(arch).graph(config.batch, precision)
-        workload = Workload(DETECTOR, f"{space.name}:{space.encode(arch)}", graph)
-        workloads.setdefault(workload.key, workload)
-    return tuple(workloads.values()), recipes
+        detectors.append(Workload(DETECTOR, f"{space.name}:{space.encode(arch)}", graph))
+    tails = [w for w in chains if _is_tail(w)]
+    others = [w for w in chains if not _is_tail(w)]
+    ordered = [*tails, *_alternate(others, detectors)]
+    return tuple({workload.key: workload for workload in ordered}.values()), recipes
+
+
+def _is_tail(workload: Workload) -> bool:
+    """Return whether a chain holds none of the blocks that other chains can stand in for."""
+    return workload.role == CHAIN and all(n.part != "backbone" for n in workload.graph.nodes)
+
+
+def _alternate(a: list[Workload], b: list[Workload]) -> list[Workload]:
+    """Merge two lists evenly, each in its own order."""
+    placed = [
+        ((index + 1) / (len(items) + 1), which, item)
+        for which, items in enumerate((a, b))
+        for index, item in enumerate(items)
+    ]
+    return [item for _, _, item in sorted(placed, key=lambda entry: entry[:2])]
 
 
 def sample_distinct(
@@ -151,9 +173,16 @@ class _Session:
         self._backend = backend
         self._config = config
 
-    def device(self, workload: Workload) -> DeviceInfo:
-        with self._engine(workload) as engine:
-            return engine.device
+    def device(self, workloads: tuple[Workload, ...]) -> DeviceInfo:
+        """Return the device as the first engine that can be built names it."""
+        error: Exception | None = None
+        for workload in workloads:
+            try:
+                with self._engine(workload) as engine:
+                    return engine.device
+            except (EngineError, RuntimeError) as caught:
+                error = caught
+        raise ProfileError(f"no engine could be built for any workload; the last: {error}")
 
     def run(
         self, workloads: tuple[Workload, ...], writer: TableWriter, progress: Progress | None
@@ -183,7 +212,7 @@ class _Session:
         try:
             with self._engine(workload) as engine:
                 return Row(workload, replicate, engine.measure(self._config.protocol))
-        except EngineError as error:
+        except (EngineError, RuntimeError) as error:  # a runtime's own errors included
             return Row(workload, replicate, None, f"{type(error).__name__}: {error}")
 
     def _engine(self, workload: Workload) -> Engine:

@@ -131,7 +131,7 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
 
     Replicates of one workload are pooled: their raw samples stand one after the other. A replicate
     whose median lies more than :data:`MAX_REPLICATE_GAP` above the quietest one's was disturbed
-    (contention only ever makes a run slower) and is left out; its row stays in the table.
+    and is left out; its row stays in the table, and :attr:`disturbed` names the workload.
 
     Attributes:
         manifest: Device, protocol and provenance.
@@ -144,11 +144,24 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
     @cached_property
     def measurements(self) -> Mapping[str, Measurement]:
         """Return the pooled measurement of every workload that has one, by workload key."""
+        return {key: _pool(_quiet(parts)) for key, parts in self._replicates.items()}
+
+    @cached_property
+    def disturbed(self) -> tuple[str, ...]:
+        """Return the labels of workloads of which a replicate was left out as disturbed."""
+        return tuple(
+            self.workloads[key].label
+            for key, parts in self._replicates.items()
+            if len(_quiet(parts)) < len(parts)
+        )
+
+    @cached_property
+    def _replicates(self) -> Mapping[str, list[Measurement]]:
         grouped: dict[str, list[Measurement]] = {}
         for row in self.rows:
             if row.measurement is not None:
                 grouped.setdefault(row.workload.key, []).append(row.measurement)
-        return {key: _pool(parts) for key, parts in grouped.items()}
+        return grouped
 
     @cached_property
     def workloads(self) -> Mapping[str, Workload]:
@@ -223,9 +236,13 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
         return LatencyTable(replace(self.manifest, sha256=None), (*self.rows, *added))
 
 
-def _pool(parts: list[Measurement]) -> Measurement:
+def _quiet(parts: list[Measurement]) -> list[Measurement]:
+    """Leave out disturbed replicates: contention only ever makes a run slower."""
     quietest = min(part.median_ms for part in parts)
-    parts = [part for part in parts if part.median_ms <= (1 + MAX_REPLICATE_GAP) * quietest]
+    return [part for part in parts if part.median_ms <= (1 + MAX_REPLICATE_GAP) * quietest]
+
+
+def _pool(parts: list[Measurement]) -> Measurement:
     if len(parts) == 1:
         return parts[0]
     return replace(

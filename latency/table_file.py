@@ -23,6 +23,11 @@ from .errors import TableError
 from .table import LatencyTable, Manifest, Row
 from .workload import Workload
 
+try:
+    import fcntl
+except ImportError:  # not on Windows, which then has no lock
+    fcntl = None  # type: ignore[assignment]
+
 
 def read_table(path: Path | str) -> LatencyTable:
     """Read a table file.
@@ -51,7 +56,7 @@ def write_table(path: Path | str, table: LatencyTable) -> None:
     """Write a whole table, closed, at once (atomically)."""
     lines = [_encode(_row_fields(row)) for row in table.rows]
     manifest = replace(table.manifest, sha256=_digest(lines))
-    _replace(Path(path), [_encode(manifest.to_dict()), *lines])
+    replace_file(Path(path), [_encode(manifest.to_dict()), *lines])
 
 
 class TableWriter:
@@ -70,13 +75,19 @@ class TableWriter:
     def __init__(self, path: Path | str, manifest: Manifest, *, resume: bool) -> None:
         self.path = Path(path)
         self._rows: list[Row] = []
-        if self.path.exists():
-            manifest = self._reopen(manifest, resume)
-        else:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(self.path, [_encode(replace(manifest, sha256=None).to_dict())])
-        self.manifest = manifest
-        self._file: IO[bytes] = self.path.open("ab")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock_path = self.path.with_name(self.path.name + ".lock")
+        self._lock = self._locked()
+        try:
+            if self.path.exists():
+                manifest = self._reopen(manifest, resume)
+            else:
+                replace_file(self.path, [_encode(replace(manifest, sha256=None).to_dict())])
+            self.manifest = manifest
+            self._file: IO[bytes] = self.path.open("ab")
+        except BaseException:
+            self._unlock()
+            raise
 
     def _reopen(self, manifest: Manifest, resume: bool) -> Manifest:
         if not resume:
@@ -85,17 +96,41 @@ class TableWriter:
             )
         table = read_table(self.path)
         table.manifest.require_same(manifest, f"{self.path} cannot be resumed")
-        for name in ("space", "seed"):
+        for name in ("space", "seed", "software"):
             ours, theirs = getattr(manifest, name), getattr(table.manifest, name)
             if ours != theirs:
                 raise TableError(
                     f"{self.path} cannot be resumed: {name} is {ours!r} here, {theirs!r} there"
                 )
+        if manifest.recipes != table.manifest.recipes:
+            raise TableError(
+                f"{self.path} cannot be resumed: it was begun with {_chains(table.manifest)}, now "
+                f"there are {_chains(manifest)}; resume with the same --modules or --no-modules"
+            )
         self._rows = list(table.rows)
         kept = replace(table.manifest, sha256=None)
         lines = [_encode(kept.to_dict()), *(_encode(_row_fields(row)) for row in self._rows)]
-        _replace(self.path, lines)  # repairs a torn last line and opens a closed table
+        replace_file(self.path, lines)  # repairs a torn last line and opens a closed table
         return kept
+
+    def _locked(self) -> IO[bytes]:
+        """Keep other writers out; the lock ends with the process, however that ends."""
+        lock = self._lock_path.open("wb")
+        if fcntl is None:
+            return lock
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise TableError(
+                f"{self.path} is being written by another process; wait for it, or choose "
+                "another -o"
+            ) from None
+        return lock
+
+    def _unlock(self) -> None:
+        self._lock_path.unlink(missing_ok=True)
+        self._lock.close()
 
     @property
     def table(self) -> LatencyTable:
@@ -111,7 +146,7 @@ class TableWriter:
 
     def close(self) -> LatencyTable:
         """Write the hash of the rows into the manifest and return the table."""
-        self._file.close()
+        self._file.close()  # the lock is kept until the context ends
         write_table(self.path, self.table)
         return read_table(self.path)
 
@@ -125,6 +160,11 @@ class TableWriter:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
+        self._unlock()
+
+
+def _chains(manifest: Manifest) -> str:
+    return f"chains for {len(manifest.recipes)} modules" if manifest.recipes else "no chains"
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -212,10 +252,16 @@ def _digest(lines: list[bytes]) -> str:
     return hashlib.sha256(b"".join(lines)).hexdigest()
 
 
-def _replace(path: Path, lines: list[bytes]) -> None:
+def replace_file(path: Path, lines: list[bytes]) -> None:
+    """Write a file at once: all of it or, whatever happens, none of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

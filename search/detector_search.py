@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -118,6 +119,7 @@ def search_detectors(
     space, options = predicted_space(predictor)
     objectives = (latency_objective(predictor, space), Objective(ACCURACY, "max", "AP"))
     constraints = _constraints(settings)
+    _check_confidence(predictor, settings)
     _check_feasible(settings, space, objectives, constraints)
     _refuse_folder(folder, resume)
     stage: SupernetStage | None = None
@@ -180,8 +182,22 @@ def plan_search(
             "or leave --space out"
         )
     objectives = (latency_objective(predictor, space), Objective(ACCURACY, "max", "AP"))
+    _check_confidence(predictor, settings)
     _check_feasible(settings, space, objectives, _constraints(settings))
     return predictor
+
+
+def _check_confidence(predictor: Predictor, settings: SearchSettings) -> None:
+    """Refuse a confidence that the predictor's calibration detectors cannot support."""
+    most = predictor.closure.max_confidence
+    if settings.budget_ms is None or settings.confidence is None or settings.confidence <= most:
+        return
+    needed = math.ceil(settings.confidence / (1 - settings.confidence))
+    raise RunError(
+        f"the predictor was calibrated on {len(predictor.closure.residuals)} detectors, which "
+        f"support a confidence of {most:.2f}, not {settings.confidence}; profile with "
+        f"--detectors {needed} or more, or give --confidence {math.floor(100 * most) / 100}"
+    )
 
 
 def _check_feasible(

@@ -71,8 +71,27 @@ def test_noise_widens_the_interval_and_it_covers(run_profile):
     result = evaluate(predictor, held_out)
     assert result.scores.n == 8
     assert result.scores.mape < 5
-    assert 0 <= result.interval_coverage <= 1
+    assert result.interval_coverage >= 0.6  # 8 detectors at 90 %: fewer than 5 inside is 1 in 2000
     assert result.confidence == 0.9
+
+
+def test_a_profile_cut_short_can_be_fitted_and_says_so(run_profile, space, rng):
+    table = run_profile(detectors=6)
+    half = replace(table, rows=table.rows[: len(table.rows) // 2])
+    predictor = fit(half)
+    assert len(predictor.costs) < len(table.manifest.recipes)
+    assert 0 < len(predictor.calibrated_on) < 6
+    latencies = [predictor.predict(space.detector(space.sample(rng))) for _ in range(5)]
+    assert min(latency.coverage for latency in latencies) < 1
+
+
+def test_detectors_that_were_fitted_on_prove_nothing(predictor, run_profile):
+    fitted = run_profile("again.jsonl", modules=False)
+    with pytest.raises(PredictorError, match="fitted on every whole detector"):
+        evaluate(predictor, fitted)
+    mixed = run_profile("mixed.jsonl", modules=False, seed=4, detectors=3)
+    result = evaluate(predictor, replace(mixed, rows=(*mixed.rows, *fitted.rows)))
+    assert (result.scores.n, result.left_out) == (3, 8)
 
 
 def test_upper_bound_is_above_the_median(predictor, space, rng):
@@ -93,6 +112,8 @@ def test_file_round_trip_and_damage(predictor, tmp_path, space, rng):
         ({"closure": {"model": "magic", "residuals": [0.1]}}, "closure 'magic' is not one of"),
         ({"costs": {"nonsense": [1, 2]}}, "no module key"),
         ({"manifest": {}}, "names no schema"),
+        ({"closure": fields["closure"] | {"scale": None}}, "scale must be a finite number"),
+        ({"closure": fields["closure"] | {"residuals": []}}, "no residuals"),
     ):
         path.write_text(json.dumps(fields | change))
         with pytest.raises(PredictorError, match=message):

@@ -88,6 +88,35 @@ def test_failed_measurement_is_recorded_and_the_profile_goes_on(run_profile):
     assert len(table.detectors()) == 8
 
 
+def test_errors_of_the_runtime_itself_are_recorded_too(run_profile):
+    def latency(model) -> float:
+        if len(model.graph.nodes) == 4:
+            raise RuntimeError("CUDA error: out of memory")
+        return true_latency_ms(model.graph)
+
+    table = run_profile(backend=FakeBackend(latency_ms=latency, device_name="weak"))
+    assert table.failures
+    assert len(table.detectors()) == 8
+
+
+def test_an_engine_that_builds_nothing_is_one_error(run_profile, tmp_path):
+    def latency(model) -> float:
+        raise EngineRunError("no kernels")
+
+    with pytest.raises(ProfileError, match=r"no engine could be built .* no kernels"):
+        run_profile(backend=FakeBackend(latency_ms=latency, device_name="broken"))
+    assert not (tmp_path / "t.jsonl").exists()
+
+
+def test_tails_first_then_chains_and_detectors_alternate(space):
+    workloads, _ = plan_profile(space, ProfileConfig(protocol=QUICK, detectors=8))
+    roles = [w.role for w in workloads]
+    assert all("tail" in w.label for w in workloads[:3])
+    third = len(roles) // 3
+    for part in (roles[:third], roles[third : 2 * third], roles[2 * third :]):
+        assert 2 <= part.count("detector") <= 4
+
+
 def test_unavailable_engine_and_bad_numbers(run_profile):
     class Missing(FakeBackend):
         def unavailable_reason(self) -> str:

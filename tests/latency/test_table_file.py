@@ -118,6 +118,26 @@ def test_other_device_or_protocol_is_named(table, path):
         TableWriter(path, replace(table.manifest, seed=7), resume=True)
 
 
+def test_other_software_or_other_chains_are_refused(table, path):
+    software = dict(table.manifest.software) | {"torch": "1.0"}
+    with pytest.raises(TableError, match="software is"):
+        TableWriter(path, replace(table.manifest, software=software), resume=True)
+    with pytest.raises(TableError, match="chains for 36 modules, now there are no chains"):
+        TableWriter(path, replace(table.manifest, recipes=()), resume=True)
+    with TableWriter(path, table.manifest, resume=True):
+        pass  # a refusal leaves no lock behind
+
+
+def test_one_writer_at_a_time(table, path):
+    with (
+        TableWriter(path, table.manifest, resume=True),
+        pytest.raises(TableError, match="written by another process"),
+    ):
+        TableWriter(path, table.manifest, resume=True)
+    assert not path.with_name("t.jsonl.lock").exists()
+    assert read_table(path).rows == table.rows
+
+
 def test_existing_file_needs_resume(table, path):
     with pytest.raises(TableError, match="--resume"):
         TableWriter(path, table.manifest, resume=False)

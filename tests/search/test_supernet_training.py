@@ -2,13 +2,15 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from detection import CheckpointError, Supernet, read_weights_info
+from detection import CheckpointError, CocoDataset, Supernet, read_weights_info, train
 from search import EvaluatorError, RunError, SearchResult, SearchSettings, load_supernet
+from search.evaluators.supernet import SupernetEvaluator
 from search.supernet_training import (
     CHECKPOINTS,
     SUPERNET_FILE,
@@ -83,6 +85,42 @@ def test_training_leaves_torchs_random_state_alone(shapes: Path, tmp_path: Path)
     before = torch.get_rng_state()
     SupernetStage(space, OPTIONS, shapes, SETTINGS, TRAINING).prepare(tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_scores_was_not_trained_on(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, CocoDataset] = {}
+
+    def watch_training(
+        paths: Any, root: Any, dataset: CocoDataset, *rest: Any, **more: Any
+    ) -> Any:
+        seen["training"] = dataset
+        return train(paths, root, dataset, *rest, **more)
+
+    class Watched(SupernetEvaluator):
+        def __init__(
+            self, supernet: Any, recalibration: Any, scoring: Any, *rest: Any, **more: Any
+        ):
+            seen.update(recalibration=recalibration, scoring=scoring)
+            super().__init__(supernet, recalibration, scoring, *rest, **more)
+
+    monkeypatch.setattr("detection.train", watch_training)
+    monkeypatch.setattr("search.evaluators.supernet.SupernetEvaluator", Watched)
+    space = make_space("detnas-nano", **OPTIONS)
+    SupernetStage(space, OPTIONS, shapes, SETTINGS, TRAINING).prepare(tmp_path)
+    ids = {
+        name: {image.id for image in dataset.annotations.images} for name, dataset in seen.items()
+    }
+    assert {name: len(part) for name, part in ids.items()} == {
+        "training": 20,
+        "recalibration": SETTINGS.recalibration_images,
+        "scoring": 4,
+    }
+    assert ids["recalibration"] < ids["training"]
+    assert ids["training"].isdisjoint(ids["scoring"])
+    augmented = {name for name, dataset in seen.items() if dataset[0][1]["letterbox"] is None}
+    assert augmented == {"training"}
 
 
 @pytest.mark.parametrize("name", [SUPERNET_FILE, CHECKPOINTS])

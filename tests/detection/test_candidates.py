@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from detection import GraphModel
+from detection.candidates import SHARE
+from searchspaces import make_space
+
+
+@pytest.mark.parametrize("classes", [3, 80])
+@pytest.mark.parametrize("head", ["retinanet", "fpn"])
+def test_the_share_of_candidates_passes_the_threshold(head, classes):
+    space = make_space("detnas-nano", head=head, input_hw=(96, 96), num_classes=classes)
+    graph = space.detector(space.sample(np.random.default_rng(0))).graph()
+    model = GraphModel(graph)
+    module = model.torch_module()
+    inputs = {name: torch.tensor(array) for name, array in model.example_inputs().items()}
+    kind = "retinanet_head" if head == "retinanet" else "box_head"
+    with torch.no_grad():
+        (logits,) = module.run(inputs, (kind,))
+        count = module(*inputs.values())[3]
+    scores = logits.sigmoid() if head == "retinanet" else logits.softmax(-1)[:, :-1]
+    spec = next(n.spec for n in graph.nodes if n.name == "detections")
+    rows = spec.get_int("pre_nms")
+    if head == "retinanet":
+        anchors = [h * w * 9 for h, w in ((12, 12), (6, 6), (3, 3), (2, 2), (1, 1))]
+        rows = sum(min(rows, n) for n in anchors)
+    passing = int((scores > spec.get_float("score_threshold")).sum())
+    assert passing == pytest.approx(SHARE * rows, abs=2)
+    assert int(count) > 10
+
+
+def test_graphs_without_detections_are_left_alone():
+    space = make_space("detnas-nano", head="retinanet", input_hw=(96, 96), num_classes=3)
+    graph = space.detector(space.decode("0" * 10)).graph()
+    part = graph.subgraph(["neck", "retinanet_head"])
+    head = GraphModel(part).torch_module().get_submodule("nodes.retinanet_head")
+    assert float(head.get_parameter("classes.bias").detach()[0]) == pytest.approx(-4.595, abs=1e-3)
+
+
+def test_equal_seeds_give_equal_weights():
+    space = make_space("detnas-nano", head="fpn", input_hw=(96, 96), num_classes=3)
+    graph = space.detector(space.decode("0" * 10)).graph()
+    a, b = (GraphModel(graph, seed=3).torch_module().state_dict() for _ in range(2))
+    assert all(torch.equal(a[name], b[name]) for name in a)
