@@ -75,7 +75,7 @@ Steps = Annotated[int, typer.Option(min=1, help="Optimiser steps.")]
 Rate = Annotated[float, typer.Option("--lr", min=0, help="Learning rate after the warm-up.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images per optimiser step.")]
 Optimizer = Annotated[str, typer.Option(help="sgd or adamw.")]
-Workers = Annotated[int, typer.Option(min=0, help="Processes that read images.")]
+Workers = Annotated[int, typer.Option("--data-workers", min=0, help="Processes that read images.")]
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -783,8 +783,11 @@ def detect(
     images: Annotated[list[Path], typer.Argument(help="Photographs.")],
     output: Annotated[Path, _to_folder("Folder for drawings.")] = Path("detections"),
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Least score that is drawn.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Least score that is drawn; the bundle's own if left out."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Detect objects in photographs and draw their boxes; exit code 1 if one cannot be read.

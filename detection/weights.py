@@ -18,7 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from .data.files import write_atomically
+from searchspaces import write_atomically
+
 from .errors import CheckpointError
 
 SCHEMA = "detfit-weights"

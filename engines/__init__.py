@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .models import OnnxModel, TorchModel
     from .onnx_export import to_onnx
     from .onnxruntime import OnnxRuntimeBackend
+    from .openvino import OpenVinoBackend
     from .protocol import TimingProtocol
     from .registry import BACKENDS, get_backend
     from .stability import stability_report
@@ -68,6 +69,7 @@ __all__ = [
     "OnnxExportError",
     "OnnxModel",
     "OnnxRuntimeBackend",
+    "OpenVinoBackend",
     "TensorInfo",
     "Timer",
     "TimingProtocol",
@@ -102,6 +104,7 @@ _HOME = {
     "models": "OnnxModel TorchModel",
     "onnx_export": "to_onnx",
     "onnxruntime": "OnnxRuntimeBackend",
+    "openvino": "OpenVinoBackend",
     "protocol": "TimingProtocol",
     "registry": "BACKENDS get_backend",
     "stability": "stability_report",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from ._files import write_atomically
 from .device import DeviceInfo
-from .errors import EngineBuildError
+from .errors import EngineBuildError, EngineRunError, foreign_errors
 from .measurement import Measurement
 from .protocol import PRECISIONS, TimingProtocol
 from .tensors import TensorInfo, check_arrays
@@ -112,7 +113,19 @@ class Backend(Protocol):
         """Return the name on the command line."""
 
     def unavailable_reason(self) -> str | None:
-        """Return why it cannot be used here and what to do about it; None if it can."""
+        """Return why it cannot be used here and what to do about it; None if it can.
+
+        Quick: whether the package is installed, not whether it loads; :meth:`probe` tries that.
+        """
+
+    def probe(self, device: str = "cpu") -> DeviceInfo:
+        """Load the runtime and describe a device as the engines built for it do.
+
+        Raises:
+            EngineUnavailableError: The runtime is missing or does not load, or there is no such
+                device.
+            EngineBuildError: The engine does not run on such a device.
+        """
 
     def build(
         self, model: Model, *, precision: str = "fp32", threads: int = 1, device: str = "cpu"
@@ -167,10 +180,13 @@ class EngineBase(ABC):
 
         Raises:
             EngineInputError: The arrays do not fit; the message names the input.
+            EngineRunError: The runtime failed, for example for want of memory.
             EngineBuildError: The engine is closed.
         """
         self._check_open()
-        return self._run(check_arrays(self._inputs, inputs))
+        arrays = check_arrays(self._inputs, inputs)
+        with self._running():
+            return self._run(arrays)
 
     def timer(self, inputs: Arrays | None = None) -> Timer:
         """Return a function that runs ``n`` times back to back and returns the total in ms.
@@ -180,11 +196,20 @@ class EngineBase(ABC):
 
         Raises:
             EngineInputError: The arrays do not fit; the message names the input.
-            EngineBuildError: The engine is closed.
+            EngineRunError: The runtime failed; the returned function raises it too.
+            EngineBuildError: The engine is closed; the returned function raises it too.
         """
         self._check_open()
         arrays = self._examples if inputs is None else check_arrays(self._inputs, inputs)
-        return self._timer(arrays)
+        with self._running():
+            inner = self._timer(arrays)
+
+        def timer(runs: int) -> float:
+            self._check_open()
+            with self._running():  # outside the clock, which runs in the backend's own timer
+                return inner(runs)
+
+        return timer
 
     def measure(self, protocol: TimingProtocol, inputs: Arrays | None = None) -> Measurement:
         """Measure the latency of this engine alone.
@@ -196,6 +221,7 @@ class EngineBase(ABC):
         Raises:
             MeasurementError: The engine was built for other threads or another precision.
             EngineInputError: The arrays do not fit; the message names the input.
+            EngineRunError: The runtime failed.
         """
         return measure_interleaved([self], protocol, [inputs])[0]
 
@@ -206,7 +232,12 @@ class EngineBase(ABC):
             EngineBuildError: The engine cannot be written, there, or at all.
         """
         self._check_open()
-        return write_atomically(Path(path), self._serialise())
+        failed = f"{self.device.engine} cannot save this model"
+        with foreign_errors(EngineBuildError, failed):
+            files = self._files(Path(path))
+        for file, content in files.items():
+            write_atomically(file, content)
+        return Path(path)
 
     def close(self) -> None:
         """Free what the engine holds; it cannot be used afterwards."""
@@ -225,6 +256,9 @@ class EngineBase(ABC):
     ) -> None:
         self.close()
 
+    def _running(self) -> AbstractContextManager[None]:
+        return foreign_errors(EngineRunError, f"{self.device.engine} failed to run the model")
+
     def _check_open(self) -> None:
         if self._closed:
             raise EngineBuildError("the engine is closed; build a new one")
@@ -235,11 +269,19 @@ class EngineBase(ABC):
 
     @abstractmethod
     def _timer(self, arrays: dict[str, Array]) -> Timer:
-        """Prepare to run on checked arrays and return the timer."""
+        """Prepare to run on checked arrays and return the timer.
+
+        Whatever the runtime raises here, in the timer or in :meth:`_run` becomes
+        :class:`EngineRunError`.
+        """
 
     @abstractmethod
     def _serialise(self) -> bytes:
         """Return the content of the engine's file."""
+
+    def _files(self, path: Path) -> dict[Path, bytes]:
+        """Return every file that saving to ``path`` writes, ``path`` itself last."""
+        return {path: self._serialise()}
 
     def _close(self) -> None:  # noqa: B027 - optional: most engines hold nothing but memory
         """Free what the engine holds."""

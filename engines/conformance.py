@@ -18,9 +18,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .base import Array, Backend, Engine, Model
+from .base import Array, Backend, Engine, EngineBase, Model
 from .device import DeviceInfo
-from .errors import EngineBuildError, EngineError, EngineInputError, MeasurementError
+from .errors import (
+    EngineBuildError,
+    EngineError,
+    EngineInputError,
+    EngineRunError,
+    MeasurementError,
+)
 from .measurement import Measurement
 from .models import TorchModel
 from .protocol import TimingProtocol
@@ -55,6 +61,17 @@ def small_model(name: str = "small") -> TorchModel:
     return TorchModel(module, inputs, ("features", "total"), name=name, macs=4 * 27 * 80)
 
 
+def broken_model() -> TorchModel:
+    """Return a model whose module raises what no runtime foresees, an ``IndexError``."""
+    import torch
+
+    class Broken(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise IndexError("a mistake in the model")
+
+    return TorchModel(Broken(), {"x": np.ones((1, 3), np.float32)}, name="broken")
+
+
 class BackendConformance:
     """Hold a backend to the contract of :mod:`engines.base`.
 
@@ -63,12 +80,16 @@ class BackendConformance:
         evaluates: Whether ``run`` computes the model's outputs.
         atol: Absolute tolerance of the outputs against torch.
         rtol: Relative tolerance of the outputs against torch.
+        saved_as: A file name that ``save`` takes.
+        saved_beside: Suffixes of the files that ``save`` writes next to it.
     """
 
     device = "cpu"
     evaluates = True
     atol = 1e-4
     rtol = 1e-4
+    saved_as = "engine.bin"
+    saved_beside: tuple[str, ...] = ()
 
     @pytest.fixture
     def backend(self) -> Backend:
@@ -210,18 +231,55 @@ class BackendConformance:
         with pytest.raises(EngineError, match=str(next(iter(options.values())))):
             backend.build(model, **options)  # type: ignore[arg-type]
 
+    def test_probes(self, engine: Engine, backend: Backend) -> None:
+        """A probe gives the very device that engines are built for, and knows no abacus."""
+        assert backend.probe(self.device).fingerprint == engine.device.fingerprint
+        with pytest.raises(EngineBuildError, match="abacus:0"):
+            backend.probe("abacus:0")
+
+    @pytest.mark.parametrize("when", ["running", "preparing", "timing"])
+    def test_failures_of_the_runtime_are_engine_errors(
+        self, engine: Engine, model: Model, monkeypatch: pytest.MonkeyPatch, when: str
+    ) -> None:
+        """Whatever the runtime raises while it runs or is timed is one error, with its cause."""
+        if not isinstance(engine, EngineBase):
+            pytest.skip("only EngineBase has a place where a failure can be made up")
+        failure = MemoryError("out of memory")
+
+        def fail(*_: object) -> float:
+            raise failure
+
+        monkeypatch.setattr(engine, "_run", fail)
+        monkeypatch.setattr(engine, "_timer", fail if when == "preparing" else lambda _: fail)
+        expected = pytest.raises(EngineRunError, match="failed to run the model: out of memory")
+        with expected as caught:
+            if when == "running":
+                engine.run(model.example_inputs())
+            engine.measure(QUICK)
+        assert caught.value.__cause__ is failure
+
+    def test_failures_to_build_are_engine_errors(self, backend: Backend) -> None:
+        """A model that cannot run is an engine error, whatever it raises."""
+        if not self.evaluates:
+            pytest.skip("this backend evaluates nothing")
+        if backend.unavailable_reason() is not None:
+            pytest.skip(str(backend.unavailable_reason()))
+        with pytest.raises(EngineError, match="a mistake in the model"):
+            backend.build(broken_model(), device=self.device)
+
     def test_saves(self, engine: Engine, tmp_path: Path) -> None:
-        """Saving leaves one file, and replaces an older one."""
-        path = tmp_path / "engine.bin"
+        """Saving leaves the stated files and no other, and replaces an older one."""
+        path = tmp_path / self.saved_as
         path.write_bytes(b"old")
         assert engine.save(path) == path
         assert path.stat().st_size > 3
-        assert list(tmp_path.iterdir()) == [path]
+        names = {path.name, *(path.with_suffix(suffix).name for suffix in self.saved_beside)}
+        assert {file.name for file in tmp_path.iterdir()} == names
 
     def test_refuses_to_save_nowhere(self, engine: Engine, tmp_path: Path) -> None:
         """A missing folder is an error that names it."""
         with pytest.raises(EngineBuildError, match="missing"):
-            engine.save(tmp_path / "missing" / "engine.bin")
+            engine.save(tmp_path / "missing" / self.saved_as)
 
     def test_closes(self, engine: Engine, model: Model) -> None:
         """A closed engine refuses to work; closing twice is fine."""

@@ -18,7 +18,8 @@ from .errors import EngineBuildError, EngineUnavailableError, MeasurementError
 
 KINDS = ("cpu", "cuda", "simulated")
 UNKNOWN = "unknown"
-_NVIDIA_SMI_SECONDS = 20  # a driver that needs longer is hanging
+_TOOL_SECONDS = 20  # a driver that needs longer is hanging
+_NVIDIA_SMI_TRIES = 2  # it fails now and then while another process opens the GPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +136,16 @@ def cpu_device(engine: str, engine_version: str, root: Path = Path("/")) -> Devi
     )
 
 
-def cuda_device(engine: str, engine_version: str, index: int = 0) -> DeviceInfo:
+def cuda_device(
+    engine: str, engine_version: str, index: int = 0, root: Path = Path("/")
+) -> DeviceInfo:
     """Describe a CUDA device as torch and the driver see it.
+
+    Args:
+        engine: Name of the runtime.
+        engine_version: Version of the runtime.
+        index: Number of the device as torch counts.
+        root: Where ``proc`` and ``sys`` lie.
 
     Raises:
         EngineUnavailableError: torch sees no such device.
@@ -152,6 +161,7 @@ def cuda_device(engine: str, engine_version: str, index: int = 0) -> DeviceInfo:
     properties = torch.cuda.get_device_properties(index)
     uuid = str(getattr(properties, "uuid", UNKNOWN))  # torch < 2.5 on some platforms has none
     board = query_nvidia_smi(uuid)
+    driver = nvidia_driver(root) or board.get("driver", UNKNOWN)
     clocks = {key: float(board[key]) for key in ("sm", "memory") if board.get(key, "").isdigit()}
     return DeviceInfo(
         kind="cuda",
@@ -160,7 +170,7 @@ def cuda_device(engine: str, engine_version: str, index: int = 0) -> DeviceInfo:
         cores=properties.multi_processor_count,
         engine=engine,
         engine_version=engine_version,
-        driver=f"{board.get('driver', UNKNOWN)}, CUDA {torch.version.cuda}",
+        driver=f"{driver}, CUDA {torch.version.cuda}",
         clocks_mhz={key: clock for key, clock in clocks.items() if clock > 0},
         **_software(),
     )
@@ -177,7 +187,8 @@ def cpu_name(root: Path = Path("/")) -> str:
         suffix = f" ({', '.join(numbers)})" if numbers else ""
         return entries["model name"] + suffix
     board = _read(root / "proc/device-tree/model").strip("\0\n ")  # Arm boards
-    return board or platform.processor() or platform.machine() or UNKNOWN
+    apple = "" if board else _mac_answer("sysctl", "-n", "machdep.cpu.brand_string").strip()
+    return board or apple or platform.processor() or platform.machine() or UNKNOWN
 
 
 def cpu_clock_mhz(root: Path = Path("/")) -> float | None:
@@ -193,7 +204,7 @@ def cpu_clock_mhz(root: Path = Path("/")) -> float | None:
 
 
 def machine_id(root: Path = Path("/")) -> str:
-    """Return a hash of the machine id, or ``unknown``.
+    """Return a hash of the machine id of Linux, or of the platform UUID of macOS, or ``unknown``.
 
     The id itself is confidential; its manual asks for an application's own hash of it (man 5
     machine-id).
@@ -201,8 +212,21 @@ def machine_id(root: Path = Path("/")) -> str:
     for name in ("etc/machine-id", "var/lib/dbus/machine-id"):
         text = _read(root / name).strip()
         if text and text != "uninitialized":
-            return "machine-" + hashlib.sha256(f"detfit:{text}".encode()).hexdigest()[:16]
-    return UNKNOWN
+            return _hashed_id(text)
+    registry = _mac_answer("ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
+    apple = re.search(r'"IOPlatformUUID" = "([^"]+)"', registry)
+    return _hashed_id(apple[1]) if apple else UNKNOWN
+
+
+def nvidia_driver(root: Path = Path("/")) -> str | None:
+    """Return the version of the loaded NVIDIA driver, or None where Linux does not tell it."""
+    version = _read(root / "sys/module/nvidia/version").strip()
+    if version:
+        return version
+    # "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 ..."
+    banner = _read(root / "proc/driver/nvidia/version")
+    match = re.search(r"Kernel Module\b.*?\s(\d+(?:\.\d+)+)\s", banner)
+    return match[1] if match else None
 
 
 def query_nvidia_smi(uuid: str) -> dict[str, str]:
@@ -212,15 +236,32 @@ def query_nvidia_smi(uuid: str) -> dict[str, str]:
         return {}
     query = "--query-gpu=driver_version,clocks.sm,clocks.mem"
     board = uuid if uuid.startswith("GPU-") else f"GPU-{uuid}"
-    command = [tool, f"--id={board}", query, "--format=csv,noheader,nounits"]
+    command = (tool, f"--id={board}", query, "--format=csv,noheader,nounits")
+    answers = (_answer(*command) for _ in range(_NVIDIA_SMI_TRIES))
+    answer = next((text for text in answers if text), "")  # containers often come without it
+    if not answer:
+        return {}
+    values = [value.strip() for value in answer.strip().split(",")]
+    return dict(zip(("driver", "sm", "memory"), values, strict=False))
+
+
+def _hashed_id(text: str) -> str:
+    return "machine-" + hashlib.sha256(f"detfit:{text}".encode()).hexdigest()[:16]
+
+
+def _mac_answer(*command: str) -> str:
+    return _answer(*command) if platform.system() == "Darwin" else ""
+
+
+def _answer(*command: str) -> str:
+    """Return what a program prints, empty where it is absent or fails."""
     try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=_NVIDIA_SMI_SECONDS, check=True
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_TOOL_SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return {}  # containers often come without it; the driver is then recorded as unknown
-    values = [value.strip() for value in answer.stdout.strip().split(",")]
-    return dict(zip(("driver", "sm", "memory"), values, strict=False))
+        return ""  # what it would have told is then recorded as unknown
+    return done.stdout
 
 
 def _software() -> dict[str, str]:

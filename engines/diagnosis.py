@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .base import Backend
 from .device import cpu_device
+from .errors import EngineError
 from .registry import BACKENDS
 from .stability import stability_report
 
@@ -28,13 +30,66 @@ SUPPORT = (
 
 
 def diagnose() -> dict[str, Any]:
-    """Return engines, device, stability and version support as JSON-able fields."""
+    """Return engines, devices, stability and version support as JSON-able fields.
+
+    Every runtime that is installed is loaded, so that ``ready`` means it. A fingerprint is that of
+    the CPU, or the GPU, as driven by the engine: the one that its measurements carry.
+
+    Returns:
+        ``device`` (the CPU), ``engines`` (``engine``, ``status``, ``version``, ``fingerprint``),
+        ``cuda`` (``device``, ``name``, ``driver``, ``fingerprint`` of each that torch sees),
+        ``unstable`` and ``support``. What an engine that is not ready would tell is empty.
+    """
     return {
         "device": cpu_device("none", "none").to_dict(),
-        "engines": [
-            {"engine": name, "status": backend.unavailable_reason() or "ready"}
-            for name, backend in BACKENDS.items()
-        ],
+        "engines": [_engine_row(name, backend) for name, backend in BACKENDS.items()],
+        "cuda": _cuda_rows(),
         "unstable": list(stability_report()),
         "support": [dict(row) for row in SUPPORT],
     }
+
+
+def _engine_row(name: str, backend: Backend) -> dict[str, str]:
+    try:
+        device = backend.probe()
+    except Exception as error:  # a broken installation raises anything; a diagnosis tells it
+        reason = str(error) if isinstance(error, EngineError) else _told(error)
+        return {"engine": name, "status": reason, "version": "", "fingerprint": ""}
+    return {
+        "engine": name,
+        "status": "ready",
+        "version": device.engine_version,
+        "fingerprint": device.fingerprint,
+    }
+
+
+def _cuda_rows() -> list[dict[str, str]]:
+    """Return one row per CUDA device that torch sees; none where torch does not load."""
+    backend = BACKENDS.get("torch")
+    try:
+        if backend is None:
+            return []
+        backend.probe()
+        import torch
+
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    except Exception:  # the row of engine 'torch' says what is wrong with it
+        return []
+    return [_cuda_row(backend, f"cuda:{index}") for index in range(count)]
+
+
+def _cuda_row(backend: Backend, name: str) -> dict[str, str]:
+    try:
+        device = backend.probe(name)
+    except Exception as error:  # a GPU that fell off the bus is part of the diagnosis
+        return {"device": name, "name": _told(error), "driver": "", "fingerprint": ""}
+    return {
+        "device": name,
+        "name": device.name,
+        "driver": device.driver,
+        "fingerprint": device.fingerprint,
+    }
+
+
+def _told(error: Exception) -> str:
+    return f"does not work ({type(error).__name__}: {error})"

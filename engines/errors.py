@@ -12,6 +12,9 @@ EngineError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class EngineError(Exception):
     """Base of every error that the room raises."""
@@ -43,3 +46,23 @@ class OnnxExportError(EngineError):
 
 class MeasurementError(EngineError):
     """A protocol, a device or a measurement is invalid, or does not fit the engine."""
+
+
+@contextmanager
+def foreign_errors(kind: type[EngineError], message: str) -> Iterator[None]:
+    """Raise what a runtime or a user's module raises inside as ``kind``, with its cause.
+
+    Runtimes share no exception but ``Exception``, so everything is translated but the room's own
+    errors and what ends a program (``KeyboardInterrupt``).
+
+    Args:
+        kind: Error to raise instead.
+        message: What failed; the original message follows after a colon.
+    """
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise kind(f"{message}: {reason}") from error

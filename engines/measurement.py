@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -23,6 +24,10 @@ MAX_DRIFT = 0.02
 # pyperf check: an extreme further than this from the middle means disturbed samples.
 MAX_EXTREME_GAP = 0.50
 
+# Processors wanted beyond those there are; below it are a system's own services and the ticks in
+# which it counts (10 ms in at least 0.2 s on two processors).
+MAX_OVERLOAD = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
@@ -39,7 +44,10 @@ class Measurement:
         converged: The confidence interval reached ``protocol.target_rel_ci``.
         steady: The warm-up reached a steady state.
         started_at: UTC time in ISO 8601.
-        load_average: One-minute load average of the machine before the start, None if not told.
+        others_busy: Processors that other programs kept busy meanwhile, on average, of those that
+            this process might use; None where the system does not tell.
+        processors: Processors that this process might use: its affinity, or fewer by the quota of
+            its control groups; None if not recorded.
 
     Raises:
         MeasurementError: A value is missing, negative, not finite or of the wrong type.
@@ -53,7 +61,8 @@ class Measurement:
     converged: bool
     steady: bool
     started_at: str
-    load_average: float | None = None
+    others_busy: float | None = None
+    processors: float | None = None
 
     def __post_init__(self) -> None:
         _check_samples("raw_ms", self.raw_ms)
@@ -65,8 +74,10 @@ class Measurement:
         check_bool("Measurement", "steady", self.steady)
         check_text("Measurement", "started_at", self.started_at)
         _check_time(self.started_at)
-        if self.load_average is not None:
-            check_number("Measurement", "load_average", self.load_average, zero=True)
+        if self.others_busy is not None:
+            check_number("Measurement", "others_busy", self.others_busy, zero=True)
+        if self.processors is not None:
+            check_number("Measurement", "processors", self.processors)
 
     @property
     def median_ms(self) -> float:
@@ -115,9 +126,11 @@ class Measurement:
     def _reasons(self) -> Iterator[str]:
         middle = self.median_ms
         if not self.converged:
+            width = self.rel_ci
+            reached = f"to {width:.1%}" if math.isfinite(width) else "not at all"
             yield (
-                f"not converged: {len(self.raw_ms)} samples bound the median to "
-                f"{self.rel_ci:.1%}, wanted {self.protocol.target_rel_ci:.1%}"
+                f"not converged: {len(self.raw_ms)} samples bound the median {reached}, "
+                f"wanted {self.protocol.target_rel_ci:.1%}"
             )
         if not self.steady:
             yield f"no steady state after {len(self.warmup_ms)} blocks of warm-up"
@@ -136,9 +149,19 @@ class Measurement:
             yield f"outliers: the fastest sample is {low:.0%} below the median"
         if high > MAX_EXTREME_GAP:
             yield f"outliers: the slowest sample is {high:.0%} above the median"
-        busy = self.load_average if self.device.kind == "cpu" else None
-        if busy is not None and busy > self.device.cores:
-            yield f"busy machine: load average {busy:.1f} on {self.device.cores} processors"
+        if self.device.kind == "cpu" and self.processors is not None:
+            yield from self._contention(self.processors)
+
+    def _contention(self, processors: float) -> Iterator[str]:
+        """Compare the engine's threads, and what others did meanwhile, with the processors."""
+        threads, others = self.protocol.threads, self.others_busy or 0.0
+        if threads > processors:
+            yield f"too many threads: {threads} on {processors:g} usable processors"
+        elif threads + others > processors + MAX_OVERLOAD:
+            yield (
+                f"busy machine: other programs kept {others:.1f} of {processors:g} usable "
+                f"processors busy, and {threads} threads were measured"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; :meth:`from_dict` reads them back exactly.

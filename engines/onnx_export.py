@@ -14,7 +14,7 @@ import onnx
 import torch
 
 from .base import default_output_names
-from .errors import OnnxExportError
+from .errors import OnnxExportError, foreign_errors
 from .torch.engine import flat_outputs
 
 EXPORTERS = ("torchscript", "dynamo")
@@ -72,11 +72,9 @@ def checked(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         OnnxExportError: The model is invalid.
     """
-    try:
+    with foreign_errors(OnnxExportError, "the ONNX model is invalid"):
         onnx.checker.check_model(model, full_check=True)
         return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise OnnxExportError(f"the ONNX model is invalid: {error}") from error
 
 
 def _restore_inputs(model: onnx.ModelProto, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -119,10 +117,8 @@ def _check_options(exporter: str, opset: int | None) -> int:
 def _names(
     module: torch.nn.Module, examples: tuple[torch.Tensor, ...], given: Sequence[str]
 ) -> list[str]:
-    try:
+    with foreign_errors(OnnxExportError, "the module does not run on its example inputs"):
         count = len(flat_outputs(module(*examples)))
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise OnnxExportError(f"the module does not run on its example inputs: {error}") from error
     if given and len(given) != count:
         raise OnnxExportError(
             f"the module gives {count} outputs but {len(given)} names ({', '.join(given)})"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .timing import load_average
+from .processors import processor_quota, read_text, usable_processors
 
 # Above this share of the processors being busy, a measured thread has to share one.
 BUSY_SHARE = 0.5
@@ -30,19 +30,19 @@ def stability_report(root: Path = Path("/")) -> tuple[str, ...]:
     )
 
 
-def usable_processors() -> int:
-    """Return the logical processors that this process may run on."""
+def load_average() -> float | None:
+    """Return the one-minute load average, or None where the system has none."""
     try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows; containers that hide it
+        return None
 
 
 def _load(root: Path) -> Iterator[str]:
-    busy, processors = load_average(), usable_processors()
+    busy, processors = load_average(), usable_processors(root)
     if busy is not None and busy > BUSY_SHARE * processors:
         yield (
-            f"load average is {busy:.1f} on {processors} processors; stop other programs before "
+            f"load average is {busy:.1f} on {processors:g} processors; stop other programs before "
             "measuring"
         )
 
@@ -50,7 +50,7 @@ def _load(root: Path) -> Iterator[str]:
 def _governor(root: Path) -> Iterator[str]:
     folder = root / "sys/devices/system/cpu"
     files = sorted(folder.glob("cpu[0-9]*/cpufreq/scaling_governor"))
-    names = sorted({_read(file) for file in files} - {"performance", ""})
+    names = sorted({read_text(file) for file in files} - {"performance", ""})
     if names:
         yield (
             f"the clock governor is {', '.join(names)}; "
@@ -60,12 +60,12 @@ def _governor(root: Path) -> Iterator[str]:
 
 def _boost(root: Path) -> Iterator[str]:
     cpu = root / "sys/devices/system/cpu"
-    if _read(cpu / "intel_pstate/no_turbo") == "0" or _read(cpu / "cpufreq/boost") == "1":
+    if read_text(cpu / "intel_pstate/no_turbo") == "0" or read_text(cpu / "cpufreq/boost") == "1":
         yield "the CPU may boost its clock as long as it is cool; switch turbo boost off"
 
 
 def _virtual(root: Path) -> Iterator[str]:
-    for line in _read(root / "proc/cpuinfo").splitlines():
+    for line in read_text(root / "proc/cpuinfo").splitlines():
         if line.startswith("flags") and "hypervisor" in line.split():
             yield (
                 "this is a virtual machine: its clock cannot be fixed, and neighbours share its "
@@ -75,7 +75,7 @@ def _virtual(root: Path) -> Iterator[str]:
 
 
 def _steal(root: Path) -> Iterator[str]:
-    first = _read(root / "proc/stat").partition("\n")[0].split()
+    first = read_text(root / "proc/stat").partition("\n")[0].split()
     # cpu user nice system idle iowait irq softirq steal ...
     numbers = [int(part) for part in first[1:9] if part.isdigit()]
     if len(numbers) == 8 and sum(numbers) > 0 and numbers[7] / sum(numbers) > STEAL_SHARE:
@@ -86,17 +86,9 @@ def _steal(root: Path) -> Iterator[str]:
 
 
 def _quota(root: Path) -> Iterator[str]:
-    parts = _read(root / "sys/fs/cgroup/cpu.max").split()
-    if len(parts) == 2 and parts[0].isdigit() and parts[1].isdigit() and int(parts[1]) > 0:
-        share = int(parts[0]) / int(parts[1])
+    share = processor_quota(root)
+    if share is not None:
         yield (
             f"this container may use {share:.1f} processors and is stopped when it uses more; "
             "measure with fewer threads, or lift the limit"
         )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        return ""  # not this system, or not allowed

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from .errors import MeasurementError
 from .measurement import Measurement
+from .processors import OthersClock, usable_processors
 from .protocol import MIN_SAMPLES_FOR_CI, TimingProtocol
 from .stats import relative_half_width, relative_slope
 
@@ -185,8 +185,9 @@ def measure_interleaved(
         check_protocol(engine, protocol)
     timers = [engine.timer(arrays) for engine, arrays in zip(engines, given, strict=True)]
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    load = load_average()
+    others, processors = OthersClock(), usable_processors()
     timings = time_interleaved(timers, protocol, rng or np.random.default_rng(0))
+    busy = others.busy()
     return [
         Measurement(
             raw_ms=timing.raw_ms,
@@ -197,7 +198,8 @@ def measure_interleaved(
             converged=timing.converged,
             steady=timing.steady,
             started_at=started,
-            load_average=load,
+            others_busy=busy,
+            processors=processors,
         )
         for engine, timing in zip(engines, timings, strict=True)
     ]
@@ -212,14 +214,6 @@ def check_protocol(engine: Engine, protocol: TimingProtocol) -> None:
                 f"the engine was built with {name}={built!r} but the protocol says "
                 f"{name}={asked!r}; build it with {name}={asked!r} or change the protocol"
             )
-
-
-def load_average() -> float | None:
-    """Return the one-minute load average, or None where the system has none."""
-    try:
-        return os.getloadavg()[0]
-    except (AttributeError, OSError):  # Windows; containers that hide it
-        return None
 
 
 @contextmanager

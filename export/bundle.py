@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from detection import DetectionError, Preprocess
+from searchspaces import sha256_of_file
 
 from .errors import (
     BundleError,
@@ -17,7 +18,7 @@ from .errors import (
     BundleRuntimeError,
     BundleTamperedError,
 )
-from .files import json_bytes, sha256_of, sha256_of_file
+from .files import json_bytes, sha256_of
 from .machine import machine_name, runtime_version, same_release
 from .manifest import Manifest
 from .postprocess import Postprocess

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from searchspaces import sha256_of_file
+
 from .bundle import MANIFEST, MANIFEST_DIGEST, REQUIRED, Bundle, digest_line, load_bundle
 from .errors import BundleError, BundleFilesError
-from .files import sha256_of_file
 from .manifest import Manifest, check_file_name, is_manifest
 
 

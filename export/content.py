@@ -79,6 +79,7 @@ def make_manifest(request: ExportRequest, engine: Engine, found: Examination) ->
             precision=request.precision,
             batch=request.batch,
             threads=request.threads,
+            runs_on=request.device,
         ),
         limits=request.limits,
         predicted=request.predicted,

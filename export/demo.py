@@ -39,6 +39,7 @@ from .gate import Outcome
 Progress = Callable[[str, float, float], None]
 Result = TypeVar("Result")
 
+MAX_AP_DIFFERENCE = 0.5  # points
 MIN_AP50 = 50.0  # points on the held-out generated images; below, training went wrong
 BUDGET_SAMPLES = 101  # architectures whose median upper bound becomes the budget
 DATA, TABLE, PREDICTOR, RUN = "shapes", "table.jsonl", "predictor.json", "run"
@@ -81,6 +82,7 @@ class DemoResult:
         ap50 = 100 * self.winner.accuracy.ap50
         if not ap50 >= MIN_AP50:  # NaN, where there is nothing to find, does not pass
             found.append(f"AP50 {ap50:.1f} is below {MIN_AP50:g}")
+        found += _ap_difference(self.export)
         for check in self.export.verdict.checks:
             if check.outcome is not Outcome.PASS:
                 found.append(f"{check.outcome}: {check.reason}")
@@ -112,6 +114,18 @@ class DemoResult:
             "report": str(self.folder / REPORT),
             "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
         }
+
+
+def _ap_difference(export: ExportResult) -> list[str]:
+    """Say if the engine's AP differs from torch's either way; better is as suspicious as worse."""
+    accuracy = export.bundle.manifest.accuracy
+    row = accuracy.row("AP") if accuracy else None
+    if row is None or row.torch is None or row.engine is None:
+        return ["AP of torch and of the engine were not compared"]
+    difference = abs(row.engine - row.torch)
+    if difference <= MAX_AP_DIFFERENCE:
+        return []
+    return [f"AP of torch and of the engine differ by {difference:.2f} points"]
 
 
 def run_demo(

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from .errors import ExportError
+import searchspaces
 
-_CHUNK_BYTES = 1 << 20
+from .errors import ExportError
 
 
 def sha256_of(content: bytes) -> str:
     """Return the SHA-256 of bytes as 64 hex digits."""
     return hashlib.sha256(content).hexdigest()
-
-
-def sha256_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hex digits.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def json_bytes(value: Any) -> bytes:
@@ -39,21 +24,12 @@ def json_bytes(value: Any) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file through a temporary one in the same folder and ``os.replace``.
+    """Write a file, all of it or none.
 
     Raises:
         ExportError: The folder is missing or not writable; nothing is left behind.
     """
-    temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        temporary = None
+        searchspaces.write_atomically(path, content)
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)

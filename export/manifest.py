@@ -46,6 +46,7 @@ class EngineRecord:
         precision: ``fp32``, ``fp16`` or ``int8``.
         batch: Images per run.
         threads: CPU threads.
+        runs_on: Where it was built to run: ``cpu`` or ``cuda:0``.
     """
 
     name: str
@@ -56,6 +57,7 @@ class EngineRecord:
     precision: str = "fp32"
     batch: int = 1
     threads: int = 1
+    runs_on: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)

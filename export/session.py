@@ -17,7 +17,7 @@ from engines import OnnxModel, get_backend
 from searchspaces import IMAGE
 
 from .bundle import Bundle, load_bundle
-from .errors import DetectError
+from .errors import BundleMachineError, DetectError
 from .postprocess import Detections, Postprocess, unpad
 
 if TYPE_CHECKING:
@@ -79,8 +79,18 @@ class Session(Generic[RunnerT]):
         checked = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         record = checked.manifest.engine
         engine = get_backend(record.name).build(
-            _model_of(checked), precision=record.precision, threads=record.threads
+            _model_of(checked),
+            precision=record.precision,
+            threads=record.threads,
+            device=record.runs_on,
         )
+        checked_on = record.device.get("name")
+        if record.runs_on != "cpu" and engine.device.name != checked_on:
+            engine.close()
+            raise BundleMachineError(
+                f"the engine was checked on {checked_on}, {record.runs_on} is "
+                f"{engine.device.name} here; export the detector again on this machine"
+            )
         return Session(
             engine, checked.preprocess, checked.postprocess, checked.labels, record.batch
         )

@@ -110,6 +110,7 @@ def evaluate(
             "the held-out table holds no whole detectors; make one with "
             "`detfit profile ... --no-modules --detectors 12 --seed 1`"
         )
+    predictor.closure.margin(confidence)  # refuses an impossible confidence first
     fitted_on = set(predictor.calibrated_on)
     fresh = [(w, m) for w, m in held_out.detectors() if w.key not in fitted_on]
     if not fresh:

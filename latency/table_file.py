@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from engines import Measurement
+from searchspaces import write_atomically
 
 from .errors import TableError
 from .table import LatencyTable, Manifest, Row
@@ -255,13 +256,4 @@ def _digest(lines: list[bytes]) -> str:
 def replace_file(path: Path, lines: list[bytes]) -> None:
     """Write a file at once: all of it or, whatever happens, none of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_atomically(path, b"".join(lines))

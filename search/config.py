@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
+
+from searchspaces import write_atomically
 
 from .errors import JournalError, RunError
 from .evaluators.base import Budget
@@ -97,17 +97,8 @@ class RunConfig:
 
     def save(self, folder: Path) -> None:
         """Write ``folder/run.json``, whole or not at all."""
-        text = json.dumps(self.to_dict(), indent=2) + "\n"
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".run-", suffix=".json")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(name, folder / RUN_FILE)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        content = (json.dumps(self.to_dict(), indent=2) + "\n").encode()
+        write_atomically(folder / RUN_FILE, content)
 
     @classmethod
     def load(cls, folder: Path) -> RunConfig:

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency import Predictor, load_predictor, save_predictor
-from searchspaces import Architecture, SearchSpace, make_space
+from searchspaces import Architecture, SearchSpace, make_space, sha256_of_file
 
 from .config import RUN_FILE
 from .errors import EvaluatorError, RunError
 from .evaluators import Evaluator, TableEvaluator
-from .files import sha256_of_file
 from .objective import Constraint, Objective
 from .result import SearchResult
 from .run import run_search
@@ -37,6 +36,7 @@ Progress = Callable[[str, float, float], None]
 LATENCY, ACCURACY = "latency_ms", "ap"
 PREDICTOR_FILE = "predictor.json"
 SEARCH_IMAGES = 5000  # DetNAS, sec. 4: validation images carved out of the training data
+ROUNDING = 1e-9
 _CACHED = 200_000  # architectures whose prediction is kept
 
 
@@ -192,7 +192,7 @@ def _check_confidence(predictor: Predictor, settings: SearchSettings) -> None:
     most = predictor.closure.max_confidence
     if settings.budget_ms is None or settings.confidence is None or settings.confidence <= most:
         return
-    needed = math.ceil(settings.confidence / (1 - settings.confidence))
+    needed = math.ceil(settings.confidence / (1 - settings.confidence) - ROUNDING)
     raise RunError(
         f"the predictor was calibrated on {len(predictor.closure.residuals)} detectors, which "
         f"support a confidence of {most:.2f}, not {settings.confidence}; profile with "

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from searchspaces import sha256_of_file
+
 from .errors import EvaluatorError, RunError
 from .evaluators import Budget, Evaluator
-from .files import sha256_of_file
 
 if TYPE_CHECKING:
     from detection import CocoDataset, Supernet, TrainConfig

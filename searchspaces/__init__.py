@@ -17,6 +17,7 @@ from .errors import (
     SizeError,
     UnknownSpaceError,
 )
+from .files import sha256_of_file, write_atomically
 from .graph import PARTS, Graph, Node, chain, reference
 from .kinds import (
     KINDS,
@@ -86,4 +87,6 @@ __all__ = [
     "parse_arch",
     "parse_size",
     "reference",
+    "sha256_of_file",
+    "write_atomically",
 ]

@@ -14,7 +14,7 @@ _SIZE = re.compile(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})")
 _MAX_SIDE = 999_999
 
 
-def parse_arch(text: str, **space_options: Any) -> tuple[SearchSpace, Architecture]:
+def parse_arch(text: str, /, **space_options: Any) -> tuple[SearchSpace, Architecture]:
     """Read ``space:code``.
 
     Args:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from searchspaces import write_atomically
+
 from ..errors import DatasetError
-from .files import json_bytes, write_atomically
+from .files import json_bytes
 from .scene import Scene, ShapesRecipe, paint_scene
 from .shape_masks import encode_rle, mask_box
 
@@ -60,7 +62,8 @@ def write_shapes(
         for image_index in range(_count(recipe, split)):
             scene = paint_scene(recipe, split_index, image_index)
             name = _file_name(recipe, image_index)
-            write_atomically(folder / split / name, _encode(scene, recipe.image_format))
+            image = _encode(scene, recipe.image_format)
+            write_atomically(folder / split / name, image, durable=False)
             images.append(_image_row(image_index + 1, name, scene))
             annotations.extend(_annotation_rows(image_index + 1, len(annotations) + 1, scene))
             done += 1

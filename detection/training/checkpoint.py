@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..data.files import write_atomically
+from searchspaces import write_atomically
+
 from ..errors import CheckpointError
 from ..weights import load_state, load_tensors, weights_bytes
 from .config import TrainConfig

@@ -67,6 +67,15 @@ class FakeBackend:
         """Return None: it works everywhere."""
         return None
 
+    def probe(self, device: str = "cpu") -> DeviceInfo:
+        """Describe the simulated device; ``device`` is checked and changes nothing.
+
+        Raises:
+            EngineBuildError: ``device`` is no device name.
+        """
+        parse_device(device)
+        return self._device()
+
     def build(
         self, model: Model, *, precision: str = "fp32", threads: int = 1, device: str = "cpu"
     ) -> EngineBase:
@@ -78,13 +87,13 @@ class FakeBackend:
             EngineBuildError: An argument is unknown, or the latency is not a positive number.
         """
         check_build(self.name, precision, threads)
-        parse_device(device)
+        info = self.probe(device)
         return FakeEngine(
             model.name,
             self._latency_of(model),
             noise=self._noise,
             seed=self._seed,
-            device=self._device(),
+            device=info,
             precision=precision,
             threads=threads,
             examples=model.example_inputs(),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from .._imports import load, missing_reason
 from ..base import EngineBase, Model, check_build
-from ..device import cpu_device, parse_device
+from ..device import DeviceInfo, cpu_device, parse_device
 from ..errors import EngineBuildError
 
 INSTALL = "onnxruntime"
@@ -24,6 +26,16 @@ class OnnxRuntimeBackend:
         """Return why onnxruntime cannot be used here, with the pip line; None if it can."""
         return missing_reason("onnxruntime", INSTALL)
 
+    def probe(self, device: str = "cpu") -> DeviceInfo:
+        """Load onnxruntime and describe the CPU as its engines do.
+
+        Raises:
+            EngineBuildError: ``device`` is not the CPU.
+            EngineUnavailableError: onnxruntime is not installed, or does not load.
+        """
+        _check_device(device)
+        return cpu_device(self.name, _engine().VERSION)
+
     def build(
         self, model: Model, *, precision: str = "fp32", threads: int = 1, device: str = "cpu"
     ) -> EngineBase:
@@ -40,19 +52,27 @@ class OnnxRuntimeBackend:
             EngineUnavailableError: onnxruntime is not installed.
         """
         check_build(self.name, precision, threads, ("fp32",))
-        if parse_device(device)[0] != "cpu":
-            raise EngineBuildError(
-                f"engine 'onnxruntime' runs on cpu, not on {device!r}; "
-                "use engine 'torch' for a CUDA device"
-            )
-        engine = load(f"{__package__}.engine", "onnxruntime", INSTALL)
+        info = self.probe(device)
+        engine = _engine()
         content = model.onnx_bytes()
         session = engine.make_session(content, threads, model.name)
         built: EngineBase = engine.OnnxRuntimeEngine(
             session,
             content,
-            device=cpu_device(self.name, engine.VERSION),
+            device=info,
             threads=threads,
             examples=model.example_inputs(),
         )
         return built
+
+
+def _check_device(device: str) -> None:
+    if parse_device(device)[0] != "cpu":
+        raise EngineBuildError(
+            f"engine 'onnxruntime' runs on cpu, not on {device!r}; "
+            "use engine 'torch' for a CUDA device"
+        )
+
+
+def _engine() -> ModuleType:
+    return load(f"{__package__}.engine", "onnxruntime", INSTALL)

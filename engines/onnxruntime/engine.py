@@ -10,7 +10,7 @@ import onnxruntime
 
 from ..base import Array, Arrays, EngineBase
 from ..device import DeviceInfo
-from ..errors import EngineBuildError, EngineRunError
+from ..errors import EngineBuildError, foreign_errors
 from ..tensors import TensorInfo
 from ..timing import Timer
 
@@ -48,12 +48,10 @@ def make_session(content: bytes, threads: int, name: str) -> onnxruntime.Inferen
     # measured in turns would otherwise take each other's processors
     # (onnxruntime_session_options_config_keys.h).
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    try:
+    with foreign_errors(EngineBuildError, f"onnxruntime refuses model {name!r}"):
         return onnxruntime.InferenceSession(
             content, sess_options=options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # onnxruntime's exceptions share no base but Exception
-        raise EngineBuildError(f"onnxruntime refuses model {name!r}: {error}") from error
 
 
 class OnnxRuntimeEngine(EngineBase):
@@ -89,10 +87,7 @@ class OnnxRuntimeEngine(EngineBase):
         self._content = content
 
     def _run(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        try:
-            outputs = self._session.run(list(self.output_names), arrays)
-        except Exception as error:  # onnxruntime's exceptions share no base but Exception
-            raise EngineRunError(f"onnxruntime failed to run the model: {error}") from error
+        outputs = self._session.run(list(self.output_names), arrays)
         return dict(zip(self.output_names, map(np.asarray, outputs), strict=True))
 
     def _timer(self, arrays: dict[str, Array]) -> Timer:

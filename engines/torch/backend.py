@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from .._imports import load, missing_reason
 from ..base import EngineBase, Model, check_build
-from ..device import parse_device
+from ..device import DeviceInfo, parse_device
 from ..errors import EngineBuildError
 
 INSTALL = "torch torchvision"
@@ -25,6 +27,17 @@ class TorchBackend:
         """Return why torch cannot be used here, with the pip line; None if it can."""
         return missing_reason("torch", INSTALL)
 
+    def probe(self, device: str = "cpu") -> DeviceInfo:
+        """Load torch and describe the device as its engines do.
+
+        Raises:
+            EngineBuildError: ``device`` is no device name.
+            EngineUnavailableError: torch is not installed, does not load, or sees no such device.
+        """
+        parse_device(device)
+        info: DeviceInfo = _engine().describe(device)
+        return info
+
     def build(
         self, model: Model, *, precision: str = "fp32", threads: int = 1, device: str = "cpu"
     ) -> EngineBase:
@@ -39,16 +52,19 @@ class TorchBackend:
 
         Raises:
             EngineBuildError: Another precision, an unknown device, or a module that does not run
-                on its example inputs.
+                on its example inputs, whatever it raises.
             EngineUnavailableError: torch is not installed, or sees no such device.
         """
         check_build(self.name, precision, threads)
-        kind, index = parse_device(device)
+        kind, _ = parse_device(device)
         if precision not in _PRECISIONS[kind]:
             raise EngineBuildError(
                 f"engine 'torch' builds {', '.join(_PRECISIONS[kind])} on {kind}, "
                 f"not precision {precision!r}"
             )
-        engine = load(f"{__package__}.engine", "torch", INSTALL)
-        built: EngineBase = engine.build(model, precision, threads, kind, index)
+        built: EngineBase = _engine().build(model, precision, threads, device)
         return built
+
+
+def _engine() -> ModuleType:
+    return load(f"{__package__}.engine", "torch", INSTALL)

@@ -6,43 +6,50 @@ import copy
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any
 
 import torch
 
 from ..base import Array, Arrays, EngineBase, Model, output_names_of
-from ..device import DeviceInfo, cpu_device, cuda_device
-from ..errors import EngineBuildError, EngineRunError
+from ..device import DeviceInfo, cpu_device, cuda_device, parse_device
+from ..errors import EngineBuildError, foreign_errors
 from ..timing import Timer
 
 Context = Callable[[], AbstractContextManager[None]]
 
 
-def build(model: Model, precision: str, threads: int, kind: str, index: int) -> TorchEngine:
+def describe(device: str) -> DeviceInfo:
+    """Describe ``cpu``, ``cuda`` or ``cuda:1`` as driven by torch.
+
+    Raises:
+        EngineBuildError: The text is none of these.
+        EngineUnavailableError: There is no such device.
+    """
+    kind, index = parse_device(device)
+    if kind == "cpu":
+        return cpu_device("torch", torch.__version__)
+    return cuda_device("torch", torch.__version__, index)
+
+
+def build(model: Model, precision: str, threads: int, device: str) -> TorchEngine:
     """Copy the module to the device, run it once and wrap it.
 
     Raises:
         EngineBuildError: The module does not run on its example inputs, or gives no tensors.
         EngineUnavailableError: There is no such device.
     """
-    info = (
-        cpu_device("torch", torch.__version__)
-        if kind == "cpu"
-        else cuda_device("torch", torch.__version__, index)
-    )
+    info = describe(device)
+    kind, index = parse_device(device)
     target = torch.device("cpu") if kind == "cpu" else torch.device("cuda", index)
-    examples = model.example_inputs()
     context = _context(target, threads, precision)
-    original = model.torch_module()
-    try:
+    failed = f"model {model.name!r} does not run on its example inputs"
+    with foreign_errors(EngineBuildError, failed):
+        examples = model.example_inputs()
         # A copy: an engine stays what it was when its module is trained, moved or changed later.
-        module = copy.deepcopy(original).to(target).eval()
+        module = copy.deepcopy(model.torch_module()).to(target).eval()
         with context():
             outputs = flat_outputs(module(*to_tensors(examples, target)))
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise EngineBuildError(
-            f"model {model.name!r} does not run on its example inputs: {error}"
-        ) from error
     return TorchEngine(
         module,
         target,
@@ -93,11 +100,8 @@ class TorchEngine(EngineBase):
         self._context = context
 
     def _run(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        try:
-            with self._context():
-                outputs = flat_outputs(self._module(*to_tensors(arrays, self._target)))
-        except RuntimeError as error:
-            raise EngineRunError(f"torch failed to run the model: {error}") from error
+        with self._context():
+            outputs = flat_outputs(self._module(*to_tensors(arrays, self._target)))
         named = zip(self.output_names, outputs, strict=True)
         return {name: _to_array(tensor) for name, tensor in named}
 
@@ -214,10 +218,29 @@ def _exact_fp32(target: torch.device) -> Iterator[None]:
     if target.type != "cuda":
         yield
         return
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
+    with ExitStack() as stack:
+        for owner, name, value in _exact_settings():
+            before = getattr(owner, name)
+            if before != value:
+                stack.callback(setattr, owner, name, before)
+                setattr(owner, name, value)
+        yield
+
+
+def _exact_settings() -> list[tuple[Any, str, object]]:
+    """Return ``(owner, attribute, value)`` of torch's global flags.
+
+    Since torch 2.9 TF32 can be set in two ways, and the older one raises, even on reading, once
+    the newer has been used: then the newer is used here too (PyTorch's "CUDA semantics", TF32).
+    """
+    cudnn: Any = torch.backends.cudnn  # a module, typed without the attributes of newer torch
+    matmul = torch.backends.cuda.matmul
+    flags = [(cudnn, "enabled", True), (cudnn, "benchmark", True), (cudnn, "deterministic", False)]
+    older = [(owner, "allow_tf32", False) for owner in (matmul, cudnn)]
     try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = before
+        for owner, name, _ in older:
+            getattr(owner, name)
+    except RuntimeError:
+        newer = (matmul, cudnn.conv, cudnn.rnn)
+        return [*flags, *((owner, "fp32_precision", "ieee") for owner in newer)]
+    return [*flags, *older]

@@ -20,7 +20,7 @@ SPACES: dict[str, Callable[..., SearchSpace]] = {
 """Name -> factory; each takes keyword options such as head, input_hw and num_classes."""
 
 
-def make_space(name: str, **options: Any) -> SearchSpace:
+def make_space(name: str, /, **options: Any) -> SearchSpace:
     """Make a registered space.
 
     Args:

@@ -33,6 +33,7 @@ def make_measurement(device: DeviceInfo) -> Callable[..., Measurement]:
         converged=True,
         steady=True,
         started_at="2026-01-02T03:04:05+00:00",
-        load_average=0.5,
+        others_busy=0.5,
+        processors=4.0,
     )
     return lambda **changes: replace(good, **changes)

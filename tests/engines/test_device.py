@@ -16,7 +16,7 @@ from engines import (
     device as module,
     parse_device,
 )
-from engines.device import cpu_clock_mhz, cpu_name, machine_id, query_nvidia_smi
+from engines.device import cpu_clock_mhz, cpu_name, machine_id, nvidia_driver, query_nvidia_smi
 
 CPUINFO = """processor\t: 0
 vendor_id\t: GenuineIntel
@@ -159,9 +159,9 @@ def test_no_such_cuda_device() -> None:
 
 
 def test_nvidia_smi_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[list[str]] = []
+    seen: list[tuple[str, ...]] = []
 
-    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+    def run(command: tuple[str, ...], **options: object) -> subprocess.CompletedProcess[str]:
         seen.append(command)
         return subprocess.CompletedProcess(command, 0, "550.54.15, 1380, 877\n", "")
 
@@ -179,17 +179,80 @@ def test_nvidia_smi_that_fails_or_is_absent(monkeypatch: pytest.MonkeyPatch) -> 
     assert query_nvidia_smi("unknown") == {}
 
 
-def test_a_made_up_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nvidia_smi_is_asked_again_when_it_fails_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = ["", "550.54.15, 1380, 877"]
+    monkeypatch.setattr(module.shutil, "which", lambda name: "/bin/nvidia-smi")
+    monkeypatch.setattr(module, "_answer", lambda *command: answers.pop(0))
+    assert query_nvidia_smi("ab-12")["driver"] == "550.54.15"
+    answers.extend(["", ""])
+    assert query_nvidia_smi("ab-12") == {}
+
+
+BANNER = "NVRM version: NVIDIA UNIX {}  550.54.15  Tue Mar  5 22:23:56 UTC 2024\nGCC version: 12\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("sys/module/nvidia/version", "550.54.15\n"),
+        ("proc/driver/nvidia/version", BANNER.format("x86_64 Kernel Module")),
+        ("proc/driver/nvidia/version", BANNER.format("Open Kernel Module for x86_64")),
+    ],
+)
+def test_driver_from_the_kernel(tmp_path: Path, path: str, text: str) -> None:
+    assert nvidia_driver(tmp_path) is None
+    _write(tmp_path, path, text)
+    assert nvidia_driver(tmp_path) == "550.54.15"
+
+
+def test_an_unreadable_driver_is_unknown(tmp_path: Path) -> None:
+    _write(tmp_path, "proc/driver/nvidia/version", "something else\n")
+    assert nvidia_driver(tmp_path) is None
+
+
+IOREG = """+-o J314sAP  <class IOPlatformExpertDevice>
+    {
+      "IOPlatformSerialNumber" = "C02XXXXXXXXX"
+      "IOPlatformUUID" = "8F1D3E52-0000-1111-2222-333344445555"
+    }
+"""
+
+
+def test_a_mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {
+        ("sysctl", "-n", "machdep.cpu.brand_string"): "Apple M1 Pro\n",
+        ("ioreg", "-rd1", "-c", "IOPlatformExpertDevice"): IOREG,
+    }
+    monkeypatch.setattr(module.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(module, "_answer", lambda *command: answers[command])
+    mac = cpu_device("torch", "2.0", tmp_path)
+    assert mac.name == "Apple M1 Pro"
+    assert mac.uuid.startswith("machine-")
+    assert "8F1D3E52" not in json.dumps(mac.to_dict())
+    answers[("ioreg", "-rd1", "-c", "IOPlatformExpertDevice")] = IOREG.replace("5555", "5556")
+    assert cpu_device("torch", "2.0", tmp_path).fingerprint != mac.fingerprint
+    monkeypatch.setattr(module, "_answer", lambda *command: "")
+    assert machine_id(tmp_path) == "unknown"
+    assert cpu_name(tmp_path)
+
+
+def test_a_made_up_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
     board = SimpleNamespace(name="Tesla V100", uuid="ab-12", multi_processor_count=80)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: board)
     answer = {"driver": "550.54.15", "sm": "1380", "memory": "[N/A]"}
     monkeypatch.setattr(module, "query_nvidia_smi", lambda uuid: answer)
-    info = cuda_device("torch", "2.4.1")
+    info = cuda_device("torch", "2.4.1", root=tmp_path)
     assert (info.kind, info.name, info.uuid, info.cores) == ("cuda", "Tesla V100", "ab-12", 80)
     assert info.driver == f"550.54.15, CUDA {torch.version.cuda}"
     assert info.clocks_mhz == {"sm": 1380.0}
+    # the kernel's word comes first: then nvidia-smi failing changes nothing but the clocks
+    _write(tmp_path, "sys/module/nvidia/version", "550.54.15\n")
+    monkeypatch.setattr(module, "query_nvidia_smi", lambda uuid: {})
+    again = cuda_device("torch", "2.4.1", root=tmp_path)
+    assert again.fingerprint == info.fingerprint
+    assert again.clocks_mhz == {}
 
 
 @pytest.mark.gpu

@@ -5,7 +5,7 @@ import pytest
 
 import engines
 
-HEAVY = ("torch", "onnx", "onnxruntime", "onnxscript", "pytest", "scipy", "pandas")
+HEAVY = ("torch", "onnx", "onnxruntime", "onnxscript", "openvino", "pytest", "scipy", "pandas")
 
 
 def _loaded_after(code: str) -> set[str]:

@@ -1,6 +1,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,7 +42,8 @@ def test_round_trip_is_exact(
         converged=flag,
         steady=not flag,
         started_at="2026-01-02T03:04:05+00:00",
-        load_average=load,
+        others_busy=load,
+        processors=None if load is None else load + 1.0,
     )
     assert Measurement.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured
 
@@ -69,7 +71,7 @@ def test_one_sample(make_measurement: Make) -> None:
     assert (measured.median_ms, measured.iqr_ms) == (2.0, 0.0)
     assert measured.ci_ms == (0.0, math.inf)
     (reason,) = measured.unstable_reasons()
-    assert reason == "not converged: 1 samples bound the median to inf%, wanted 1.0%"
+    assert reason == "not converged: 1 samples bound the median not at all, wanted 1.0%"
 
 
 def test_a_good_measurement_has_no_reasons(make_measurement: Make) -> None:
@@ -87,12 +89,29 @@ def test_a_good_measurement_has_no_reasons(make_measurement: Make) -> None:
         ({"raw_ms": (1.03,) * 6 + (1.0,) * 6}, "drift: second half -2.9% against the first"),
         ({"raw_ms": (1.0,) * 12 + (1.6,)}, "outliers: the slowest sample is 60% above"),
         ({"raw_ms": (1.0,) * 12 + (0.4,)}, "outliers: the fastest sample is 60% below"),
-        ({"load_average": 4.5}, "busy machine: load average 4.5 on 4 processors"),
+        (
+            {"others_busy": 3.2},
+            "busy machine: other programs kept 3.2 of 4 usable processors busy, and 1 threads",
+        ),
+        ({"processors": 1.3}, "busy machine: other programs kept 0.5 of 1.3 usable processors"),
+        ({"processors": 0.5}, "too many threads: 1 on 0.5 usable processors"),
+        ({"protocol": TimingProtocol(threads=5)}, "too many threads: 5 on 4 usable processors"),
+        (
+            {"protocol": TimingProtocol(threads=4)},
+            "busy machine: other programs kept 0.5 of 4 usable processors busy, and 4 threads",
+        ),
     ],
 )
 def test_each_reason(make_measurement: Make, change: dict[str, object], reason: str) -> None:
     (found,) = make_measurement(**change).unstable_reasons()
     assert found.startswith(reason)
+
+
+def test_the_processors_of_this_machine_do_not_matter_to_a_gpu(
+    make_measurement: Make, device: DeviceInfo
+) -> None:
+    on_gpu = make_measurement(device=replace(device, kind="cuda"), others_busy=9.0)
+    assert on_gpu.unstable_reasons() == ()
 
 
 @pytest.mark.parametrize(
@@ -101,8 +120,11 @@ def test_each_reason(make_measurement: Make, change: dict[str, object], reason: 
         {"raw_ms": (0.96, 1.04, 0.96, 1.04)},
         {"raw_ms": (1.0,) * 6 + (1.019,) * 6},
         {"raw_ms": (1.0,) * 12 + (1.49,)},
-        {"load_average": 4.0},
-        {"load_average": None},
+        {"others_busy": 3.0},
+        {"others_busy": 3.1},  # what the system itself does, and its ticks
+        {"others_busy": None},
+        {"others_busy": 9.0, "processors": None},
+        {"protocol": TimingProtocol(threads=3)},
     ],
 )
 def test_below_the_thresholds(make_measurement: Make, change: dict[str, object]) -> None:
@@ -125,7 +147,8 @@ def test_below_the_thresholds(make_measurement: Make, change: dict[str, object])
         ({"steady": None}, "steady must be true or false"),
         ({"started_at": "yesterday"}, "started_at must be an ISO 8601 time, got 'yesterday'"),
         ({"started_at": 3}, "started_at must be a non-empty string"),
-        ({"load_average": -1.0}, "load_average must be a finite number >= 0"),
+        ({"others_busy": -1.0}, "others_busy must be a finite number >= 0"),
+        ({"processors": 0}, "processors must be a finite number > 0, got 0"),
         ({"protocol": None}, "TimingProtocol must be a JSON object, got NoneType"),
         ({"device": {}}, "DeviceInfo lacks the field"),
         ({"extra": 1}, "Measurement has no field extra"),

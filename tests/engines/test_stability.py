@@ -13,7 +13,7 @@ def _write(root: Path, path: str, text: str) -> None:
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "load_average", lambda: 0.1)
-    monkeypatch.setattr(module, "usable_processors", lambda: 4)
+    monkeypatch.setattr(module, "usable_processors", lambda root: 4.0)
 
 
 def test_nothing_to_say(tmp_path: Path) -> None:

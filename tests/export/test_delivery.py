@@ -80,7 +80,7 @@ def weights(make_weights: MakeWeights) -> Path:
 @pytest.fixture(scope="module")
 def table_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("table") / "t.jsonl"
-    config = ProfileConfig(protocol=QUICK, replicates=1, detectors=8)
+    config = ProfileConfig(protocol=QUICK, replicates=1, detectors=10)
     profile(SPACE, additive_backend(), config, path, space_options=OPTIONS)
     return path
 

@@ -17,6 +17,8 @@ import pytest
 from detection import ShapesRecipe
 from engines import FakeBackend, UnknownEngineError
 from export import (
+    Accuracy,
+    AccuracyRow,
     Check,
     DemoError,
     DemoResult,
@@ -37,7 +39,7 @@ SETTINGS = DemoSettings(
     recipe=ShapesRecipe(
         num_train=20, num_val=4, image_hw=(64, 64), size_px=(32, 56), num_classes=1, objects=(1, 1)
     ),
-    detectors=6,
+    detectors=9,
     replicates=1,
     seconds=0.01,
     supernet_steps=6,
@@ -181,14 +183,21 @@ def test_unknown_names_write_nothing(tmp_path: Path) -> None:
 # --- what passes
 
 
-def result(ap50: float = 0.9, failures: tuple[Any, ...] = (), **outcomes: Outcome) -> DemoResult:
+def result(
+    ap50: float = 0.9,
+    failures: tuple[Any, ...] = (),
+    ap_engine: float | None = 36.5,
+    **outcomes: Outcome,
+) -> DemoResult:
     names = ("parity", "accuracy", "budget", "prediction")
     checks = [Check(name, outcomes.get(name, Outcome.PASS), f"of {name}") for name in names]
+    accuracy = Accuracy("shapes val", 100, rows=(AccuracyRow("AP", 36.2, ap_engine),))
+    bundle = SimpleNamespace(manifest=SimpleNamespace(accuracy=accuracy))
     parts: dict[str, Any] = {
         "table": SimpleNamespace(failures=()),
         "search": SimpleNamespace(failures=failures),
         "winner": SimpleNamespace(accuracy=SimpleNamespace(ap50=ap50)),
-        "export": SimpleNamespace(verdict=GateVerdict(tuple(checks))),
+        "export": SimpleNamespace(verdict=GateVerdict(tuple(checks)), bundle=bundle),
     }
     return DemoResult(Path("demo"), 2.0, seconds={}, **parts)
 
@@ -203,6 +212,13 @@ def test_all_checks_and_the_accuracy_have_to_hold() -> None:
 def test_too_little_accuracy_fails(ap50: float) -> None:
     assert result(ap50).reasons == (f"AP50 {100 * ap50:.1f} is below 50",)
     assert not result(ap50).passed
+
+
+def test_an_engine_that_differs_from_torch_either_way_fails() -> None:
+    for ap_engine in (35.6, 36.8):
+        (reason,) = result(ap_engine=ap_engine).reasons
+        assert reason == "AP of torch and of the engine differ by 0.60 points"
+    assert result(ap_engine=None).reasons == ("AP of torch and of the engine were not compared",)
 
 
 @pytest.mark.parametrize("name", ["parity", "accuracy", "budget", "prediction"])

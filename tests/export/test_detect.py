@@ -10,8 +10,8 @@ from PIL import Image
 from detection import DetectionError
 from export import DetectError, ExportResult, Session, detect_files, detect_image
 from export.detect import objects_of
-from export.files import sha256_of_file
 from export.postprocess import Detections
+from searchspaces import sha256_of_file
 
 
 @pytest.fixture

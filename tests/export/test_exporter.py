@@ -25,7 +25,7 @@ from export import (
     export_detector,
     load_bundle,
 )
-from export.files import sha256_of_file
+from searchspaces import sha256_of_file
 
 
 def test_a_good_engine_leaves_as_a_pass(exported: ExportResult) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from export import ExportError
-from export.files import json_bytes, sha256_of, sha256_of_file, write_atomically
+from export.files import json_bytes, sha256_of, write_atomically
 from export.machine import detfit_version, runtime_version, same_release
+from searchspaces import sha256_of_file
 
 
 def test_hashes_are_sha256(tmp_path: Path) -> None:

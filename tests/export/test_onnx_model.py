@@ -18,8 +18,7 @@ from export import (
     export_onnx,
     module_of_node,
 )
-from export.files import sha256_of_file
-from searchspaces import OUTPUTS
+from searchspaces import OUTPUTS, sha256_of_file
 
 FLOAT, INT = TensorProto.FLOAT, TensorProto.INT64
 SHAPES = {"boxes": [1, 5, 4], "scores": [1, 5], "labels": [1, 5], "count": [1]}

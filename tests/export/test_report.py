@@ -24,7 +24,7 @@ from export import (
     report_html,
     write_report,
 )
-from export.files import sha256_of_file
+from searchspaces import sha256_of_file
 
 EVIL = "<script>alert(\"1\")</script> & 'quoted' </title>"
 VOID = {"meta", "img", "br", "hr", "input", "link"}

@@ -31,7 +31,7 @@ Search = Callable[..., SearchResult]
 @pytest.fixture(scope="session")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     path = tmp_path_factory.mktemp("table") / "table.jsonl"
-    config = ProfileConfig(protocol=QUICK, replicates=1, detectors=8)
+    config = ProfileConfig(protocol=QUICK, replicates=1, detectors=10)
     space = make_space("detnas-nano", **OPTIONS)
     return fit(profile(space, additive_backend(), config, path, space_options=OPTIONS))
 

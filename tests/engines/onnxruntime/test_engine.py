@@ -125,3 +125,5 @@ def test_a_failing_run_is_an_engine_error() -> None:
     engine = OnnxRuntimeBackend().build(OnnxModel(model.SerializeToString()))
     with pytest.raises(EngineRunError, match="onnxruntime failed to run the model"):
         engine.run({"i": np.array([7])})
+    with pytest.raises(EngineRunError, match="onnxruntime failed to run the model"):
+        engine.timer({"i": np.array([7])})

@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +198,64 @@ def test_fp32_is_never_tf32() -> None:
     assert flags() == before
     with _exact_fp32(torch.device("cpu")):
         assert flags() == before
+
+
+def test_fp32_is_exact_whichever_way_the_user_allowed_tf32() -> None:
+    """In its own process: torch's older flags raise for good once the newer are used."""
+    if not hasattr(torch.backends.cudnn, "conv"):
+        pytest.skip(f"torch {torch.__version__} has the older flags only")
+    code = (
+        "import torch\n"
+        "from engines.torch.engine import _exact_fp32\n"
+        "matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn\n"
+        "flags = lambda: [o.fp32_precision for o in (matmul, cudnn.conv, cudnn.rnn)]\n"
+        "matmul.fp32_precision, cudnn.rnn.fp32_precision = 'tf32', 'ieee'\n"
+        "before = flags(), cudnn.benchmark, cudnn.deterministic\n"
+        "with _exact_fp32(torch.device('cuda', 0)):\n"
+        "    assert flags() == ['ieee'] * 3, flags()\n"
+        "    assert cudnn.benchmark\n"
+        "after = flags(), cudnn.benchmark, cudnn.deterministic\n"
+        "assert after == before == (['tf32', 'tf32', 'ieee'], False, False), after\n"
+    )
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+class Grows(torch.nn.Module):
+    """Runs three times, then has no memory left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.runs += 1
+        if self.runs > 3:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return x
+
+
+def test_no_memory_left_in_the_middle_of_a_measurement_is_an_engine_error() -> None:
+    engine = TorchBackend().build(TorchModel(Grows(), X))
+    timer = engine.timer()
+    assert timer(2) > 0
+    with pytest.raises(EngineRunError, match="torch failed to run the model: CUDA out of memory"):
+        timer(2)
+    before = torch.get_num_threads()
+    with pytest.raises(EngineRunError, match="CUDA out of memory"):
+        engine.measure(TimingProtocol())
+    assert torch.get_num_threads() == before
+
+
+def test_a_timer_of_a_closed_engine_refuses() -> None:
+    engine = TorchBackend().build(small_model())
+    timer = engine.timer()
+    engine.close()
+    with pytest.raises(EngineBuildError, match="closed"):
+        timer(1)
 
 
 @pytest.fixture

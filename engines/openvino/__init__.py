@@ -1,0 +1,5 @@
+"""OpenVINO on the CPU."""
+
+from .backend import OpenVinoBackend
+
+__all__ = ["OpenVinoBackend"]

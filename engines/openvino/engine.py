@@ -1,0 +1,175 @@
+"""Run and time one compiled OpenVINO model. The only module that imports openvino.
+
+It does so when the first model is compiled: this module itself loads where openvino is absent.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._imports import load
+from ..base import Array, Arrays, EngineBase
+from ..device import DeviceInfo
+from ..errors import EngineBuildError, foreign_errors
+from ..tensors import TensorInfo
+from ..timing import Timer
+
+INSTALL = "'detfit[openvino]'"
+
+
+def runtime() -> Any:
+    """Return the package openvino.
+
+    Raises:
+        EngineUnavailableError: It is not installed, or does not load.
+    """
+    return load("openvino", "openvino", INSTALL)
+
+
+def version() -> str:
+    """Return the release, such as ``2026.4.1``.
+
+    openvino itself says ``2026.4.1-22982-e213a147257-releases/2026/4``, with the number of the
+    build.
+    """
+    return str(runtime().__version__).partition("-")[0]
+
+
+def compile_onnx(content: bytes, threads: int, name: str) -> Any:
+    """Compile an ONNX model for the CPU: one inference at a time, in fp32, with ``threads``.
+
+    Raises:
+        EngineBuildError: OpenVINO refuses the model.
+    """
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": threads,
+        # The default is bf16 on a CPU that computes in it.
+        "INFERENCE_PRECISION_HINT": "f32",
+        # As the other engines: pinned pools of two processes would share processors.
+        "ENABLE_CPU_PINNING": False,
+    }
+    with foreign_errors(EngineBuildError, f"openvino refuses model {name!r}"):
+        return _core().compile_model(_core().read_model(content), "CPU", settings)
+
+
+def tensor_names(content: bytes) -> tuple[set[str], tuple[str, ...]]:
+    """Return the names of an ONNX model's inputs, and of its outputs in order.
+
+    OpenVINO knows several names of a tensor, in no order.
+    """
+    import onnx
+
+    graph = onnx.load_from_string(content).graph
+    return {value.name for value in graph.input}, tuple(value.name for value in graph.output)
+
+
+class OpenVinoEngine(EngineBase):
+    """Run a compiled model; inputs are set once for timing.
+
+    Args:
+        compiled: The compiled model.
+        content: The serialised ONNX model that it was compiled from.
+        names: What :func:`tensor_names` gives for it.
+        device: What it runs on.
+        threads: What the model was compiled for.
+        examples: An array for every input, also for those that no operator uses, which OpenVINO
+            drops.
+    """
+
+    def __init__(
+        self,
+        compiled: Any,
+        content: bytes,
+        names: tuple[set[str], tuple[str, ...]],
+        *,
+        device: DeviceInfo,
+        threads: int,
+        examples: Arrays,
+    ) -> None:
+        used = [_describe(port, names[0]) for port in compiled.inputs]
+        infos = {info.name: info for info in (*TensorInfo.of(examples), *used)}
+        super().__init__(
+            device=device,
+            precision="fp32",
+            threads=threads,
+            examples=examples,
+            output_names=names[1],
+            inputs=tuple(infos.values()),
+        )
+        self._used = [info.name for info in used]
+        self._compiled = compiled
+        self._request = compiled.create_infer_request()
+        self._content = content
+
+    def _run(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        self._set_inputs(self._request, arrays)
+        self._request.infer(share_outputs=True)
+        tensors = (self._request.get_output_tensor(i) for i in range(len(self.output_names)))
+        # Copied: the next run writes to the same memory.
+        outputs = [np.array(tensor.data, copy=True) for tensor in tensors]
+        return dict(zip(self.output_names, outputs, strict=True))
+
+    def _timer(self, arrays: dict[str, Array]) -> Timer:
+        request = self._compiled.create_infer_request()
+        self._set_inputs(request, arrays)
+        infer, clock = request.infer, time.perf_counter_ns
+
+        def timer(runs: int) -> float:
+            start = clock()
+            for _ in range(runs):
+                infer(share_outputs=True)
+            return (clock() - start) / 1e6
+
+        return timer
+
+    def _set_inputs(self, request: Any, arrays: Arrays) -> None:
+        tensor = runtime().Tensor  # a copy: nobody else writes to it
+        for index, name in enumerate(self._used):
+            request.set_input_tensor(index, tensor(arrays[name]))
+
+    def _serialise(self) -> bytes:
+        return self._ir()[0]
+
+    def _files(self, path: Path) -> dict[Path, bytes]:
+        """Return the two files of OpenVINO's own format, IR: topology and, beside it, weights.
+
+        Raises:
+            EngineBuildError: ``path`` does not end in ``.xml``, which OpenVINO asks for.
+        """
+        if path.suffix != ".xml":
+            raise EngineBuildError(
+                f"cannot save {path}: an OpenVINO model is a pair of files, name.xml and "
+                f"name.bin; give {path.with_suffix('.xml')}"
+            )
+        topology, weights = self._ir()
+        return {path.with_suffix(".bin"): weights, path: topology}
+
+    def _ir(self) -> tuple[bytes, bytes]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.xml"
+            model = _core().read_model(self._content)
+            runtime().save_model(model, path, compress_to_fp16=False)
+            return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+
+    def _close(self) -> None:
+        self._compiled = self._request = None
+        self._content = b""
+
+
+@lru_cache(maxsize=1)
+def _core() -> Any:
+    return runtime().Core()  # loads the plugins: once
+
+
+def _describe(port: Any, names: set[str]) -> TensorInfo:
+    name = next(known for known in sorted(port.names) if known in names)
+    sides = (None if side.is_dynamic else side.get_length() for side in port.partial_shape)
+    return TensorInfo(name, tuple(sides), np.dtype(port.element_type.to_dtype()).name)
