@@ -63,6 +63,7 @@ class Setting:
     detectors: int
     held_out: int
     seconds: float
+    replicates: int
     work: Path
 
     @property
@@ -75,15 +76,18 @@ def main(
     heads: Annotated[str, typer.Option(help="Comma-separated.")] = "retinanet,fpn",
     size: Annotated[str, typer.Option("--input")] = "320x320",
     engine: str = "onnxruntime",
-    detectors: Annotated[int, typer.Option(help="Calibration detectors per head.")] = 12,
-    held_out: Annotated[int, typer.Option(help="Held-out detectors per head.")] = 12,
+    detectors: Annotated[int, typer.Option(help="Calibration detectors per head.")] = 10,
+    held_out: Annotated[int, typer.Option(help="Held-out detectors per head.")] = 8,
     seconds: Annotated[float, typer.Option(help="At most this long per measurement.")] = 2.0,
+    replicates: Annotated[int, typer.Option(help="Repetitions with new engines.")] = 2,
     work: Path = Path("benchmarks/work"),
 ) -> None:
     rows, compared, device = [], [], {}
     pooled: list[Pooled] = []
     for head in heads.split(","):
-        setting = Setting(space, head, size, engine, detectors, held_out, seconds, work)
+        setting = Setting(
+            space, head, size, engine, detectors, held_out, seconds, replicates, work
+        )
         begun = time.monotonic()
         table = _profile(setting, "profile", modules=True, isolated=True, seed=0)
         profile_s = time.monotonic() - begun
@@ -98,7 +102,8 @@ def main(
         print(
             f"{head}: profiled in {profile_s:.0f} s (0 s where an earlier run's table was there)"
         )
-    rows += _rows("all heads", _together(pooled))
+    if len(pooled) > 1:
+        rows += _rows("all heads", _together(pooled))
     _print(rows)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"predict-{space}-{size}-{engine}.json"
@@ -122,6 +127,7 @@ def _profile(
         detectors=setting.detectors if modules else setting.held_out,
         modules=modules,
         isolated=isolated,
+        replicates=setting.replicates,
         seed=seed,
     )
     return profile(

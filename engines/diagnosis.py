@@ -7,7 +7,7 @@ from typing import Any
 from .base import Backend
 from .device import cpu_device
 from .errors import EngineError
-from .registry import BACKENDS
+from .registry import BACKENDS, NOT_YET
 from .stability import stability_report
 
 # NVIDIA's release notes: TensorRT 10.5 and CUDA 13 removed Volta (compute capability 7.0).
@@ -42,11 +42,18 @@ def diagnose() -> dict[str, Any]:
     """
     return {
         "device": cpu_device("none", "none").to_dict(),
-        "engines": [_engine_row(name, backend) for name, backend in BACKENDS.items()],
+        "engines": [
+            *(_engine_row(name, backend) for name, backend in BACKENDS.items()),
+            *(_row(name, reason) for name, reason in NOT_YET.items()),
+        ],
         "cuda": _cuda_rows(),
         "unstable": list(stability_report()),
         "support": [dict(row) for row in SUPPORT],
     }
+
+
+def _row(name: str, status: str) -> dict[str, str]:
+    return {"engine": name, "status": status, "version": "", "fingerprint": ""}
 
 
 def _engine_row(name: str, backend: Backend) -> dict[str, str]:
@@ -54,7 +61,7 @@ def _engine_row(name: str, backend: Backend) -> dict[str, str]:
         device = backend.probe()
     except Exception as error:  # a broken installation raises anything; a diagnosis tells it
         reason = str(error) if isinstance(error, EngineError) else _told(error)
-        return {"engine": name, "status": reason, "version": "", "fingerprint": ""}
+        return _row(name, reason)
     return {
         "engine": name,
         "status": "ready",

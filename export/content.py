@@ -22,8 +22,13 @@ from .network import weights_info
 from .report_data import Sample
 from .request import ExportRequest
 
-ENGINE_FILES = {"onnxruntime": MODEL, "torch": "engine.pt2", "tensorrt": "engine.plan"}
-"""Engine -> name of its file; ONNX Runtime reads the ONNX model itself."""
+ENGINE_FILES = {
+    "onnxruntime": MODEL,
+    "openvino": MODEL,
+    "torch": "engine.pt2",
+    "tensorrt": "engine.plan",
+}
+"""Engine -> name of its file; ONNX Runtime and OpenVINO read the ONNX model itself."""
 
 SAMPLES = 6
 SAMPLE_PX = 720
