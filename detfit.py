@@ -20,6 +20,7 @@ EXIT_FAILED, EXIT_MISUSE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
 INLINE_WIDTH = 60  # characters of a list that still stands on the line of its name
 PLAIN_EVERY_S = 10  # between two lines of progress where there is no terminal
 QUIET_S = 1  # what ends or fails sooner needs no progress
+MESSAGE_CHARS = 1000  # of an error; longer ones echo some value whole
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,24 +57,24 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on where a killed run
 Space = Annotated[str, typer.Option("--space", help="Search space; `detfit spaces` lists them.")]
 Head = Annotated[str, typer.Option(help="Detector around the backbone: fpn or retinanet.")]
 Input = Annotated[str | None, typer.Option("--input", help="Network input as WIDTHxHEIGHT.")]
-Classes = Annotated[int, typer.Option(min=1, help="Classes without background.")]
+Classes = Annotated[int, typer.Option(min=1, max=100_000, help="Classes without background.")]
 Proposals = Annotated[
     int | None, typer.Option(min=1, help="Boxes given to the second stage, after NMS.")
 ]
 Engine = Annotated[str, typer.Option(help="Engine; `detfit doctor` lists them.")]
 Precision = Annotated[str, typer.Option(help="fp32, fp16 or int8.")]
-Batch = Annotated[int, typer.Option(min=1, help="Images per run.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the engine.")]
+Batch = Annotated[int, typer.Option(min=1, max=10_000, help="Images per run.")]
+Threads = Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of the engine.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda:0.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of everything random.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder in COCO's layout.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first images.")]
 Budget = Annotated[
     float | None, typer.Option("--budget-ms", callback=_positive, help="Latency budget.")
 ]
-Steps = Annotated[int, typer.Option(min=1, help="Optimiser steps.")]
+Steps = Annotated[int, typer.Option(min=1, max=10**9, help="Optimiser steps.")]
 Rate = Annotated[float, typer.Option("--lr", min=0, help="Learning rate after the warm-up.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images per optimiser step.")]
+BatchSize = Annotated[int, typer.Option(min=1, max=100_000, help="Images per optimiser step.")]
 Optimizer = Annotated[str, typer.Option(help="sgd or adamw.")]
 Workers = Annotated[int, typer.Option("--data-workers", min=0, help="Processes that read images.")]
 
@@ -126,7 +127,10 @@ def _refuse(error: Exception) -> int:
     context = getattr(error, "ctx", None)  # of click: the command that was misused
     if context is not None:
         text = f"{text.rstrip('.')}; see `{context.command_path} --help`"
-    _say(f"error: {' '.join(text.split())}")
+    line = " ".join(text.split())
+    if len(line) > MESSAGE_CHARS:
+        line = f"{line[: MESSAGE_CHARS // 2]} ... {line[-MESSAGE_CHARS // 2 :]}"
+    _say(f"error: {line}")
     return EXIT_MISUSE
 
 
@@ -400,10 +404,14 @@ def profile(
         float | None,
         typer.Option(callback=_positive, help="Stop after this long with the best table so far."),
     ] = None,
-    detectors: Annotated[int, typer.Option(min=0, help="Whole detectors for closure.")] = 16,
+    detectors: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Whole detectors for closure.")
+    ] = 16,
     modules: Annotated[bool, typer.Option(help="Measure chains of modules.")] = True,
     isolated: Annotated[bool, typer.Option(help="Also time each module alone.")] = False,
-    replicates: Annotated[int, typer.Option(min=1, help="Repetitions with new engines.")] = 2,
+    replicates: Annotated[
+        int, typer.Option(min=1, max=1000, help="Repetitions with new engines.")
+    ] = 3,
     seconds: Annotated[
         float, typer.Option(callback=_positive, help="At most this long per measurement.")
     ] = 2.0,
@@ -553,7 +561,8 @@ def search(
     ] = None,
     budget_ms: Budget = None,
     confidence: Annotated[
-        float | None, typer.Option(help="Probability with which the budget is kept.")
+        float,
+        typer.Option(help="Probability of keeping the budget; 0 bounds the predicted median."),
     ] = 0.9,
     data: Data = None,
     evaluator: Annotated[str, typer.Option(help="supernet or table.")] = "supernet",
@@ -561,7 +570,7 @@ def search(
         Path | None, typer.Option(help="Known results, for the table evaluator.")
     ] = None,
     strategy: Annotated[str, typer.Option(help="random or detnas-ea.")] = "detnas-ea",
-    evals: Annotated[int, typer.Option(min=1, help="Evaluations.")] = 1000,
+    evals: Annotated[int, typer.Option(min=1, max=10**7, help="Evaluations.")] = 1000,
     steps: Steps = 90_000,
     batch_size: BatchSize = 16,
     lr: Rate = 0.02,
@@ -586,7 +595,7 @@ def search(
 
     settings = SearchSettings(
         budget_ms=budget_ms,
-        confidence=confidence,
+        confidence=confidence or None,
         strategy=strategy,
         evaluator=evaluator,
         table=table,

@@ -77,10 +77,20 @@ def fit_closure(sums_ms: Floats, measured_ms: Floats) -> Closure:
             "closure needs at least one whole detector with positive, finite times; got sums "
             f"{sums_ms.tolist()} and measured {measured_ms.tolist()}; profile with --detectors 16"
         )
-    residuals = {m: _left_out(m, sums_ms, measured_ms) for m in _candidates(len(measured_ms))}
+    candidates = _candidates(len(measured_ms))
+    residuals = {model: _left_out(model, sums_ms, measured_ms) for model in candidates}
+    residuals = {
+        model: r for model, r in residuals.items() if _is_sound(model, r, sums_ms, measured_ms)
+    }
     best = min(residuals, key=lambda model: float(np.mean(np.abs(residuals[model]))))
     scale, offset = _fit(best, sums_ms, measured_ms)
     return Closure(best, scale, offset, tuple(np.sort(residuals[best]).tolist()))
+
+
+def _is_sound(model: str, residuals: Floats, sums: Floats, measured: Floats) -> bool:
+    """Refuse a model that ranks the slower detector faster, or predicts nothing or less."""
+    scale, _ = _fit(model, sums, measured)
+    return scale > 0 and bool(np.all(np.isfinite(residuals)) and np.all(residuals > -1))
 
 
 def _candidates(count: int) -> list[str]:
@@ -93,7 +103,8 @@ def _left_out(model: str, sums: Floats, measured: Floats) -> Floats:
     for index, rest in enumerate(keep):
         scale, offset = _fit(model, sums[rest], measured[rest])
         predicted[index] = scale * sums[index] + offset
-    return np.asarray(measured / predicted - 1.0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(measured / predicted - 1.0)
 
 
 def _fit(model: str, sums: Floats, measured: Floats) -> tuple[float, float]:

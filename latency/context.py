@@ -14,6 +14,7 @@ AOWS (Berman et al., CVPR 2020) fits pairwise terms from whole networks for the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,8 +45,10 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Recipe:
-        """Read back what :meth:`to_dict` gave."""
+        """Read back what :meth:`to_dict` gave; raise ``ValueError`` on anything else."""
         terms = tuple((float(weight), str(key)) for weight, key in fields["terms"])
+        if not terms or not all(math.isfinite(weight) for weight, _ in terms):
+            raise ValueError(f"terms must be pairs of a finite weight and a key, got {terms}")
         return cls(ModuleSpec.parse(fields["module"]), terms)
 
 

@@ -43,7 +43,7 @@ def load_predictor(path: Path | str) -> Predictor:
         fields = json.loads(path.read_text())
     except FileNotFoundError:
         raise PredictorError(f"there is no predictor {path}; make one with `detfit fit`") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PredictorError(f"{path} is no predictor file: {error}") from error
     schema = fields.get("schema") if isinstance(fields, dict) else None
     if schema != SCHEMA:
@@ -52,8 +52,10 @@ def load_predictor(path: Path | str) -> Predictor:
         return _from_fields(fields)
     except KeyError as error:
         raise PredictorError(f"{path}: the field {error.args[0]!r} is missing") from error
-    except (LatencyError, TypeError, ValueError) as error:
-        raise PredictorError(f"{path}: {error}") from error
+    except (LatencyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise PredictorError(
+            f"{path} is damaged: {error}; make it anew with `detfit fit`"
+        ) from error
 
 
 def _from_fields(fields: dict[str, Any]) -> Predictor:

@@ -69,13 +69,15 @@ class Manifest:
         if fields["schema"] != SCHEMA:
             raise TableError(f"schema {fields['schema']!r} is not {SCHEMA!r}, the one known here")
         try:
+            if not isinstance(fields["space"].get("name"), str):
+                raise TableError(f"space must hold a name, got {fields['space']!r}")
             return cls(
                 DeviceInfo.from_dict(fields["device"]),
                 TimingProtocol.from_dict(fields["protocol"]),
-                int(fields["batch"]),
+                whole_number("batch", fields["batch"], 1),
                 dict(fields["space"]),
                 dict(fields["software"]),
-                int(fields["seed"]),
+                whole_number("seed", fields["seed"], 0),
                 tuple(Recipe.from_dict(recipe) for recipe in fields["recipes"]),
                 fields["sha256"],
             )
@@ -99,6 +101,17 @@ class Manifest:
         if differing:
             text = "; ".join(f"{name} is {a!r} here, {b!r} there" for name, a, b in differing)
             raise TableMismatchError(f"{what}: {text}", [name for name, _, _ in differing])
+
+
+def whole_number(name: str, value: object, least: int) -> int:
+    """Return a value of a file if it is an int of at least ``least``.
+
+    Raises:
+        TableError: It is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise TableError(f"{name} must be an int >= {least}, got {value!r}")
+    return value
 
 
 def _differences(

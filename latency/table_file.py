@@ -3,7 +3,7 @@
 Line 1 is the manifest; every further line is one measurement or failure, flushed to disk before
 the next is taken, so that a kill at any moment loses at most the one under way. A torn last line
 (a kill in the middle of a write) is cut off on opening for append and ignored on reading; any
-other damage is refused by line number. Closing writes the hash of the rows into the manifest.
+other damage is refused by line number. Closing writes the hash of line 1 and the rows into line 1.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import IO, Any
 from engines import Measurement
 from searchspaces import write_atomically
 
-from .errors import TableError
-from .table import LatencyTable, Manifest, Row
+from .errors import LatencyError, TableError
+from .table import LatencyTable, Manifest, Row, whole_number
 from .workload import Workload
 
 try:
@@ -38,16 +38,17 @@ def read_table(path: Path | str) -> LatencyTable:
     """
     path = Path(path)
     lines = _lines(path)
-    manifest = _manifest(path, lines[0])
+    fields = _decoded_manifest(path, lines[0])
+    manifest = _manifest(path, fields)
     rows, torn = [], not lines[-1].endswith(b"\n")
     for number, line in enumerate(lines[1:], start=2):
         if torn and number == len(lines):
             break  # a kill cut this write short; it was never a finished measurement
         rows.append(_row(path, number, line, manifest))
     _check_unique(path, rows)
-    if manifest.sha256 is not None and manifest.sha256 != _digest(lines[1:]):
+    if manifest.sha256 is not None and manifest.sha256 != _digest(fields, lines[1:]):
         raise TableError(
-            f"{path}: the rows do not match the hash in line 1 (sha256): the file was changed "
+            f"{path}: its contents do not match the hash in line 1 (sha256): the file was changed "
             "after it was closed; take the original, or profile anew"
         )
     return LatencyTable(manifest, tuple(rows))
@@ -56,8 +57,9 @@ def read_table(path: Path | str) -> LatencyTable:
 def write_table(path: Path | str, table: LatencyTable) -> None:
     """Write a whole table, closed, at once (atomically)."""
     lines = [_encode(_row_fields(row)) for row in table.rows]
-    manifest = replace(table.manifest, sha256=_digest(lines))
-    replace_file(Path(path), [_encode(manifest.to_dict()), *lines])
+    fields = table.manifest.to_dict()
+    fields["sha256"] = _digest(fields, lines)
+    replace_file(Path(path), [_encode(fields), *lines])
 
 
 class TableWriter:
@@ -160,8 +162,10 @@ class TableWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
-        self._unlock()
+        try:
+            self._file.close()
+        finally:
+            self._unlock()
 
 
 def _chains(manifest: Manifest) -> str:
@@ -180,9 +184,16 @@ def _lines(path: Path) -> list[bytes]:
     return lines
 
 
-def _manifest(path: Path, line: bytes) -> Manifest:
+def _decoded_manifest(path: Path, line: bytes) -> Any:
     try:
-        return Manifest.from_dict(_decode(line))
+        return _decode(line)
+    except ValueError as error:
+        raise TableError(f"{path}, line 1: {error}") from error
+
+
+def _manifest(path: Path, fields: Any) -> Manifest:
+    try:
+        return Manifest.from_dict(fields)
     except ValueError as error:
         raise TableError(f"{path}, line 1: {error}") from error
 
@@ -201,12 +212,15 @@ def _row_from(fields: Any, manifest: Manifest) -> Row:
     if missing:
         raise TableError(f"the row lacks {', '.join(sorted(missing))}")
     workload = Workload.from_dict(fields["workload"])
-    values = fields["measurement"]
+    replicate = whole_number("replicate", fields["replicate"], 0)
+    values, reason = fields["measurement"], fields["error"]
+    if isinstance(reason, str) == (values is not None) or not isinstance(reason, str | None):
+        raise TableError("a row holds either a measurement or the text of an error")
     if values is None:
-        return Row(workload, int(fields["replicate"]), None, str(fields["error"]))
+        return Row(workload, replicate, None, reason)
     shared = {"protocol": manifest.protocol.to_dict(), "device": manifest.device.to_dict()}
     measurement = Measurement.from_dict({**values, **shared})
-    return Row(workload, int(fields["replicate"]), measurement)
+    return Row(workload, replicate, measurement)
 
 
 def _row_fields(row: Row) -> dict[str, Any]:
@@ -243,17 +257,26 @@ def _decode(line: bytes) -> Any:
         return json.loads(line)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise TableError(f"this is no JSON: {error}") from error
+    except RecursionError:
+        raise TableError("this is no table: it is nested too deeply") from None
 
 
 def _encode(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-def _digest(lines: list[bytes]) -> str:
-    return hashlib.sha256(b"".join(lines)).hexdigest()
+def _digest(manifest: dict[str, Any], rows: list[bytes]) -> str:
+    head = _encode({**manifest, "sha256": None})
+    return hashlib.sha256(b"".join([head, *rows])).hexdigest()
 
 
 def replace_file(path: Path, lines: list[bytes]) -> None:
-    """Write a file at once: all of it or, whatever happens, none of it."""
+    """Write a file at once: all of it or, whatever happens, none of it.
+
+    Raises:
+        LatencyError: The path names a device, a pipe or a folder, which must not be replaced.
+    """
+    if path.exists() and not path.is_file():
+        raise LatencyError(f"{path} is no regular file; write to another one by -o")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, b"".join(lines))

@@ -113,7 +113,7 @@ class RunConfig:
             plain = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise RunError(f"{folder} holds no search run: {RUN_FILE} is missing") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise JournalError(f"{path} cannot be read: {error}") from error
         found = plain.get("schema_version") if isinstance(plain, dict) else None
         if found != SCHEMA_VERSION:

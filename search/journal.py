@@ -23,6 +23,7 @@ from .database import connect, following, locked, translated
 from .errors import JournalError, RunError
 
 JOURNAL_FILE = "journal.sqlite"
+FINISHED = ("ok", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Evaluation:
     @property
     def finished(self) -> bool:
         """Return whether there is a result, good or bad."""
-        return self.status in ("ok", "failed")
+        return self.status in FINISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,9 @@ class Journal:
                 "SELECT batch, requested, told_before, COUNT(evaluation) "
                 "FROM batches LEFT JOIN evaluations USING (batch) GROUP BY batch ORDER BY batch"
             ).fetchall()
+        for row in rows:
+            if not all(isinstance(number, int) for number in row):
+                raise JournalError(f"{self.folder / JOURNAL_FILE}: batch {row[0]!r} is damaged")
         return tuple(Batch(*row) for row in rows)
 
     def evaluations(self, first: int = 0) -> tuple[Evaluation, ...]:
@@ -239,6 +243,10 @@ class Journal:
                 raise ValueError("the digest does not match the architecture")
             table = dict.fromkeys(names, math.nan) if status != "ok" else json.loads(value_json)
             values = tuple(float(table[name]) for name in names)
+            if status == "ok" and not all(map(math.isfinite, values)):
+                raise ValueError(f"values {values} are not finite")
+            if status in FINISHED and not isinstance(rest[-1], int):
+                raise ValueError(f"finished_order is {rest[-1]!r}")
         except (ValueError, TypeError, KeyError) as error:
             path = self.folder / JOURNAL_FILE
             raise JournalError(f"{path}: evaluation {index} is damaged: {error!r}") from error

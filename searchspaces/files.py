@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -19,8 +20,11 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
         durable: Whether to wait until the disk has it; off for many files that can be made again.
 
     Raises:
-        OSError: The folder is missing or not writable; nothing is left behind.
+        OSError: The folder is missing or not writable, or something that is no regular file (a
+            device, a pipe, a folder) has the name; nothing is left behind or replaced.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "something that is no regular file has this name", str(path))
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

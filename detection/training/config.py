@@ -81,8 +81,12 @@ class TrainConfig:
                 raise TrainingError(f"{name} must be at least 1, got {value}")
         for name in (*_NOT_NEGATIVE, "lr"):
             value = getattr(self, name)
-            if not math.isfinite(value) or value < 0 or (name == "lr" and value == 0):
+            if not math.isfinite(value) or value < 0:
                 raise TrainingError(f"{name} must be finite and not negative, got {value}")
+        if not self.lr:
+            raise TrainingError("lr must be above 0, got 0")
+        if self.seed >= 2**63:
+            raise TrainingError(f"seed must be below 2**63, got {self.seed}")
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Return how many optimiser steps the run has."""

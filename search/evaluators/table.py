@@ -145,7 +145,7 @@ def _parse(text: str, path: Path, first_line: int) -> Any:
     except json.JSONDecodeError as error:
         line = first_line + error.lineno - 1
         raise TableError(f"{path}, line {line}: not JSON: {error.msg}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TableError(f"{path}, line {first_line} or below: {error}") from error
 
 

@@ -32,6 +32,16 @@ def test_noise_alone_is_not_explained_by_a_larger_model():
     assert closure.model in ("identity", "scale")
 
 
+def test_no_model_ranks_the_slower_detector_faster():
+    """Sums and times without any relation: a falling line fits best, and is refused."""
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        sums, measured = rng.normal(10, 0.2, 8), rng.normal(10, 0.2, 8)
+        closure = fit_closure(sums, measured)
+        assert closure.scale > 0
+        assert np.all(closure.apply(sums) > 0)
+
+
 def test_few_detectors_keep_the_sum():
     closure = fit_closure(np.array([1.0, 2.0]), np.array([1.1, 2.1]))
     assert (closure.model, closure.scale, closure.offset_ms) == ("identity", 1.0, 0.0)

@@ -189,3 +189,25 @@ def test_baselines_have_closed_forms(run_profile, macs_backend):
         macs_proportional_ms(bare, graphs)
     with pytest.raises(UnprofiledModuleError):
         isolated_sum_ms(bare, graphs)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"costs": None},
+        {"costs": []},
+        {"closure": {"model": "scale", "scale": 10**400, "offset_ms": 0, "residuals": [0.1]}},
+    ],
+)
+def test_a_wrong_field_of_a_predictor_file_is_refused(predictor, tmp_path, change):
+    path = tmp_path / "p.json"
+    save_predictor(path, predictor)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(PredictorError, match=r"p\.json is damaged: .*detfit fit"):
+        load_predictor(path)
+
+
+def test_a_deeply_nested_predictor_file_is_refused(tmp_path):
+    (tmp_path / "p.json").write_text("[" * 200_000)
+    with pytest.raises(PredictorError, match="is no predictor file"):
+        load_predictor(tmp_path / "p.json")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
 
 from latency import (
+    LatencyError,
     Row,
     TableError,
     TableMismatchError,
@@ -168,3 +170,88 @@ def _open_manifest(data: bytes) -> bytes:
     first, rest = data.split(b"\n", 1)
     manifest = json.loads(first) | {"sha256": None}
     return json.dumps(manifest, separators=(",", ":")).encode() + b"\n" + rest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch": -1}, "batch must be an int >= 1, got -1"),
+        ({"batch": True}, "batch must be an int >= 1, got True"),
+        ({"seed": 1.5}, "seed must be an int >= 0"),
+        ({"space": {}}, "space must hold a name"),
+        ({"space": []}, "line 1: the manifest is wrong"),
+    ],
+)
+def test_a_wrong_value_in_line_1_is_refused(path, change, message):
+    first, rest = path.read_bytes().split(b"\n", 1)
+    manifest = json.loads(first) | {"sha256": None} | change
+    path.write_bytes(json.dumps(manifest).encode() + b"\n" + rest)
+    with pytest.raises(TableError, match=message):
+        read_table(path)
+
+
+def test_a_recipe_without_finite_weights_is_refused(path):
+    first, rest = path.read_bytes().split(b"\n", 1)
+    for terms in ([], [[float("nan"), "x"]]):
+        manifest = json.loads(first) | {"sha256": None}
+        manifest["recipes"][0]["terms"] = terms
+        path.write_bytes(json.dumps(manifest).encode() + b"\n" + rest)
+        with pytest.raises(TableError, match="finite weight"):
+            read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"replicate": 1.5}, "replicate must be an int >= 0, got 1.5"),
+        ({"replicate": -1}, "replicate must be an int >= 0"),
+        ({"measurement": None}, "a row holds either a measurement or the text of an error"),
+        ({"error": "out of memory"}, "a row holds either a measurement or the text of an error"),
+        (
+            {"measurement": None, "error": 7},
+            "a row holds either a measurement or the text of an error",
+        ),
+    ],
+)
+def test_a_wrong_row_is_refused(path, change, message):
+    lines = _open_manifest(path.read_bytes()).splitlines(keepends=True)
+    row = json.loads(lines[1]) | change
+    path.write_bytes(b"".join([lines[0], json.dumps(row).encode() + b"\n"]))
+    with pytest.raises(TableError, match=f"line 2: {message}"):
+        read_table(path)
+
+
+def test_deep_nesting_is_refused(path):
+    path.write_bytes(b"[" * 200_000)
+    with pytest.raises(TableError, match="nested too deeply"):
+        read_table(path)
+
+
+def test_a_pipe_is_not_replaced_by_a_table(table, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)  # as /dev/null would be, were the tests run by root
+    with pytest.raises(LatencyError, match="no regular file"):
+        write_table(pipe, table)
+    assert pipe.is_fifo()
+
+
+def test_the_lock_ends_even_if_closing_fails(table, path, monkeypatch):
+    class Full:
+        def close(self) -> None:
+            raise OSError("No space left on device")
+
+    writer = TableWriter(path, table.manifest, resume=True)
+    writer._file.close()
+    monkeypatch.setattr(writer, "_file", Full())
+    with pytest.raises(OSError, match="No space"), writer:
+        pass
+    assert not path.with_name(path.name + ".lock").exists()
+
+
+def test_a_change_of_line_1_of_a_closed_table_is_refused(path):
+    first, rest = path.read_bytes().split(b"\n", 1)
+    manifest = json.loads(first)
+    manifest["recipes"][0]["terms"][0][0] *= 2  # would double the cost of a module
+    path.write_bytes(json.dumps(manifest, separators=(",", ":")).encode() + b"\n" + rest)
+    with pytest.raises(TableError, match="do not match the hash"):
+        read_table(path)

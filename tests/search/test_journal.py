@@ -171,6 +171,18 @@ def garble(path: Path) -> None:
     execute(path, "UPDATE evaluations SET value_json = '{\"ap\": 1}'")
 
 
+def unorder(path: Path) -> None:
+    execute(path, "UPDATE evaluations SET finished_order = NULL")
+
+
+def blow_up(path: Path) -> None:
+    execute(path, 'UPDATE evaluations SET value_json = \'{"latency_ms": 1e999, "ap": 1}\'')
+
+
+def misplace(path: Path) -> None:
+    execute(path, "UPDATE batches SET told_before = 'x'")
+
+
 def execute(path: Path, statement: str) -> None:
     connection = sqlite3.connect(path)
     connection.execute(statement)
@@ -187,6 +199,9 @@ def execute(path: Path, statement: str) -> None:
         (other_version, "schema version 99; this detfit reads 1"),
         (forge, "evaluation 0 is damaged.*digest"),
         (garble, "evaluation 0 is damaged.*latency_ms"),
+        (unorder, "evaluation 0 is damaged.*finished_order is None"),
+        (blow_up, "evaluation 0 is damaged.*not finite"),
+        (misplace, "batch 0 is damaged"),
         (Path.unlink, "holds run.json but no journal.sqlite"),
     ],
 )
@@ -211,12 +226,14 @@ def test_a_damaged_journal_is_not_resumed(run: Path, damage: Callable[[Path], No
 def read_all(run: Path) -> None:
     with Journal.read(run) as journal:
         journal.evaluations()
+        journal.batches()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{", "cannot be read"),
+        ("[" * 200_000, "cannot be read"),
         ("[]", "schema version None"),
         ('{"schema_version": 2}', "schema version 2; this detfit reads 1"),
         ('{"schema_version": 1}', "run.json: space: Field required"),
