@@ -11,6 +11,7 @@ simulation in the tests holds it to what is nominal.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,14 +35,17 @@ class Closure:
         model: One of :data:`MODELS`.
         scale: ``a`` in t = a s + b.
         offset_ms: ``b`` in t = a s + b.
-        residuals: ``(n,)`` relative errors measured / predicted - 1 of calibration detectors,
-            each predicted by the model fitted on the others; sorted.
+        residuals: Relative errors measured / predicted - 1 of calibration detectors, each
+            predicted by the model fitted on the others; one for every replicate, so that the
+            machine's own drift is in them; sorted.
+        detectors: How many detectors the residuals are of.
     """
 
     model: str
     scale: float
     offset_ms: float
     residuals: tuple[float, ...]
+    detectors: int
 
     def apply(self, sums_ms: Floats) -> Floats:
         """Return corrected latencies ``(n,)`` of sums ``(n,)``."""
@@ -58,15 +62,19 @@ class Closure:
     @property
     def max_confidence(self) -> float:
         """Return the largest confidence that so many detectors support: n / (n + 1)."""
-        return len(self.residuals) / (len(self.residuals) + 1)
+        return self.detectors / (self.detectors + 1)
 
 
-def fit_closure(sums_ms: Floats, measured_ms: Floats) -> Closure:
+def fit_closure(
+    sums_ms: Floats, measured_ms: Floats, replicates_ms: Sequence[Sequence[float]] | None = None
+) -> Closure:
     """Choose and fit the closure on calibration detectors.
 
     Args:
         sums_ms: ``(n,)`` sums of in-context module costs.
         measured_ms: ``(n,)`` measured latencies of the same detectors.
+        replicates_ms: For each detector, what its replicates measured; an interval has to hold for
+            one more measurement at another time, not only for the mean of several.
 
     Raises:
         PredictorError: There is no detector, or a number is not positive and finite.
@@ -84,7 +92,10 @@ def fit_closure(sums_ms: Floats, measured_ms: Floats) -> Closure:
     }
     best = min(residuals, key=lambda model: float(np.mean(np.abs(residuals[model]))))
     scale, offset = _fit(best, sums_ms, measured_ms)
-    return Closure(best, scale, offset, tuple(np.sort(residuals[best]).tolist()))
+    predicted = measured_ms / (1.0 + residuals[best])
+    parts = [[ms] for ms in measured_ms] if replicates_ms is None else replicates_ms
+    errors = [ms / p - 1.0 for p, part in zip(predicted, parts, strict=True) for ms in part]
+    return Closure(best, scale, offset, tuple(np.sort(errors).tolist()), len(measured_ms))
 
 
 def _is_sound(model: str, residuals: Floats, sums: Floats, measured: Floats) -> bool:

@@ -53,7 +53,7 @@ def describe_predictor(predictor: Predictor) -> dict[str, Any]:
             for spec, cost in predictor.costs.items()
             if cost.stderr_ms > UNCERTAIN * abs(cost.ms)
         ],
-        "calibration_detectors": len(closure.residuals),
+        "calibration_detectors": closure.detectors,
         "closure": {
             "model": closure.model,
             "scale": closure.scale,

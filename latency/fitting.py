@@ -36,7 +36,7 @@ def fit(table: LatencyTable) -> Predictor:
         raise PredictorError(
             "the table holds no whole detectors to close the sum on; profile with --detectors 16"
         )
-    open_sum = Predictor(table.manifest, costs, Closure("identity", 1.0, 0.0, (0.0,)), ())
+    open_sum = Predictor(table.manifest, costs, Closure("identity", 1.0, 0.0, (0.0,), 1), ())
     known = [(w, m) for w, m in table.detectors() if _is_covered(open_sum, w.graph)]
     if not known:
         planned = len(table.manifest.recipes)
@@ -46,8 +46,9 @@ def fit(table: LatencyTable) -> Predictor:
         )
     sums = open_sum.predict_ms([workload.graph for workload, _ in known])
     measured = np.array([measurement.median_ms for _, measurement in known])
-    keys = tuple(sorted(workload.key for workload, _ in known))
-    return Predictor(table.manifest, costs, fit_closure(sums, measured), keys)
+    keys = [workload.key for workload, _ in known]
+    closure = fit_closure(sums, measured, [table.replicates_ms(key) for key in keys])
+    return Predictor(table.manifest, costs, closure, tuple(sorted(keys)))
 
 
 def _is_covered(predictor: Predictor, graph: Graph) -> bool:

@@ -80,6 +80,7 @@ def _closure(fields: dict[str, Any]) -> Closure:
         _number(fields["scale"], "scale"),
         _number(fields["offset_ms"], "offset_ms"),
         tuple(residuals),
+        int(_number(fields["detectors"], "detectors")),
     )
 
 

@@ -16,7 +16,7 @@ from .errors import TableError, TableMismatchError, UnprofiledModuleError
 from .workload import DETECTOR, MODULE, Workload
 
 SCHEMA = "detfit.latency-table/1"
-MAX_REPLICATE_GAP = 0.02  # twice the default precision of a measurement (TimingProtocol)
+MAX_REPLICATE_GAP = 0.10  # contention takes a share of the core; drift of a machine stays below
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,10 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
     def measurements(self) -> Mapping[str, Measurement]:
         """Return the pooled measurement of every workload that has one, by workload key."""
         return {key: _pool(_quiet(parts)) for key, parts in self._replicates.items()}
+
+    def replicates_ms(self, key: str) -> tuple[float, ...]:
+        """Return the median of every undisturbed replicate of a workload."""
+        return tuple(part.median_ms for part in _quiet(self._replicates[key]))
 
     @cached_property
     def disturbed(self) -> tuple[str, ...]:

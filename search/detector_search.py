@@ -194,7 +194,7 @@ def _check_confidence(predictor: Predictor, settings: SearchSettings) -> None:
         return
     needed = math.ceil(settings.confidence / (1 - settings.confidence) - ROUNDING)
     raise RunError(
-        f"the predictor was calibrated on {len(predictor.closure.residuals)} detectors, which "
+        f"the predictor was calibrated on {predictor.closure.detectors} detectors, which "
         f"support a confidence of {most:.2f}, not {settings.confidence}; profile with "
         f"--detectors {needed} or more, or give --confidence {math.floor(100 * most) / 100}"
     )

@@ -57,9 +57,8 @@ def test_impossible_times_are_refused(bad):
 
 
 def test_margin_is_the_conformal_rank():
-    closure = Closure(
-        "identity", 1.0, 0.0, (-0.09, -0.02, 0.01, 0.03, 0.05, 0.06, 0.07, 0.08, 0.1)
-    )
+    residuals = (-0.09, -0.02, 0.01, 0.03, 0.05, 0.06, 0.07, 0.08, 0.1)
+    closure = Closure("identity", 1.0, 0.0, residuals, len(residuals))
     assert closure.margin(0.9) == 0.1  # ceil(10 * 0.9) = 9th smallest of 9
     assert closure.margin(0.5) == 0.06  # ceil(10 * 0.5) = 5th smallest absolute value
     assert closure.upper_margin(0.5) == 0.05
@@ -83,3 +82,15 @@ def test_intervals_cover_new_detectors():
 def test_fit_never_returns_other_than_finite_numbers(sums, factor):
     closure = fit_closure(np.array(sums), np.array(sums) * factor)
     assert np.all(np.isfinite([closure.scale, closure.offset_ms, *closure.residuals]))
+
+
+def test_intervals_hold_for_a_measurement_at_another_time():
+    """A machine that drifts by 2 % between replicates: intervals cover one more replicate."""
+    rng, inside = np.random.default_rng(0), []
+    for _ in range(100):
+        sums = rng.uniform(5, 20, 20)
+        replicates = sums[:12, None] * rng.normal(1, 0.02, (12, 3))
+        closure = fit_closure(sums[:12], replicates.mean(1), replicates.tolist())
+        once = sums[12:] * rng.normal(1, 0.02, 8)
+        inside.append(np.abs(once / closure.apply(sums[12:]) - 1) <= closure.margin(0.9))
+    assert 0.87 <= np.mean(inside) <= 0.95

@@ -47,8 +47,8 @@ def test_replicates_are_pooled_and_reordered(run_profile):
 def test_disturbed_replicates_are_kept_but_not_pooled(run_profile):
     quiet = run_profile(replicates=1, detectors=1, modules=False)
     row = quiet.rows[0]
-    slow = replace(row.measurement, raw_ms=tuple(1.05 * ms for ms in row.measurement.raw_ms))
-    near = replace(row.measurement, raw_ms=tuple(1.01 * ms for ms in row.measurement.raw_ms))
+    slow = replace(row.measurement, raw_ms=tuple(1.15 * ms for ms in row.measurement.raw_ms))
+    near = replace(row.measurement, raw_ms=tuple(1.03 * ms for ms in row.measurement.raw_ms))
     rows = (
         replace(row, replicate=1, measurement=slow),
         row,
