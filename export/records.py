@@ -78,7 +78,8 @@ class MeasuredLatency:
 
     Attributes:
         median_ms: Median.
-        ci_ms: 95 % confidence interval of the median.
+        ci_ms: 95 % confidence interval of the median; the range of the samples where these depend
+            on each other so much that they bound nothing, which ``unstable`` then says.
         p90_ms: 90th percentile.
         p99_ms: 99th percentile.
         n: Samples.
@@ -95,9 +96,10 @@ class MeasuredLatency:
     @classmethod
     def of(cls, measurement: Measurement) -> MeasuredLatency:
         """Summarise the raw samples of an engine."""
+        seen = (min(measurement.raw_ms), max(measurement.raw_ms))
         return cls(
             median_ms=measurement.median_ms,
-            ci_ms=measurement.ci_ms,
+            ci_ms=measurement.ci_ms if math.isfinite(measurement.ci_ms[1]) else seen,
             p90_ms=measurement.p90_ms,
             p99_ms=measurement.p99_ms,
             n=len(measurement.raw_ms),

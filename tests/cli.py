@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -68,7 +69,13 @@ def start(*args: object, cwd: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_take_sigint,
     )
+
+
+def _take_sigint() -> None:
+    """Take Ctrl-C again where a background job of a shell, as CI may be, ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def call(*args: object, cwd: Path) -> Outcome:

@@ -15,7 +15,7 @@ from detection import TrainConfig, TrainingError
         ({"steps": 0}, "steps or epochs must be at least 1, got 0"),
         ({"steps": 1, "batch_size": 0}, "batch_size must be at least 1"),
         ({"steps": 1, "optimizer": "lion"}, "'lion' is not one of sgd, adamw"),
-        ({"steps": 1, "lr": 0.0}, "lr must be finite and"),
+        ({"steps": 1, "lr": 0.0}, "lr must be above 0"),
         ({"steps": 1, "lr": float("nan")}, "lr must be finite"),
         ({"steps": 1, "weight_decay": -1.0}, "weight_decay must be finite and not negative"),
     ],
