@@ -18,7 +18,7 @@ from searchspaces import ModuleSpec, Node, anchors_per_level
 from .graph_module import GraphModule
 
 # What takes time is the boxes that are kept, each compared with all others. A trained detector's
-# passing boxes overlap much and few are kept; random ones overlap less, so that fewer have to pass.
+# passing boxes overlap much and few are kept; random ones overlap less, so fewer have to pass.
 # A detnas-nano RetinaNet trained to AP50 0.92 took as long on four images (median 1.62 ms) as its
 # random twin with 8 to 12 % passing (1.60 to 1.62 ms); with 25 % the twin took 6 % longer.
 SHARE = 0.1
