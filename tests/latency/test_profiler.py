@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engines import EngineRunError, FakeBackend
-from latency import ProfileConfig, ProfileError, plan_profile, read_table, sample_distinct
+from latency import ProfileConfig, ProfileError, Row, plan_profile, read_table, sample_distinct
 from searchspaces import make_space
 from tests.latency.oracle import QUICK, additive_backend, true_latency_ms
 
@@ -67,7 +67,9 @@ def test_resume_adds_what_is_missing_and_nothing_else(run_profile, tmp_path):
     )
     with path.open("ab") as file:
         file.writelines(lines[1:20])
-    assert run_profile(resume=True).rows == whole.rows
+    resumed = run_profile(resume=True)
+    assert resumed.rows[:19] == whole.rows[:19]
+    assert list(map(_result, resumed.rows)) == list(map(_result, whole.rows))
 
 
 def test_minutes_end_with_the_best_table_so_far(run_profile):
@@ -174,12 +176,11 @@ def test_kill_loses_at_most_the_measurement_under_way(run_profile, tmp_path, sec
     process.wait()
     kept = read_table(path)
     whole = run_profile("whole.jsonl", backend=additive_backend())
-    assert kept.rows == whole.rows[: len(kept.rows)] or _same_keys(kept, whole)
+    assert list(map(_result, kept.rows)) == list(map(_result, whole.rows[: len(kept.rows)]))
     resumed = run_profile(resume=True)
     assert [row.workload.key for row in resumed.rows] == [r.workload.key for r in whole.rows]
 
 
-def _same_keys(kept, whole) -> bool:
-    return [r.workload.key for r in kept.rows] == [
-        r.workload.key for r in whole.rows[: len(kept.rows)]
-    ]
+def _result(row: Row) -> tuple[object, ...]:
+    """Return what a row says without when it was said."""
+    return row.workload.key, row.replicate, row.measurement and row.measurement.raw_ms, row.error
