@@ -5,11 +5,12 @@ Pure Python and NumPy; knows neither torch nor engines.
 
 from __future__ import annotations
 
-from .arch_text import format_arch, format_size, parse_arch, parse_size
+from .arch_text import format_arch, format_size, parse_arch, parse_option, parse_size
 from .architecture import Architecture
+from .counting import CostCounter, Counts
 from .coverage import CoverageWarning, count_distinct_modules, distinct_modules
 from .describe import describe_detector, describe_spaces, describe_variant
-from .detector import IMAGE, OUTPUTS, DetectorSpec
+from .detector import IMAGE, MASKS, OUTPUTS, DetectorSpec
 from .errors import (
     ArchitectureError,
     ModuleSpecError,
@@ -21,6 +22,7 @@ from .files import sha256_of_file, write_atomically
 from .graph import PARTS, Graph, Node, chain, reference
 from .kinds import (
     KINDS,
+    NAS_FPN_CELLS,
     Cost,
     ModuleKind,
     anchors_per_cell,
@@ -31,45 +33,98 @@ from .kinds import (
 )
 from .modules import PRECISIONS, ModuleSpec, TensorSpec
 from .parts import (
+    BOX_STDS,
+    C4_ANCHOR_SCALES,
+    CASCADE_STDS,
+    CODED_BLOCKS,
     SHUFFLE_OPS,
     BoxHead,
+    CodedBackbone,
     Fpn,
+    GuidedRegionProposals,
+    MaskBranch,
+    MobileNetV2Backbone,
+    NasFpn,
     RegionProposals,
+    ResNetBackbone,
     RetinaNetHead,
     ShuffleBackbone,
+    SingleLevel,
+    octave_scales,
 )
+from .sketch import SvgCanvas, draw_architectures, fit_text
 from .space import SearchSpace
-from .spaces import SPACES, DetNasSpace, make_space
+from .spaces import (
+    ALIASES,
+    SPACES,
+    BackboneCode,
+    CrNasOperations,
+    CrNasSpace,
+    CrNasStages,
+    DetNasSpace,
+    SmNasModularSpace,
+    SmNasStructuralSpace,
+    is_deeper_or_wider,
+    make_space,
+)
+from .zoo import ZOO, Figure, ZooModel, ZooSpace
 
 __all__ = [
+    "ALIASES",
+    "BOX_STDS",
+    "C4_ANCHOR_SCALES",
+    "CASCADE_STDS",
+    "CODED_BLOCKS",
     "IMAGE",
     "KINDS",
+    "MASKS",
+    "NAS_FPN_CELLS",
     "OUTPUTS",
     "PARTS",
     "PRECISIONS",
     "SHUFFLE_OPS",
     "SPACES",
+    "ZOO",
     "Architecture",
     "ArchitectureError",
+    "BackboneCode",
     "BoxHead",
+    "CodedBackbone",
     "Cost",
+    "CostCounter",
+    "Counts",
     "CoverageWarning",
+    "CrNasOperations",
+    "CrNasSpace",
+    "CrNasStages",
     "DetNasSpace",
     "DetectorSpec",
+    "Figure",
     "Fpn",
     "Graph",
+    "GuidedRegionProposals",
+    "MaskBranch",
+    "MobileNetV2Backbone",
     "ModuleKind",
     "ModuleSpec",
     "ModuleSpecError",
+    "NasFpn",
     "Node",
     "RegionProposals",
+    "ResNetBackbone",
     "RetinaNetHead",
     "SearchSpace",
     "SearchSpaceError",
     "ShuffleBackbone",
+    "SingleLevel",
     "SizeError",
+    "SmNasModularSpace",
+    "SmNasStructuralSpace",
+    "SvgCanvas",
     "TensorSpec",
     "UnknownSpaceError",
+    "ZooModel",
+    "ZooSpace",
     "anchors_per_cell",
     "anchors_per_level",
     "chain",
@@ -79,12 +134,17 @@ __all__ = [
     "describe_spaces",
     "describe_variant",
     "distinct_modules",
+    "draw_architectures",
+    "fit_text",
     "format_arch",
     "format_size",
+    "is_deeper_or_wider",
     "level_sizes",
     "make_space",
+    "octave_scales",
     "outputs_of",
     "parse_arch",
+    "parse_option",
     "parse_size",
     "reference",
     "sha256_of_file",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 from .architecture import Architecture
-from .errors import ArchitectureError, SizeError
+from .errors import ArchitectureError, SearchSpaceError, SizeError
 from .space import SearchSpace
 from .spaces import SPACES, make_space
 
@@ -18,7 +19,8 @@ def parse_arch(text: str, /, **space_options: Any) -> tuple[SearchSpace, Archite
     """Read ``space:code``.
 
     Args:
-        text: Name of a registered space, a colon, and the space's own code.
+        text: Name of a registered space, a colon, and the space's own code. ``zoo:E0`` is a
+            published model; ``smnas:`` is short for ``smnas-modular:``.
         space_options: What the space's factory takes, e.g. ``head``, ``input_hw``.
 
     Returns:
@@ -37,13 +39,8 @@ def parse_arch(text: str, /, **space_options: Any) -> tuple[SearchSpace, Archite
     name, colon, code = text.partition(":")
     if not colon or not name:
         raise ArchitectureError(
-            f"{text!r} is no architecture; write SPACE:CODE as in detnas-nano:21-20-2112-33; "
-            f"spaces: {', '.join(SPACES)}"
-        )
-    if name == "zoo":
-        raise ArchitectureError(
-            f"{text!r}: this version holds no zoo of published models; write the model's own "
-            f"code as SPACE:CODE; spaces: {', '.join(SPACES)}"
+            f"{text!r} is no architecture; write zoo:NAME as in zoo:E0, or SPACE:CODE as in "
+            f"detnas-nano:21-20-2112-33; spaces: {', '.join(sorted(SPACES))}"
         )
     space = make_space(name, **space_options)
     return space, space.decode(code)
@@ -61,6 +58,28 @@ def format_arch(space: SearchSpace, arch: Architecture) -> str:
         'detnas-nano:21-20-2112-33'
     """
     return f"{space.name}:{space.encode(arch)}"
+
+
+def parse_option(text: str) -> tuple[str, Any]:
+    """Read ``name=value`` of a space's option; numbers and lists are written as in JSON.
+
+    Raises:
+        SearchSpaceError: There is no ``=`` or no name.
+
+    Example:
+        >>> parse_option("base_channels=32"), parse_option("norm=gn_ws")
+        (('base_channels', 32), ('norm', 'gn_ws'))
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise SearchSpaceError(
+            f"{text!r} is no option; write NAME=VALUE as in norm=gn_ws or base_channels=32"
+        )
+    try:
+        read = json.loads(value)
+    except ValueError:
+        return name, value
+    return name, tuple(read) if isinstance(read, list) else read
 
 
 def parse_size(text: str) -> tuple[int, int]:

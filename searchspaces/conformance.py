@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import ClassVar
 
 import numpy as np
@@ -29,7 +29,7 @@ from .arch_text import format_arch
 from .architecture import Architecture
 from .detector import IMAGE, OUTPUTS
 from .errors import ArchitectureError
-from .graph import PARTS
+from .graph import PARTS, Node
 from .modules import ModuleSpec
 from .space import SearchSpace
 
@@ -209,13 +209,37 @@ class SearchSpaceConformance(ABC):
             detector = space.detector(arch)
             graph = detector.graph()
             assert [name for name, _ in graph.inputs] == [IMAGE]
-            assert len(graph.outputs) == len(OUTPUTS)
+            assert detector.output_names[: len(OUTPUTS)] == OUTPUTS
+            assert len(graph.outputs) == len(detector.output_names)
             assert dict(detector.modules()) == graph.counts()
             macs = detector.macs()
             assert list(macs) == [*PARTS, "total"]
             assert macs["total"] == sum(macs[part] for part in PARTS) > 0
             assert detector.macs(batch=2) == {part: 2 * count for part, count in macs.items()}
             assert detector.params() > 0
+
+    def test_covering_architectures_hold_every_module(
+        self, space: SearchSpace, rng: np.random.Generator
+    ) -> None:
+        covering = getattr(space, "covering", None)
+        if covering is None or not self.detectors:
+            pytest.skip(f"{space.name} does not offer covering()")
+        held = {_place(node) for arch in covering() for node in space.detector(arch).graph().nodes}
+        for arch in _samples(space, rng, self.detectors):
+            assert held.issuperset(map(_place, space.detector(arch).graph().nodes))
+
+    def test_equal_tokens_name_equal_modules(
+        self, space: SearchSpace, rng: np.random.Generator
+    ) -> None:
+        node_tokens = getattr(space, "node_tokens", None)
+        if node_tokens is None or not self.detectors:
+            pytest.skip(f"{space.name} does not offer node_tokens()")
+        known: dict[Hashable, tuple[str, ModuleSpec]] = {}
+        for arch in _samples(space, rng, self.detectors):
+            for token, node in zip(
+                node_tokens(arch), space.detector(arch).graph().nodes, strict=True
+            ):
+                assert known.setdefault(token, (node.part, node.spec)) == (node.part, node.spec)
 
     def test_modules_are_named_by_their_keys(
         self, space: SearchSpace, rng: np.random.Generator
@@ -236,6 +260,10 @@ class SearchSpaceConformance(ABC):
 
 def _samples(space: SearchSpace, rng: np.random.Generator, count: int) -> list[Architecture]:
     return [space.sample(rng) for _ in range(count)]
+
+
+def _place(node: Node) -> tuple[str, ModuleSpec]:
+    return node.name, node.spec
 
 
 def _check_member(space: SearchSpace, arch: Architecture) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -30,13 +30,14 @@ def distinct_modules(
 ) -> tuple[tuple[ModuleSpec, ...], tuple[Architecture, ...]]:
     """List the distinct modules that occur in a space, and architectures that cover them.
 
-    A space with ``gene_choices`` is first asked for every choice at all positions at once; then
-    random architectures follow until ``patience`` of them in a row bring nothing new. Modules
-    that only rare combinations of genes need can be missed: more patience finds more.
+    A space that offers ``covering`` is asked for its architectures, and the answer is exact. A
+    space with ``gene_choices`` is asked for every choice at all positions at once; then random
+    architectures follow until ``patience`` of them in a row bring nothing new. Modules that only
+    rare combinations of genes need can be missed: more patience finds more.
 
     Args:
         space: Where to look.
-        rng: Draws the samples; ``None`` starts a generator from seed 0.
+        rng: Draws the samples, where any are; ``None`` starts a generator from seed 0.
         batch: Images per run of the listed modules.
         dtype: Precision of the listed modules.
         patience: Samples in a row without a new module that end the search.
@@ -64,22 +65,29 @@ def distinct_modules(
         )
     found: dict[ModuleSpec, None] = {}
     covering: list[Architecture] = []
-    for arch in _uniform(space):
-        _look(space, arch, batch, dtype, found, covering)
-    rng = np.random.default_rng(0) if rng is None else rng
-    fruitless = 0
-    for _ in range(max_samples):
-        if fruitless >= patience:
-            break
-        new = _look(space, space.sample(rng), batch, dtype, found, covering)
-        fruitless = 0 if new else fruitless + 1
-    if fruitless < patience:
-        warnings.warn(
-            f"{space.name}: {max_samples} samples found {len(found)} distinct modules, but fewer "
-            f"than {patience} in a row brought nothing new; raise max_samples",
-            CoverageWarning,
-            stacklevel=2,
-        )
+
+    def look(arch: Architecture) -> bool:
+        """Add the modules of one architecture; return whether any is new."""
+        before = len(found)
+        found.update((spec, None) for spec, _ in space.detector(arch).modules(batch, dtype))
+        if len(found) == before:
+            return False
+        covering.append(space.canonical(arch))
+        return True
+
+    exact = _exact(space)
+    for arch in _uniform(space) if exact is None else exact:
+        look(arch)
+    if exact is None:
+        rng = np.random.default_rng(0) if rng is None else rng
+        samples = (space.sample(rng) for _ in range(max_samples))
+        if not _until_fruitless(map(look, samples), patience):
+            warnings.warn(
+                f"{space.name}: {max_samples} samples found {len(found)} distinct modules, but "
+                f"fewer than {patience} in a row brought nothing new; raise max_samples",
+                CoverageWarning,
+                stacklevel=2,
+            )
     return tuple(found), tuple(covering)
 
 
@@ -101,21 +109,21 @@ def count_distinct_modules(
     return len(modules)
 
 
-def _look(
-    space: SearchSpace,
-    arch: Architecture,
-    batch: int,
-    dtype: str,
-    found: dict[ModuleSpec, None],
-    covering: list[Architecture],
-) -> bool:
-    """Add the modules of one architecture; return whether any is new."""
-    before = len(found)
-    found.update((spec, None) for spec, _ in space.detector(arch).modules(batch, dtype))
-    if len(found) == before:
-        return False
-    covering.append(space.canonical(arch))
+def _until_fruitless(news: Iterator[bool], patience: int) -> bool:
+    """Draw until ``patience`` in a row are false; return whether it came to that."""
+    fruitless = 0
+    while fruitless < patience:
+        new = next(news, None)
+        if new is None:
+            return False
+        fruitless = 0 if new else fruitless + 1
     return True
+
+
+def _exact(space: SearchSpace) -> Iterable[Architecture] | None:
+    """Return the architectures that the space says hold all of its modules, if it says so."""
+    covering: Callable[[], Iterable[Architecture]] | None = getattr(space, "covering", None)
+    return None if covering is None else covering()
 
 
 def _uniform(space: SearchSpace) -> Iterator[Architecture]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
+
+import numpy as np
 
 from .arch_text import format_arch
 from .architecture import Architecture
@@ -11,6 +14,9 @@ from .kinds import cost_of
 from .modules import ModuleSpec
 from .space import SearchSpace
 from .spaces import SPACES, make_space
+from .zoo import ZooSpace
+
+LISTED = 64  # architectures of a space that are listed one by one
 
 
 def describe_spaces(name: str | None = None) -> list[dict[str, Any]]:
@@ -23,15 +29,23 @@ def describe_spaces(name: str | None = None) -> list[dict[str, Any]]:
 
 
 def _describe_space(space: SearchSpace) -> dict[str, Any]:
-    choices = getattr(space, "gene_choices", ())
+    per_gene = getattr(space, "gene_choices", ())
     summary = (type(space).__doc__ or "").splitlines()[0]
-    return {
+    fields: dict[str, Any] = {
         "name": space.name,
         "size": space.size,
-        "positions": len(choices),
-        "choices_per_position": sorted({len(each) for each in choices}),
+        "positions": len(per_gene) or None,
+        "choices_per_position": sorted({len(each) for each in per_gene}),
+        "choices": {what: list(values) for what, values in getattr(space, "choices", {}).items()},
+        "example": format_arch(space, space.sample(np.random.default_rng(0))),
         "about": summary,
     }
+    for count in ("eligible_codes", "declared_codes"):
+        if hasattr(space, count):
+            fields[count] = dict(getattr(space, count))
+    if space.size <= LISTED and hasattr(space, "enumerate"):
+        fields["architectures"] = [format_arch(space, arch) for arch in space.enumerate()]
+    return fields
 
 
 def describe_detector(
@@ -50,10 +64,21 @@ def describe_detector(
     detector = space.detector(arch)
     return {
         "arch": format_arch(space, arch),
+        **(_published(space, arch) if isinstance(space, ZooSpace) else {}),
         "input_hw": list(detector.input_hw),
         "macs": detector.macs(elementwise=elementwise),
         "params": detector.params(),
         "modules": _describe_modules(detector, elementwise),
+    }
+
+
+def _published(zoo: ZooSpace, arch: Architecture) -> dict[str, Any]:
+    """Return the code of a published model in its own space, and what its paper says of it."""
+    model = zoo.model(arch)
+    return {
+        "code": f"{model.space}:{model.code}",
+        "options": dict(model.options),
+        "published": [asdict(figure) for figure in model.figures],
     }
 
 

@@ -16,6 +16,9 @@ MIN_SIDE = 32
 OUTPUTS = ("boxes", "scores", "labels", "count")
 """What every detector gives; see :meth:`DetectorSpec.graph`."""
 
+MASKS = "masks"
+"""What a detector with a mask branch gives beside."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectorSpec:
@@ -63,11 +66,17 @@ class DetectorSpec:
         The input ``image`` is ``(batch, 3, h, w)``, normalised. The outputs are boxes
         ``(batch, d, 4)`` as x1, y1, x2, y2 in input pixels, scores ``(batch, d)`` in falling
         order, zero-based labels ``(batch, d)`` and counts ``(batch,)``; rows from the count on
-        are zero.
+        are zero. A mask branch adds masks ``(batch, d, m, m)``: probabilities inside the box.
         """
         nodes, outputs = self._build(batch, dtype)
         image = (IMAGE, self._image(batch))
         return Graph((image,), tuple(nodes), tuple(ref for ref, _ in outputs))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Return the names of what the detector gives, in order."""
+        _, outputs = self._build(1, "fp32")
+        return (*OUTPUTS, MASKS)[: len(outputs)]
 
     def _image(self, batch: int) -> TensorSpec:
         return TensorSpec((batch, 3, *self.input_hw))
@@ -77,16 +86,20 @@ class DetectorSpec:
 
         Counting needs no more than this: a :class:`Graph` would check the wiring once again.
         """
-        builder = GraphBuilder(self.input_hw, self.num_classes, batch, dtype)
-        features = self.backbone.build(builder, (IMAGE, self._image(batch)))
+        builder = GraphBuilder(self.input_hw, self.num_classes, batch, dtype, self.backbone)
+        image = (IMAGE, self._image(batch))
+        features = self.backbone.build(builder, image, self.neck.stages)
         levels = self.neck.build(builder, features)
         proposals = self.rpn.build(builder, levels) if self.rpn else []
         return builder.nodes, self.head.build(builder, levels, proposals)
 
+    def nodes(self, batch: int = 1, dtype: str = "fp32") -> list[Node]:
+        """List the nodes of :meth:`graph`, without checking their wiring: quicker."""
+        return self._build(batch, dtype)[0]
+
     def modules(self, batch: int = 1, dtype: str = "fp32") -> tuple[tuple[ModuleSpec, int], ...]:
         """List the distinct modules and how often each occurs, in the order of first use."""
-        nodes, _ = self._build(batch, dtype)
-        return tuple(Counter(node.spec for node in nodes).items())
+        return tuple(Counter(node.spec for node in self.nodes(batch, dtype)).items())
 
     def macs(self, batch: int = 1, *, elementwise: bool = False) -> dict[str, int]:
         """Count multiply-adds per part and in total.
@@ -100,11 +113,11 @@ class DetectorSpec:
             is one. RoIAlign and box selection have no multiply-adds by this convention.
         """
         counts = dict.fromkeys(PARTS, 0)
-        for node in self._build(batch, "fp32")[0]:
+        for node in self.nodes(batch):
             cost = cost_of(node.spec)
             counts[node.part] += cost.macs + (cost.elementwise if elementwise else 0)
         return {**counts, "total": sum(counts.values())}
 
     def params(self) -> int:
         """Count learnable numbers."""
-        return sum(cost_of(node.spec).params for node in self._build(1, "fp32")[0])
+        return sum(cost_of(node.spec).params for node in self.nodes())

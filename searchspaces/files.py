@@ -25,6 +25,8 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EEXIST, "something that is no regular file has this name", str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its folder does not exist", str(path))
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

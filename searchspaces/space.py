@@ -15,8 +15,18 @@ from .detector import DetectorSpec
 class SearchSpace(Protocol):
     """What every search space offers; any object with these members works with every strategy.
 
-    A space may offer two more members: ``gene_choices``, the allowed values of every gene, which
-    lets searches minimise exactly over the positions, and ``enumerate()`` where it is small.
+    A space may offer more members:
+
+    * ``gene_choices``: the allowed values of every gene, which lets searches minimise exactly
+      over the positions.
+    * ``choices``: what an architecture is made of, in words, and what each may be: for people.
+    * ``enumerate()``: all architectures, where they are few.
+    * ``covering()``: architectures that together hold every module of the space, at every node of
+      the detectors' graphs where it can stand. Without it supernets and profilers sample.
+    * ``node_tokens(arch)``: something hashable per node of the detector's graph, in order, made
+      without wiring it. Equal tokens of one space mean equal modules in the same part; lets many
+      architectures be counted at once.
+
     ``detector`` is needed only by what needs a detector (prediction, training, export).
     """
 

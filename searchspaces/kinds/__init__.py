@@ -6,12 +6,14 @@ from functools import lru_cache
 
 from ..errors import ModuleSpecError
 from ..modules import ModuleSpec, TensorSpec
-from . import backbone, necks, rcnn, retinanet, rpn
+from . import conv, fpn, guided, masks, mobilenet, nas_fpn, rcnn, resnet, retinanet, rpn, shuffle
 from .anchors import anchors_per_cell, anchors_per_level, level_sizes
 from .base import Cost, ModuleKind
+from .nas_fpn import NAS_FPN_CELLS
 
 __all__ = [
     "KINDS",
+    "NAS_FPN_CELLS",
     "Cost",
     "ModuleKind",
     "anchors_per_cell",
@@ -22,11 +24,17 @@ __all__ = [
 ]
 
 KINDS: dict[str, ModuleKind] = {
-    **backbone.KINDS,
-    **necks.KINDS,
+    **shuffle.KINDS,
+    **resnet.KINDS,
+    **mobilenet.KINDS,
+    **fpn.KINDS,
+    **nas_fpn.KINDS,
     **rpn.KINDS,
+    **guided.KINDS,
     **rcnn.KINDS,
+    **masks.KINDS,
     **retinanet.KINDS,
+    **conv.KINDS,
 }
 _CACHE = 65_536  # distinct modules of a large space; a specification costs about 1 kB
 

@@ -18,8 +18,8 @@ def level_sizes(spec: ModuleSpec) -> tuple[tuple[int, int], ...]:
 
 
 def anchors_per_cell(spec: ModuleSpec) -> int:
-    """Return how many anchors stand on one cell: octave scales times aspect ratios."""
-    return spec.get_int("octaves") * len(spec.get_floats("ratios"))
+    """Return how many anchors stand on one cell: scales times aspect ratios."""
+    return len(spec.get_floats("anchor_scales")) * len(spec.get_floats("ratios"))
 
 
 def anchors_per_level(spec: ModuleSpec) -> tuple[int, ...]:

@@ -12,7 +12,11 @@ from ..modules import ModuleSpec, TensorSpec
 # an element, an activation one (mmcv's get_model_complexity_info, which SM-NAS' group uses).
 NORM_OPS = 2
 ACTIVATION_OPS = 1
-NORMS = ("none", "bn")
+NORMS = ("bn", "gn", "gn_ws")
+"""Batch normalisation, group normalisation, the latter with standardised convolution weights."""
+
+NORMS_OR_NONE = ("none", *NORMS)
+ACTIVATIONS = ("relu", "relu6")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,12 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class ModuleKind:
-    """Tie a kind to its formulas; both take the specification and raise ``ModuleSpecError``."""
+    """Tie a kind to its formulas; both raise ``ModuleSpecError`` where there is no such module.
+
+    Attributes:
+        outputs: Gives the tensors of a specification, in order.
+        cost: Counts a specification over its whole batch.
+    """
 
     outputs: Callable[[ModuleSpec], tuple[TensorSpec, ...]]
     cost: Callable[[ModuleSpec], Cost]
@@ -54,6 +63,16 @@ def out_size(size: int, kernel: int, stride: int, padding: int | None = None) ->
     """Return a convolution's output side; the padding defaults to ``kernel // 2``."""
     pad = kernel // 2 if padding is None else padding
     return (size + 2 * pad - kernel) // stride + 1
+
+
+def convolved(tensor: TensorSpec, channels: int, kernel: int, stride: int) -> TensorSpec:
+    """Return the ``(n, channels, h, w)`` map that a convolution, or pooling, makes of a map.
+
+    A dilated convolution is padded by its dilation more, so that it gives the same size.
+    """
+    batch, _, height, width = tensor.shape
+    sides = (out_size(height, kernel, stride), out_size(width, kernel, stride))
+    return TensorSpec((batch, channels, *sides))
 
 
 def pixels_of(tensor: TensorSpec) -> int:
@@ -74,6 +93,25 @@ def conv(
     """Count a square convolution; ``pixels`` is batch times output height times width."""
     weights = in_channels // groups * out_channels * kernel * kernel
     return Cost(weights * pixels, 0, weights + bias * out_channels)
+
+
+def conv_norm(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    pixels: int,
+    *,
+    groups: int = 1,
+    normed: bool = True,
+    active: bool = True,
+) -> Cost:
+    """Count a convolution with normalisation, or else bias, and, where ``active``, activation."""
+    bias = 0 if normed else 1
+    return total(
+        conv(in_channels, out_channels, kernel, pixels, groups=groups, bias=bias),
+        norm(out_channels, pixels) if normed else Cost(),
+        activation(out_channels, pixels) if active else Cost(),
+    )
 
 
 def linear(in_features: int, out_features: int, rows: int) -> Cost:

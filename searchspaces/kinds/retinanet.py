@@ -6,14 +6,13 @@ from ..errors import ModuleSpecError
 from ..modules import ModuleSpec, TensorSpec
 from .anchors import anchors_per_level
 from .base import (
-    NORMS,
+    NORMS_OR_NONE,
     Cost,
     ModuleKind,
-    activation,
     check_choice,
     check_maps,
     conv,
-    norm,
+    conv_norm,
     pixels_of,
     total,
 )
@@ -23,8 +22,8 @@ from .rpn import no_cost
 
 def retinanet_head_outputs(spec: ModuleSpec) -> tuple[TensorSpec, ...]:
     """Return class logits ``(n, anchors, classes)`` and box deltas ``(n, anchors, 4)``."""
-    check_maps(spec, [spec.get_int("channels")] * len(spec.inputs))
-    check_choice(spec, "norm", NORMS)
+    check_maps(spec, [spec.get_int("in_channels")] * len(spec.inputs))
+    check_choice(spec, "norm", NORMS_OR_NONE)
     batch, each = spec.inputs[0].shape[0], spec.get_int("num_anchors")
     anchors = sum(pixels_of(t) // batch for t in spec.inputs) * each
     return (
@@ -39,16 +38,13 @@ def retinanet_head_cost(spec: ModuleSpec) -> Cost:
     channels, each = spec.get_int("channels"), spec.get_int("num_anchors")
     normed = spec.get_str("norm") != "none"
     pixels = sum(map(pixels_of, spec.inputs))
-    layer = total(
-        conv(channels, channels, 3, pixels, bias=0 if normed else 1),
-        norm(channels, pixels) if normed else Cost(),
-        activation(channels, pixels),
-    )
-    predictors = (
-        conv(channels, each * spec.get_int("num_classes"), 3, pixels, bias=1),
-        conv(channels, each * 4, 3, pixels, bias=1),
-    )
-    return total(*[layer] * (2 * spec.get_int("num_convs")), *predictors)
+    costs, source = [], spec.get_int("in_channels")
+    for _ in range(spec.get_int("num_convs")):
+        costs += [conv_norm(source, channels, 3, pixels, normed=normed)] * 2  # one of each tower
+        source = channels
+    costs.append(conv(source, each * spec.get_int("num_classes"), 3, pixels, bias=1))
+    costs.append(conv(source, each * 4, 3, pixels, bias=1))
+    return total(*costs)
 
 
 def retinanet_detections_outputs(spec: ModuleSpec) -> tuple[TensorSpec, ...]:

@@ -12,6 +12,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from searchspaces import Cost
 
 
+def normed(c_in, c_out, kernel, stride=1, norm="bn", bias=False):
+    """Convolution and normalisation; standardising weights before the run costs nothing."""
+    conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=bias or norm == "none")
+    if norm == "none":
+        return [conv]
+    return [conv, nn.BatchNorm2d(c_out) if norm == "bn" else nn.GroupNorm(1, c_out)]
+
+
 def conv_bn(c_in, c_out, kernel, stride=1, groups=1, relu=True):
     layers = [
         nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False),
@@ -55,28 +63,21 @@ class ShuffleBlock(nn.Module):
 
 
 class Stem(nn.Sequential):
-    def __init__(self, c_in, c_out, kernel, stride, bias):
-        conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=bool(bias))
-        super().__init__(conv, nn.BatchNorm2d(c_out), nn.ReLU())
+    def __init__(self, c_in, c_out, kernel, stride, bias, norm="bn", activation="relu"):
+        last = {"relu": nn.ReLU, "relu6": nn.ReLU6}[activation]()
+        super().__init__(*normed(c_in, c_out, kernel, stride, norm, bool(bias)), last)
 
 
 class Pyramid(nn.Module):
-    """FPN; extra levels by subsampling or by two strided convolutions on the last output."""
+    """FPN; extra levels by subsampling or by strided convolutions, one on another's ReLU."""
 
-    def __init__(self, channels, out, extra, norm):
+    def __init__(self, channels, out, extra, added, norm):
         super().__init__()
-
-        def layer(c_in, kernel):
-            if norm == "none":
-                return nn.Conv2d(c_in, out, kernel, padding=kernel // 2)
-            return conv_bn(c_in, out, kernel, relu=False)
-
-        self.extra = extra
-        self.lateral = nn.ModuleList(layer(c, 1) for c in channels)
-        self.output = nn.ModuleList(layer(out, 3) for _ in channels)
-        if extra == "p6p7":
-            self.p6 = nn.Conv2d(out, out, 3, 2, 1)
-            self.p7 = nn.Conv2d(out, out, 3, 2, 1)
+        self.extra, self.added = extra, added
+        self.lateral = nn.ModuleList(nn.Sequential(*normed(c, out, 1, 1, norm)) for c in channels)
+        self.output = nn.ModuleList(nn.Sequential(*normed(out, out, 3, 1, norm)) for _ in channels)
+        if extra == "conv":
+            self.coarser = nn.ModuleList(nn.Conv2d(out, out, 3, 2, 1) for _ in range(added))
             self.relu = nn.ReLU()
 
     def forward(self, *maps):
@@ -85,11 +86,11 @@ class Pyramid(nn.Module):
             size = inner[i].shape[2:]
             inner[i] = inner[i] + nn.functional.interpolate(inner[i + 1], size=size)
         levels = [layer(x) for layer, x in zip(self.output, inner, strict=True)]
-        if self.extra == "pool":
-            levels.append(nn.functional.max_pool2d(levels[-1], 1, 2))
-        if self.extra == "p6p7":
-            levels.append(self.p6(levels[-1]))
-            levels.append(self.p7(self.relu(levels[-1])))
+        for i in range(self.added):
+            if self.extra == "pool":
+                levels.append(levels[-1][..., ::2, ::2])
+            else:
+                levels.append(self.coarser[i](self.relu(levels[-1]) if i else levels[-1]))
         return tuple(levels)
 
 
@@ -108,16 +109,15 @@ class RpnHead(nn.Module):
 
 
 class RetinaHead(nn.Module):
-    def __init__(self, channels, convs, anchors, classes, norm):
+    def __init__(self, c_in, channels, convs, anchors, classes, norm):
         super().__init__()
 
         def tower(out):
             layers = []
-            for _ in range(convs):
-                layers.append(nn.Conv2d(channels, channels, 3, padding=1, bias=norm == "none"))
-                layers += [] if norm == "none" else [nn.BatchNorm2d(channels)]
-                layers.append(nn.ReLU())
-            return nn.Sequential(*layers, nn.Conv2d(channels, out, 3, padding=1))
+            for i in range(convs):
+                layers += [*normed(channels if i else c_in, channels, 3, 1, norm), nn.ReLU()]
+            last = channels if convs else c_in
+            return nn.Sequential(*layers, nn.Conv2d(last, out, 3, padding=1))
 
         self.classes = classes
         self.score, self.delta = tower(anchors * classes), tower(anchors * 4)
@@ -129,15 +129,13 @@ class RetinaHead(nn.Module):
 
 
 class BoxHead(nn.Module):
-    def __init__(self, c_in, size, convs, width, fcs, hidden, norm, classes, agnostic):
+    def __init__(
+        self, c_in, size, convs, width, fcs, hidden, norm, classes, agnostic, average=False
+    ):
         super().__init__()
-        layers = []
+        layers = [nn.AdaptiveAvgPool2d(size)] if average else []
         for i in range(convs):
-            layers.append(
-                nn.Conv2d(width if i else c_in, width, 3, padding=1, bias=norm == "none")
-            )
-            layers += [] if norm == "none" else [nn.BatchNorm2d(width)]
-            layers.append(nn.ReLU())
+            layers += [*normed(width if i else c_in, width, 3, 1, norm), nn.ReLU()]
         layers.append(nn.Flatten())
         features = (width if convs else c_in) * size * size
         for _ in range(fcs):
@@ -160,10 +158,11 @@ def observe(make: Callable[[], nn.Module], shapes) -> tuple[list[tuple[int, ...]
     elementwise = []
 
     def watch(layer, _, out):
-        elementwise.append(out.numel() * (2 if isinstance(layer, nn.BatchNorm2d) else 1))
+        norm = isinstance(layer, nn.BatchNorm2d | nn.GroupNorm)
+        elementwise.append(out.numel() * (2 if norm else 1))
 
     for layer in module.modules():
-        if isinstance(layer, nn.BatchNorm2d | nn.ReLU):
+        if isinstance(layer, nn.BatchNorm2d | nn.GroupNorm | nn.ReLU | nn.ReLU6):
             layer.register_forward_hook(watch)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         outputs = module(*inputs)

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -13,6 +15,7 @@ from searchspaces import (
     format_size,
     make_space,
     parse_arch,
+    parse_option,
     parse_size,
 )
 
@@ -38,25 +41,52 @@ def test_options_reach_the_space():
     "text", ["", "detnas-nano", ":00", "0000000000", "detnas-nano/0000000000"]
 )
 def test_texts_without_a_space_are_refused(text):
-    with pytest.raises(ArchitectureError, match=r"write SPACE:CODE as in detnas-nano:.*spaces: "):
+    with pytest.raises(ArchitectureError, match=r"SPACE:CODE as in detnas-nano:.*spaces: "):
         parse_arch(text)
 
 
 def test_the_example_in_the_error_is_an_architecture():
     with pytest.raises(ArchitectureError) as caught:
         parse_arch("nothing")
-    example = str(caught.value).split(" as in ")[1].split(";")[0]
-    assert parse_arch(example)
+    examples = re.findall(r" as in ([^,;]+)[,;]", str(caught.value))
+    assert len(examples) == 2
+    assert all(parse_arch(example) for example in examples)
 
 
 def test_unknown_spaces_list_the_known():
-    with pytest.raises(UnknownSpaceError, match="unknown space 'resnas'; known spaces: detnas-"):
-        parse_arch("resnas:00")
+    with pytest.raises(UnknownSpaceError, match="unknown space 'xyz'; known spaces: crnas-"):
+        parse_arch("xyz:00")
 
 
-def test_the_zoo_is_not_there():
-    with pytest.raises(ArchitectureError, match="'zoo:E0': this version holds no zoo"):
-        parse_arch("zoo:E0")
+def test_the_zoo_is_a_space_of_published_models():
+    space, arch = parse_arch("zoo:E0", num_classes=3)
+    assert format_arch(space, arch) == "zoo:E0"
+    assert space.detector(arch).num_classes == 3
+
+
+def test_smnas_is_short_for_its_modular_space():
+    space, arch = parse_arch("smnas:basicblock_64_1-21-21-12@128")
+    assert format_arch(space, arch) == "smnas-modular:basicblock_64_1-21-21-12@128"
+
+
+def test_a_misspelt_space_is_told_the_closest():
+    with pytest.raises(
+        UnknownSpaceError, match=r"did you mean crnas-resnet50\b.*known spaces: crnas"
+    ):
+        parse_arch("crnas-resnet_50:3-4-6-3")
+
+
+@pytest.mark.parametrize("text", ["norm", "=3", "a b=3", ""])
+def test_an_option_is_a_name_and_a_value(text):
+    with pytest.raises(SearchSpaceError, match="NAME=VALUE"):
+        parse_option(text)
+
+
+def test_options_are_read_as_json_where_they_are():
+    assert parse_option("blocks=[16, 33]") == ("blocks", (16, 33))
+    assert parse_option("stages=3-4-6-3") == ("stages", "3-4-6-3")
+    assert parse_option("branches=true") == ("branches", True)
+    assert parse_option("structure=resnet50/P1-P5@256/rpn/2fc/800x600")[1].startswith("resnet50/")
 
 
 @pytest.mark.parametrize("code", ["", "00", "detnas-nano:0000000000", "00-00-0000-04"])

@@ -108,3 +108,12 @@ def test_choices_of_different_lengths_are_all_used():
 def test_negative_bounds_are_refused(bound):
     with pytest.raises(ValueError, match="at least 0, got"):
         distinct_modules(make_space("detnas-nano"), **{bound: -1})
+
+
+def test_a_space_that_says_what_covers_it_is_not_sampled():
+    twos = Architecture("detnas-nano", (2,) * 10)
+    space = Blind(covering=lambda: iter([twos, twos]), gene_choices=((0, 1, 2, 3),) * 10)
+    modules, covering = distinct_modules(space)
+    assert (space.samples, covering) == (0, (twos,))
+    assert modules == tuple(spec for spec, _ in space.detector(twos).modules())
+    assert distinct_modules(space, patience=0, max_samples=0) == (modules, covering)

@@ -25,9 +25,24 @@ def test_spaces_are_described_exactly():
 def test_one_space_can_be_asked_for():
     (row,) = describe_spaces("detnas-nano")
     assert (row["positions"], row["choices_per_position"]) == (10, [4])
+    (row,) = describe_spaces("smnas")
+    assert (row["name"], row["positions"]) == ("smnas-modular", None)  # genes of several kinds
     for name in ("resnas", ""):
         with pytest.raises(UnknownSpaceError):
             describe_spaces(name)
+
+
+def test_every_space_says_what_may_be_chosen():
+    choices = {row["name"]: row["choices"] for row in describe_spaces()}
+    assert all(all(values) for name, values in choices.items() if name != "zoo")
+    structural = choices["smnas-structural"]
+    assert [len(values) for values in structural.values()] == [7, 43, 9, 4]
+    assert choices["smnas-modular"]["base channels"] == [48, 56, 64, 72]
+    assert choices["detnas-small"] == {"block": ["3x3", "5x5", "7x7", "xception"]}
+    assert choices["crnas-resnet50-operations"] == {"dilation": [1, 2, 3]}
+    mobile = choices["crnas-mobilenetv2"]
+    assert list(mobile) == [*(f"blocks of stage {i}" for i in range(3, 8)), "dilation"]
+    assert mobile["blocks of stage 5"] == [3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize("elementwise", [False, True])

@@ -34,7 +34,10 @@ TWO_STAGE = DetectorSpec(
     7,
 )
 ONE_STAGE = replace(
-    TWO_STAGE, neck=Fpn(48, first=1, extra="p6p7"), rpn=None, head=RetinaNetHead(48, 2)
+    TWO_STAGE,
+    neck=Fpn(48, first=1, extra="conv", extra_levels=2),
+    rpn=None,
+    head=RetinaNetHead(48, 2),
 )
 MAPS = [(1, 32, 84, 125), (1, 64, 42, 63), (1, 128, 21, 32), (1, 256, 11, 16)]
 
@@ -51,6 +54,7 @@ def test_graph_gives_what_is_promised(detector, batch):
         TensorSpec((batch, top), "int64"),
         TensorSpec((batch,), "int64"),
     ]
+    assert detector.output_names == OUTPUTS
     assert len(graph.outputs) == len(OUTPUTS)
     assert {(n.spec.batch, n.spec.dtype) for n in graph.nodes} == {(batch, "fp16")}
 
@@ -59,6 +63,12 @@ def test_graph_gives_what_is_promised(detector, batch):
 def test_modules_are_those_of_the_graph_in_order(detector):
     graph = detector.graph(2)
     assert detector.modules(2) == tuple(graph.counts().items())
+
+
+@pytest.mark.parametrize("detector", [TWO_STAGE, ONE_STAGE], ids=["two-stage", "one-stage"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_nodes_are_those_of_the_graph(detector, batch):
+    assert tuple(detector.nodes(batch)) == detector.graph(batch).nodes
 
 
 @pytest.mark.parametrize("detector", [TWO_STAGE, ONE_STAGE], ids=["two-stage", "one-stage"])
@@ -75,7 +85,7 @@ def test_macs_per_part_sum_the_nodes(detector):
 
 def test_macs_of_neck_rpn_and_head_are_those_of_torch():
     macs, with_elementwise = TWO_STAGE.macs(), TWO_STAGE.macs(elementwise=True)
-    levels, neck = observe(lambda: Pyramid([32, 64, 128, 256], 48, "pool", "bn"), MAPS)
+    levels, neck = observe(lambda: Pyramid([32, 64, 128, 256], 48, "pool", 1, "bn"), MAPS)
     _, rpn = observe(lambda: RpnHead(48, 3), levels)
     box_shape = (70, 48, 7, 7)
     _, head = observe(lambda: TorchBoxHead(48, 7, 2, 24, 1, 40, "bn", 7, False), [box_shape])
@@ -86,8 +96,8 @@ def test_macs_of_neck_rpn_and_head_are_those_of_torch():
 
 def test_macs_of_the_one_stage_parts_are_those_of_torch():
     macs = ONE_STAGE.macs()
-    levels, neck = observe(lambda: Pyramid([64, 128, 256], 48, "p6p7", "none"), MAPS[1:])
-    _, head = observe(lambda: RetinaHead(48, 2, 9, 7, "none"), levels)
+    levels, neck = observe(lambda: Pyramid([64, 128, 256], 48, "conv", 2, "none"), MAPS[1:])
+    _, head = observe(lambda: RetinaHead(48, 48, 2, 9, 7, "none"), levels)
     assert macs["neck"] == neck.macs
     assert macs["head"] == head.macs
     assert macs["rpn"] == 0

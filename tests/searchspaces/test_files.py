@@ -29,6 +29,13 @@ def test_write_replaces_the_whole_file_and_leaves_no_other(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_missing_folder_is_told_by_the_name_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "a.bin"
+    with pytest.raises(FileNotFoundError, match="its folder does not exist") as caught:
+        write_atomically(path, b"content")
+    assert caught.value.filename == str(path)
+
+
 def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.bin"
     write_atomically(path, b"old")

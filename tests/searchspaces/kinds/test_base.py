@@ -20,8 +20,9 @@ def test_out_size_is_that_of_a_convolution(size, kernel, stride, padding):
 
 def test_unknown_kinds_list_the_known():
     spec = ModuleSpec.of("warp", [TensorSpec((1,))])
+    known = ", ".join(sorted(KINDS))
     for count in (outputs_of, cost_of):
-        with pytest.raises(ModuleSpecError, match="unknown module kind 'warp'; known kinds: box_"):
+        with pytest.raises(ModuleSpecError, match=f"'warp'; known kinds: {known}$"):
             count(spec)
 
 

@@ -18,8 +18,7 @@ def proposals(inputs=None, **changes):
         "strides": "4:8:16:32:64",
         "heights": ":".join(str(h) for h, _ in LEVELS),
         "widths": ":".join(str(w) for _, w in LEVELS),
-        "anchor_scale": 8.0,
-        "octaves": 1,
+        "anchor_scales": "8",
         "ratios": "0.5:1:2",
         "pre_nms": 100,
         "post_nms": 50,
@@ -53,7 +52,7 @@ def test_proposals_are_padded_boxes_and_a_count():
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"octaves": 2}, "takes 2x84252, 2x84252x4, got 2x42126, 2x42126x4"),
+        ({"anchor_scales": "8:16"}, "takes 2x84252, 2x84252x4, got 2x42126, 2x42126x4"),
         ({"ratios": "1"}, "over 14042 anchors"),
         ({"heights": "84:42:21:11:7"}, "anchors takes"),
         ({"strides": "4:8"}, "must name the same levels"),

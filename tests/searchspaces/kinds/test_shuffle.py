@@ -7,7 +7,15 @@ SIZES = [(1, 1), (1, 2), (7, 8), (33, 50), (334, 200)]
 
 
 def stem(shape=(2, 3, 33, 50), **changes):
-    params = {"in_channels": 3, "out_channels": 16, "kernel": 3, "stride": 2, "bias": 1}
+    params = {
+        "in_channels": 3,
+        "out_channels": 16,
+        "kernel": 3,
+        "stride": 2,
+        "bias": 1,
+        "norm": "bn",
+        "activation": "relu",
+    }
     return ModuleSpec.of("stem_conv", [TensorSpec(shape)], **{**params, **changes})
 
 
@@ -37,6 +45,14 @@ def check(spec, make):
 def test_stem_conv_counts_as_torch_does(hw, kernel, stride, bias):
     spec = stem((2, 3, *hw), kernel=kernel, stride=stride, bias=bias)
     check(spec, lambda: Stem(3, 16, kernel, stride, bias))
+
+
+@pytest.mark.parametrize("norm", ["bn", "gn", "gn_ws"])
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
+@pytest.mark.parametrize("bias", [0, 1])
+def test_stem_conv_of_any_norm_counts_as_torch_does(norm, activation, bias):
+    spec = stem(norm=norm, activation=activation, bias=bias)
+    check(spec, lambda: Stem(3, 16, 3, 2, bias, norm, activation))
 
 
 @pytest.mark.parametrize("hw", SIZES)
@@ -87,6 +103,8 @@ def test_shuffle_blocks_that_cannot_exist_are_refused(changes, match):
         ({"stride": 0}, "at least 1, got 3 and 0"),
         ({"kernel": 0}, "at least 1, got 0 and 2"),
         ({"in_channels": 4}, "maps of 4 channels"),
+        ({"norm": "none"}, "norm must be one of bn, gn, gn_ws, got 'none'"),
+        ({"activation": "tanh"}, "activation must be one of relu, relu6, got 'tanh'"),
         ({"kernel": 99, "shape": (1, 3, 1, 1), "stride": 1, "out_channels": 0}, ">= 1"),
     ],
 )
@@ -98,8 +116,6 @@ def test_stems_that_cannot_exist_are_refused(changes, match):
 
 def test_a_module_takes_no_second_map():
     maps = [TensorSpec((1, 3, 8, 8))] * 2
-    spec = ModuleSpec.of(
-        "stem_conv", maps, in_channels=3, out_channels=4, kernel=3, stride=2, bias=0
-    )
+    spec = ModuleSpec.of("stem_conv", maps, **dict(stem().params))
     with pytest.raises(ModuleSpecError, match="takes 1 "):
         outputs_of(spec)

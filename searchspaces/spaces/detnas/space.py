@@ -1,81 +1,32 @@
 """The DetNAS spaces: a choice of four blocks at every position of a ShuffleNetV2 backbone.
 
-Source: DetNAS (Chen et al., NeurIPS 2019), sec. 3.3 and table 1. The detector around the
+Source: DetNAS (Chen et al., NeurIPS 2019), table 1 (the search space). The detector around the
 backbone is the paper's: FPN with the 4conv1fc head, or RetinaNet.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import add
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from ..architecture import Architecture
-from ..detector import DetectorSpec
-from ..errors import ArchitectureError, SearchSpaceError
-from ..kinds.backbone import SHUFFLES
-from ..parts import (
-    SHUFFLE_OPS,
-    BoxHead,
-    Fpn,
-    Head,
-    RegionProposals,
-    RetinaNetHead,
-    Rpn,
-    ShuffleBackbone,
-)
+from ...architecture import Architecture
+from ...detector import DetectorSpec
+from ...errors import ArchitectureError, SearchSpaceError
+from ...kinds.shuffle import SHUFFLES
+from ...parts import SHUFFLE_OPS, ShuffleBackbone
+from ..mutation import redraw
+from ..tokens import block_tokens, constant_tokens
+from .heads import around
+from .layouts import LAYOUTS, DetNasLayout
 
-MUTATION_RATE = 0.1  # released search code: every gene is redrawn with this probability
-HEADS = ("fpn", "retinanet")
-
-
-@dataclass(frozen=True, slots=True)
-class DetNasLayout:
-    """Fix what the genes do not: widths, depths and the widths around the backbone.
-
-    Attributes:
-        stem: Channels of the stem convolution.
-        channels: Output channels of the four stages.
-        blocks: Blocks per stage.
-        pyramid: Channels of FPN and of the convolutions of the heads.
-        hidden: Features of the box head's linear layer.
-        head_convs: Convolutions of the box head and of each RetinaNet tower.
-        anchor_scale: Anchor side in strides, two-stage; half of it is RetinaNet's smallest.
-        candidates: Boxes per level kept before NMS.
-        proposals: Boxes given to the second stage.
-    """
-
-    stem: int
-    channels: tuple[int, int, int, int]
-    blocks: tuple[int, int, int, int]
-    pyramid: int = 256
-    hidden: int = 1024
-    head_convs: int = 4
-    anchor_scale: float = 8.0
-    candidates: int = 1000
-    proposals: int = 1000
-    input_hw: tuple[int, int] = (800, 1088)
-
-
-LAYOUTS = {
-    "detnas-large": DetNasLayout(48, (96, 240, 480, 960), (8, 8, 16, 8)),
-    "detnas-small": DetNasLayout(16, (64, 160, 320, 640), (4, 4, 8, 4)),
-    # Ours: the same blocks, fewer and narrower, so that a laptop searches in minutes.
-    "detnas-nano": DetNasLayout(
-        16,
-        (64, 128, 256, 512),
-        (2, 2, 4, 2),
-        pyramid=48,
-        hidden=128,
-        head_convs=1,
-        anchor_scale=6.0,
-        candidates=200,
-        proposals=100,
-        input_hw=(160, 160),
-    ),
-}
+CHOICES = frozenset(range(len(SHUFFLE_OPS)))
 
 
 @dataclass(frozen=True)
@@ -83,10 +34,9 @@ class DetNasSpace:
     """Choose one of four blocks at every position.
 
     Attributes:
-        name: ``detnas-large``, ``detnas-small`` or ``detnas-nano``.
+        name: ``detnas-large``, ``detnas-large-1.8x``, ``detnas-small`` or ``detnas-nano``.
         head: ``fpn`` (Faster R-CNN with FPN and 4conv1fc) or ``retinanet``.
-        input_hw: Input height and width in pixels; ``None`` takes the layout's own. A list, as
-            JSON gives it, becomes a tuple.
+        input_hw: Input height and width in pixels; ``None`` takes the layout's own.
         num_classes: Classes without background.
         shuffle: Channel-shuffle variant; see :class:`searchspaces.ShuffleBackbone`.
         proposals: Boxes given to the second stage, after NMS; ``None`` takes the layout's own.
@@ -115,18 +65,9 @@ class DetNasSpace:
             raise SearchSpaceError(
                 f"{self.name!r} is no DetNAS layout; known: {', '.join(LAYOUTS)}"
             )
-        if self.head not in HEADS:
-            raise SearchSpaceError(f"head {self.head!r} is not one of {', '.join(HEADS)}")
         if self.shuffle not in SHUFFLES:
             raise SearchSpaceError(f"shuffle {self.shuffle!r} is not one of {', '.join(SHUFFLES)}")
-        if self.head == "retinanet" and self.proposals is not None:
-            raise SearchSpaceError(
-                f"head retinanet has no second stage and takes no proposals, got {self.proposals}"
-            )
-        size: object = self.input_hw
-        if isinstance(size, list):  # options that went through JSON
-            object.__setattr__(self, "input_hw", tuple(size))
-        _ = self.detector(self._first()).graph()  # checks the numbers
+        _ = self._frame  # checks the numbers
 
     @property
     def layout(self) -> DetNasLayout:
@@ -139,9 +80,20 @@ class DetNasSpace:
         return (tuple(range(len(SHUFFLE_OPS))),) * sum(self.layout.blocks)
 
     @property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """Return what the digits 0 to 3 stand for."""
+        names = (op if op == "xception" else f"{side}x{side}" for op, side in SHUFFLE_OPS)
+        return {"block": tuple(names)}
+
+    @property
     def size(self) -> int:
         """Return the exact number of architectures."""
         return math.prod(map(len, self.gene_choices))
+
+    def covering(self) -> Iterator[Architecture]:
+        """List the architectures that have one choice everywhere: together they hold all."""
+        blocks = sum(self.layout.blocks)
+        return (Architecture(self.name, (op,) * blocks) for op in range(len(SHUFFLE_OPS)))
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw every gene uniformly."""
@@ -149,12 +101,8 @@ class DetNasSpace:
         return self._architecture(genes)
 
     def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
-        """Redraw every gene with probability 0.1; at least one gene changes."""
-        genes = self._genes(arch)
-        redraw = rng.random(genes.size) < MUTATION_RATE
-        redraw[rng.integers(genes.size)] = True
-        shift = rng.integers(1, len(SHUFFLE_OPS), size=genes.size)
-        return self._architecture(np.where(redraw, (genes + shift) % len(SHUFFLE_OPS), genes))
+        """Change every gene with probability 0.1, and at least one."""
+        return self._architecture(redraw(self._genes(arch), len(SHUFFLE_OPS), rng))
 
     def crossover(
         self, a: Architecture, b: Architecture, rng: np.random.Generator
@@ -170,11 +118,10 @@ class DetNasSpace:
 
     def is_valid(self, arch: Architecture) -> bool:
         """Return whether every gene is a choice id and there are as many as blocks."""
-        allowed = range(len(SHUFFLE_OPS))
         return (
             arch.space == self.name
             and len(arch.genes) == sum(self.layout.blocks)
-            and all(isinstance(gene, int) and gene in allowed for gene in arch.genes)
+            and CHOICES.issuperset(arch.genes)
         )
 
     def features(self, arch: Architecture) -> npt.NDArray[np.float64]:
@@ -189,9 +136,27 @@ class DetNasSpace:
             stages.append(tuple(genes[:blocks]))
             genes = genes[blocks:]
         backbone = ShuffleBackbone(layout.stem, layout.channels, tuple(stages), self.shuffle)
-        neck, rpn, head = self._around()
-        input_hw = self.input_hw or layout.input_hw
+        neck, rpn, head = around(layout, self.head, self.proposals)
+        input_hw = layout.input_hw if self.input_hw is None else self.input_hw
         return DetectorSpec(input_hw, backbone, neck, rpn, head, self.num_classes)
+
+    def node_tokens(self, arch: Architecture) -> Sequence[Hashable]:
+        """Name the module at every node of the detector's graph, in order, without wiring it.
+
+        Within one space equal tokens mean equal modules: in a stage all blocks of one choice are
+        equal but the first.
+        """
+        if not self.is_valid(arch):
+            self._refuse(arch)
+        before, places, after = self._frame
+        return [*before, *map(add, places, arch.genes), *after]
+
+    @cached_property
+    def _frame(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Return what node tokens are made of: before, of choice 0 at every block, after."""
+        places = block_tokens(self.layout.blocks, len(SHUFFLE_OPS))
+        before, after = constant_tokens(self.detector(self._first()).graph(), len(places))
+        return before, places, after
 
     def encode(self, arch: Architecture) -> str:
         """Write the choice ids, stages separated by ``-``."""
@@ -239,36 +204,16 @@ class DetNasSpace:
     def _first(self) -> Architecture:
         return Architecture(self.name, (0,) * sum(self.layout.blocks))
 
-    def _around(self) -> tuple[Fpn, Rpn | None, Head]:
-        layout = self.layout
-        if self.head == "retinanet":
-            head = RetinaNetHead(
-                channels=layout.pyramid,
-                num_convs=layout.head_convs,
-                anchor_scale=layout.anchor_scale / 2,
-                pre_nms=layout.candidates,
-            )
-            return Fpn(layout.pyramid, first=1, extra="p6p7", norm="bn"), None, head
-        rpn = RegionProposals(
-            anchor_scale=layout.anchor_scale,
-            pre_nms=layout.candidates,
-            post_nms=layout.proposals if self.proposals is None else self.proposals,
-        )
-        box_head = BoxHead(
-            num_convs=layout.head_convs,
-            conv_channels=layout.pyramid,
-            fc_channels=layout.hidden,
-            pre_nms=layout.candidates,
-        )
-        return Fpn(layout.pyramid, extra="pool", norm="bn"), rpn, box_head
-
     def _architecture(self, genes: npt.NDArray[np.int64]) -> Architecture:
         return Architecture(self.name, tuple(genes.tolist()))
 
     def _genes(self, arch: Architecture) -> npt.NDArray[np.int64]:
         if not self.is_valid(arch):
-            raise ArchitectureError(
-                f"{arch} is not in {self.name}: it needs {sum(self.layout.blocks)} genes "
-                f"out of 0..{len(SHUFFLE_OPS) - 1}"
-            )
+            self._refuse(arch)
         return np.array(arch.genes, dtype=np.int64)
+
+    def _refuse(self, arch: Architecture) -> NoReturn:
+        raise ArchitectureError(
+            f"{arch} is not in {self.name}: it needs {sum(self.layout.blocks)} genes "
+            f"out of 0..{len(SHUFFLE_OPS) - 1}"
+        )

@@ -1,4 +1,4 @@
-"""Backbone kinds: the stem convolution and the ShuffleNetV2 blocks of DetNAS.
+"""The stem convolution and the ShuffleNetV2 blocks of DetNAS.
 
 Source: DetNAS (Chen et al., NeurIPS 2019), table 1; block layout after ShuffleNetV2 (Ma et al.,
 ECCV 2018) as released with DetNAS.
@@ -9,14 +9,17 @@ from __future__ import annotations
 from ..errors import ModuleSpecError
 from ..modules import ModuleSpec, TensorSpec
 from .base import (
+    ACTIVATIONS,
+    NORMS,
     Cost,
     ModuleKind,
     activation,
     check_choice,
     check_maps,
     conv,
+    conv_norm,
+    convolved,
     norm,
-    out_size,
     pixels_of,
     total,
 )
@@ -28,11 +31,13 @@ SHUFFLES = ("interleave", "even_odd")
 
 def stem_conv_outputs(spec: ModuleSpec) -> tuple[TensorSpec, ...]:
     """Return the map that a padded convolution gives."""
+    check_choice(spec, "norm", NORMS)
+    check_choice(spec, "activation", ACTIVATIONS)
     return (_strided(spec, spec.get_int("kernel")),)
 
 
 def stem_conv_cost(spec: ModuleSpec) -> Cost:
-    """Count convolution, normalisation and ReLU."""
+    """Count convolution, normalisation and activation."""
     out = spec.get_int("out_channels")
     pixels = pixels_of(stem_conv_outputs(spec)[0])
     return total(
@@ -68,9 +73,7 @@ def shuffle_block_cost(spec: ModuleSpec) -> Cost:
         return _branch(spec, in_channels // 2, out_channels // 2, pixels, pixels)
     projection = total(
         _depthwise(in_channels, spec.get_int("kernel"), pixels),
-        conv(in_channels, in_channels, 1, pixels),
-        norm(in_channels, pixels),
-        activation(in_channels, pixels),
+        conv_norm(in_channels, in_channels, 1, pixels),
     )
     return projection + _branch(spec, in_channels, out_channels - in_channels, pixels_in, pixels)
 
@@ -79,20 +82,16 @@ def _branch(spec: ModuleSpec, c_in: int, c_out: int, pixels_in: int, pixels: int
     mid, kernel = spec.get_int("mid_channels"), spec.get_int("kernel")
     if spec.get_str("op") == "conv":
         return total(
-            _pointwise(c_in, mid, pixels_in),
+            conv_norm(c_in, mid, 1, pixels_in),
             _depthwise(mid, kernel, pixels),
-            _pointwise(mid, c_out, pixels),
+            conv_norm(mid, c_out, 1, pixels),
         )
     steps = ((c_in, mid), (mid, mid), (mid, c_out))
-    return total(*(_depthwise(a, 3, pixels) + _pointwise(a, b, pixels) for a, b in steps))
+    return total(*(_depthwise(a, 3, pixels) + conv_norm(a, b, 1, pixels) for a, b in steps))
 
 
 def _depthwise(channels: int, kernel: int, pixels: int) -> Cost:
-    return conv(channels, channels, kernel, pixels, groups=channels) + norm(channels, pixels)
-
-
-def _pointwise(c_in: int, c_out: int, pixels: int) -> Cost:
-    return total(conv(c_in, c_out, 1, pixels), norm(c_out, pixels), activation(c_out, pixels))
+    return conv_norm(channels, channels, kernel, pixels, groups=channels, active=False)
 
 
 def _check_shuffle_block(spec: ModuleSpec) -> None:
@@ -121,20 +120,12 @@ def _check_shuffle_block(spec: ModuleSpec) -> None:
 
 def _strided(spec: ModuleSpec, kernel: int) -> TensorSpec:
     check_maps(spec, [spec.get_int("in_channels")])
-    batch, _, height, width = spec.inputs[0].shape
     stride = spec.get_int("stride")
     if kernel < 1 or stride < 1:
         raise ModuleSpecError(
             f"{spec.kind} has kernel and stride of at least 1, got {kernel} and {stride}"
         )
-    return TensorSpec(
-        (
-            batch,
-            spec.get_int("out_channels"),
-            out_size(height, kernel, stride),
-            out_size(width, kernel, stride),
-        )
-    )
+    return convolved(spec.inputs[0], spec.get_int("out_channels"), kernel, stride)
 
 
 KINDS = {
