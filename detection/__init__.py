@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .candidates import spread_scores
+    from .convert_norm import convert_norm
     from .data.annotations import AnnotationReport, CocoAnnotations
     from .data.augment import Augment, TrainAugment
     from .data.coco import CocoDataset, Target
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .data.letterbox import Letterbox
     from .data.loader import Batch, batch_order, collate, make_loader
     from .data.preprocess import Preprocess
+    from .data.rle import Rle, decode_rle
     from .data.scene import ShapesRecipe
     from .data.shapes import write_shapes
     from .detector import Detector
@@ -37,9 +40,13 @@ if TYPE_CHECKING:
     from .metric.detections import ImageDetections
     from .metric.inference import detect_dataset, run_engine, run_module
     from .metric.matching import MatchOptions, MatchReport, Orphan, match_all, match_detections
-    from .metric.score import score_detector
+    from .metric.pasting import paste_masks
+    from .metric.score import score_detections, score_detector
     from .modules import MODULES, build_module
+    from .pretrained import OfficialWeights, load_imagenet_backbone, official_weights
     from .recalibrate import recalibrate_bn, score_path
+    from .receptive_field import ReceptiveField, random_receptive_fields, receptive_fields
+    from .receptive_field_picture import draw_receptive_fields, picture_receptive_fields
     from .supernet import Supernet
     from .training.config import TrainConfig
     from .training.loop import train
@@ -84,9 +91,12 @@ __all__ = [
     "MatchOptions",
     "MatchReport",
     "MetricError",
+    "OfficialWeights",
     "Orphan",
     "Preprocess",
     "PreprocessError",
+    "ReceptiveField",
+    "Rle",
     "ShapesRecipe",
     "Supernet",
     "Target",
@@ -100,28 +110,39 @@ __all__ = [
     "batch_order",
     "build_module",
     "collate",
+    "convert_norm",
+    "decode_rle",
     "detect_dataset",
+    "draw_receptive_fields",
     "evaluate_coco",
     "find_coco",
     "find_split",
     "load_foreign_weights",
     "load_image",
+    "load_imagenet_backbone",
     "load_weights",
     "make_loader",
     "match_all",
     "match_detections",
+    "official_weights",
     "one_detector",
     "open_split",
     "open_training_data",
+    "paste_masks",
+    "picture_receptive_fields",
+    "random_receptive_fields",
     "read_weights_info",
     "recalibrate_bn",
+    "receptive_fields",
     "require_classes",
     "require_trainable",
     "run_engine",
     "run_module",
     "save_weights",
+    "score_detections",
     "score_detector",
     "score_path",
+    "spread_scores",
     "train",
     "train_detector",
     "uniform_paths",
@@ -152,9 +173,12 @@ _HOMES = {
     "MatchOptions": ".metric.matching",
     "MatchReport": ".metric.matching",
     "MetricError": ".errors",
+    "OfficialWeights": ".pretrained",
     "Orphan": ".metric.matching",
     "Preprocess": ".data.preprocess",
     "PreprocessError": ".errors",
+    "ReceptiveField": ".receptive_field",
+    "Rle": ".data.rle",
     "ShapesRecipe": ".data.scene",
     "Supernet": ".supernet",
     "Target": ".data.coco",
@@ -168,28 +192,39 @@ _HOMES = {
     "batch_order": ".data.loader",
     "build_module": ".modules",
     "collate": ".data.loader",
+    "convert_norm": ".convert_norm",
+    "decode_rle": ".data.rle",
     "detect_dataset": ".metric.inference",
+    "draw_receptive_fields": ".receptive_field_picture",
     "evaluate_coco": ".metric.coco_ap",
     "find_coco": ".data.layout",
     "find_split": ".data.layout",
     "load_foreign_weights": ".weights",
     "load_image": ".data.images",
+    "load_imagenet_backbone": ".pretrained",
     "load_weights": ".weights",
     "make_loader": ".data.loader",
     "match_all": ".metric.matching",
     "match_detections": ".metric.matching",
+    "official_weights": ".pretrained",
     "one_detector": ".training.paths",
+    "picture_receptive_fields": ".receptive_field_picture",
     "open_split": ".data.layout",
     "open_training_data": ".training.standalone",
+    "paste_masks": ".metric.pasting",
+    "random_receptive_fields": ".receptive_field",
     "read_weights_info": ".weights",
     "recalibrate_bn": ".recalibrate",
+    "receptive_fields": ".receptive_field",
     "require_classes": ".training.standalone",
     "require_trainable": ".training.standalone",
     "run_engine": ".metric.inference",
     "run_module": ".metric.inference",
     "save_weights": ".weights",
+    "score_detections": ".metric.score",
     "score_detector": ".metric.score",
     "score_path": ".recalibrate",
+    "spread_scores": ".candidates",
     "train": ".training.loop",
     "train_detector": ".training.standalone",
     "uniform_paths": ".training.paths",

@@ -8,12 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from searchspaces import IMAGE, DetectorSpec
+from searchspaces import IMAGE, DetectorSpec, reference
 
 from .errors import TrainingError
 from .graph_module import GraphModule
 from .losses import LossConfig, detector_losses
 from .losses.targets import read_targets
+from .stages import box_stages
+
+GUIDED_PROPOSALS = "guided_proposals"
+PROPOSALS = ("proposals", GUIDED_PROPOSALS)
 
 
 class Detector(GraphModule):
@@ -21,8 +25,9 @@ class Detector(GraphModule):
 
     Called with images ``(b, 3, h, w)``, normalised, it gives boxes ``(b, d, 4)`` as x1, y1, x2,
     y2 in input pixels, scores ``(b, d)`` in falling order, zero-based labels ``(b, d)`` and
-    counts ``(b,)``; rows from the count on are zero. Any batch size works. Weights are drawn
-    from torch's global generator.
+    counts ``(b,)``; rows from the count on are zero. A mask branch gives masks ``(b, d, m, m)``
+    beside: probabilities inside each box, which mean nothing from the count on. Any batch size
+    works. Weights are drawn from torch's global generator.
 
     Args:
         spec: What is built.
@@ -55,7 +60,8 @@ class Detector(GraphModule):
         Args:
             images: ``(b, 3, h, w)``, normalised.
             targets: Of every image, ``boxes`` ``(n, 4)`` in input pixels and zero-based
-                ``labels`` ``(n,)``; an image may have none.
+                ``labels`` ``(n,)``, and ``masks`` ``(n, h, w)`` of the input's size if the
+                detector has a mask branch; an image may have no objects.
             generator: Draws the anchors and boxes that are trained on; on the CPU. By default a
                 new one with seed 0, so that equal arguments give equal losses.
 
@@ -73,25 +79,54 @@ class Detector(GraphModule):
         return detector_losses(self, images, objects, self.loss_config, generator)
 
     def update_statistics(self, images: Tensor) -> None:
-        """Run what normalisation layers see in detection: all but box selection's last step.
+        """Run what normalisation layers see in detection: all but the last step of selection.
 
-        Padded proposals are left out. Call it in training mode and without gradients to collect
-        statistics of ``(b, 3, h, w)`` images; see :func:`detection.recalibrate_bn`.
+        Padded proposals and detections are left out. Call it in training mode and without
+        gradients to collect statistics of ``(b, 3, h, w)`` images; see
+        :func:`detection.recalibrate_bn`.
         """
-        kinds = {node.spec.kind: node for node in self.graph.nodes}
-        if "roi_align" not in kinds:
+        stages = box_stages(self.graph)
+        if not stages:
             self.run({IMAGE: images}, self.graph.nodes[-1].inputs)
             return
-        pooling, head = kinds["roi_align"], kinds["box_head"]
-        boxes, count = kinds["rcnn_detections"].inputs[2:]
-        rows, proposals, valid = self.run({IMAGE: images}, (pooling.name, boxes, count))
-        present = torch.arange(proposals.shape[1], device=valid.device) < valid.unsqueeze(-1)
-        self.run({pooling.name: rows[present.flatten()]}, (head.name,))
+        detections = stages[-1].decoder
+        count, found = detections.inputs[-1], reference(detections.name, 3)
+        known = self._known({IMAGE: images}, (*stages[0].levels, stages[0].boxes, count))
+        for stage in stages:
+            known |= self._run_present(known, stage.pooling.name, known[count], stage.predictions)
+            if stage.refines:
+                known |= self._known(known, (stage.decoder.name,))
+        masks = [stage.mask for stage in stages if stage.mask is not None]
+        if masks:
+            known |= self._known(known, (detections.name, found))
+            heads = tuple(node.name for node in masks)
+            self._run_present(known, masks[0].inputs[0], known[found], heads)
+
+    def _known(self, known: Mapping[str, Tensor], refs: tuple[str, ...]) -> dict[str, Tensor]:
+        return dict(zip(refs, self.run(known, refs), strict=True))
+
+    def _run_present(
+        self, known: Mapping[str, Tensor], pooling: str, count: Tensor, refs: tuple[str, ...]
+    ) -> dict[str, Tensor]:
+        """Pool boxes, run what follows on the first ``count`` rows of each image alone.
+
+        Returns:
+            References and their tensors, with zeros on the rows that were left out.
+        """
+        (rows,) = self.run(known, (pooling,))
+        row = torch.arange(len(rows) // len(count), device=rows.device)
+        present = (row < count.unsqueeze(-1)).flatten()
+        made = {ref: rows.new_zeros(len(rows), *self.graph.tensors[ref].shape[1:]) for ref in refs}
+        if bool(present.any()):
+            for ref, values in self._known({pooling: rows[present]}, refs).items():
+                made[ref][present] = values
+        return made
 
     def _fitting_losses(self) -> LossConfig:
-        sizes = [
-            node.spec.get_int("post_nms")
-            for node in self.graph.nodes
-            if node.spec.kind == "proposals"
-        ]
-        return LossConfig().for_proposals(sizes[0]) if sizes else LossConfig()
+        losses = LossConfig()
+        for node in self.graph.nodes:
+            if node.spec.kind == GUIDED_PROPOSALS:
+                losses = losses.behind_guided_anchors()
+            if node.spec.kind in PROPOSALS:
+                losses = losses.for_proposals(node.spec.get_int("post_nms"))
+        return losses

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from searchspaces import OUTPUTS, Graph, ModuleSpec, TensorSpec, cost_of
+from searchspaces import MASKS, OUTPUTS, Graph, ModuleSpec, TensorSpec, cost_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,11 +51,13 @@ class GraphModel:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """Return ``boxes, scores, labels, count`` for detections, else the references."""
+        """Return the detector's names for detections and masks, else the references."""
         refs = self.graph.outputs
         last = next((n for n in self.graph.nodes if n.name == refs[0]), None)
-        if last is not None and last.spec.kind in DETECTION_KINDS and len(refs) == len(OUTPUTS):
-            return OUTPUTS
+        if last is not None and last.spec.kind in DETECTION_KINDS:
+            names = (*OUTPUTS, MASKS)
+            if len(OUTPUTS) <= len(refs) <= len(names):
+                return names[: len(refs)]
         return tuple(ref.replace(":", "_") for ref in refs)
 
     def example_inputs(self) -> dict[str, Array]:
@@ -93,23 +96,44 @@ class GraphModel:
 
 
 def _example(tensor: TensorSpec, spec: ModuleSpec, index: int, rng: np.random.Generator) -> Array:
-    if spec.kind == "roi_align" and index == len(spec.inputs) - 1:
-        height, width = spec.inputs[0].shape[2:]
-        stride = spec.get_ints("strides")[0]
-        return _boxes(tensor.shape, height * stride, width * stride, rng)
-    if spec.kind == "rcnn_detections" and index == 2:
-        return _boxes(tensor.shape, spec.get_int("image_h"), spec.get_int("image_w"), rng)
-    if spec.kind == "rcnn_detections" and index == 3:
-        return np.full(tensor.shape, spec.inputs[2].shape[1], dtype=tensor.dtype)
-    noise = rng.standard_normal(tensor.shape)
-    if spec.kind == "retinanet_detections" and index == 0:
-        import torch
+    from_end = (spec.kind, index - len(spec.inputs))
+    make = _EXAMPLES.get((spec.kind, index)) or _EXAMPLES.get(from_end, _noise)
+    return make(tensor, spec, rng).astype(tensor.dtype)
 
-        from .candidates import LOGIT_STD, passing_shift
 
-        noise = LOGIT_STD * noise
-        noise += passing_shift(torch.from_numpy(noise), spec)
-    return (noise * _SPREAD.get((spec.kind, index), 1.0)).astype(tensor.dtype)
+def _noise(tensor: TensorSpec, spec: ModuleSpec, rng: np.random.Generator) -> Array:
+    return rng.standard_normal(tensor.shape)
+
+
+def _deltas(tensor: TensorSpec, spec: ModuleSpec, rng: np.random.Generator) -> Array:
+    return DELTA_STD * rng.standard_normal(tensor.shape)
+
+
+def _full_count(tensor: TensorSpec, spec: ModuleSpec, rng: np.random.Generator) -> Array:
+    return np.full(tensor.shape, spec.inputs[2].shape[1])
+
+
+def _labels(tensor: TensorSpec, spec: ModuleSpec, rng: np.random.Generator) -> Array:
+    return rng.integers(spec.get_int("num_classes"), size=tensor.shape)
+
+
+def _dense_logits(tensor: TensorSpec, spec: ModuleSpec, rng: np.random.Generator) -> Array:
+    import torch
+
+    from .candidates import LOGIT_STD, passing_shift
+
+    noise = LOGIT_STD * rng.standard_normal(tensor.shape)
+    return noise + passing_shift(torch.from_numpy(noise), spec)
+
+
+def _boxes_on_maps(tensor: TensorSpec, spec: ModuleSpec, rng: np.random.Generator) -> Array:
+    height, width = spec.inputs[0].shape[2:]
+    stride = spec.get_ints("strides")[0]
+    return _boxes(tensor.shape, height * stride, width * stride, rng)
+
+
+def _boxes_in_image(tensor: TensorSpec, spec: ModuleSpec, rng: np.random.Generator) -> Array:
+    return _boxes(tensor.shape, spec.get_int("image_h"), spec.get_int("image_w"), rng)
 
 
 def _boxes(
@@ -122,8 +146,21 @@ def _boxes(
     return np.concatenate((corner, corner + sides), -1).astype(np.float32)
 
 
-_SPREAD = {
-    ("proposals", 1): DELTA_STD,
-    ("rcnn_detections", 1): DELTA_STD,
-    ("retinanet_detections", 1): DELTA_STD,
+# Noise is plausible for guided_proposals as it is: its inputs are logits, nearly all above the
+# threshold, and shapes and deltas in units of small deviations.
+_EXAMPLES: dict[
+    tuple[str, int], Callable[[TensorSpec, ModuleSpec, np.random.Generator], Array]
+] = {
+    ("roi_align", -1): _boxes_on_maps,
+    ("proposals", 1): _deltas,
+    ("refine_boxes", 0): _deltas,
+    ("refine_boxes", 1): _boxes_in_image,
+    ("rcnn_detections", 1): _deltas,
+    ("rcnn_detections", 2): _boxes_in_image,
+    ("rcnn_detections", 3): _full_count,
+    ("retinanet_detections", 0): _dense_logits,
+    ("retinanet_detections", 1): _deltas,
+    ("mask_detections", -1): _labels,
 }
+"""(kind, input) -> what is given there; inputs behind a varying number of others are counted from
+the end. Noise where nothing is said."""

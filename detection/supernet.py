@@ -75,7 +75,7 @@ class Supernet(nn.Module):
         if missing:
             raise BuildError(
                 f"the supernet of {self.space.name} has no module for {', '.join(missing[:3])} "
-                f"of {self.space.encode(arch)}; let the space offer gene_choices"
+                f"of {self.space.encode(arch)}; let the space offer covering()"
             )
         return {name: self.bank[key] for name, key in keys.items()}
 
@@ -88,16 +88,17 @@ def _key(node: Node) -> str:
 def _choices(space: SearchSpace) -> dict[str, ModuleSpec]:
     """Return the specification of every module that an architecture of the space uses.
 
-    First the architectures whose genes all take their first value, their second and so on; then
-    random ones until nothing new appears.
+    Exact where the space offers ``covering``. Else first the architectures whose genes all take
+    their first value, their second and so on; then random ones until nothing new appears.
     """
+    covering = getattr(space, "covering", None)
     found: dict[str, ModuleSpec] = {}
     idle = 0
-    for arch in _architectures(space):
+    for arch in _architectures(space) if covering is None else covering():
         before = len(found)
         for node in space.detector(arch).graph().nodes:
             found.setdefault(_key(node), node.spec)
-        idle = 0 if len(found) > before else idle + 1
+        idle = 0 if len(found) > before or covering is not None else idle + 1
         if idle >= PATIENCE:
             break
     return found

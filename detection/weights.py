@@ -110,7 +110,7 @@ def load_tensors(path: str | Path, module: nn.Module) -> None:
     Raises:
         CheckpointError: As for :func:`load_weights`, whatever the file's header.
     """
-    _load_into(module, _read_tensors(Path(path)), path)
+    load_into(module, _read_tensors(Path(path)), path)
 
 
 def load_foreign_weights(
@@ -128,11 +128,20 @@ def load_foreign_weights(
         CheckpointError: The file cannot be read or its tensors do not fit the module.
     """
     path = Path(path)
-    tensors = _read_tensors(path) if path.suffix == ".safetensors" else _read_pickled(path)
+    tensors = read_foreign_tensors(path)
     if rename is not None:
         named = [(rename(name), value) for name, value in tensors.items()]
         tensors = {name: value for name, value in named if name is not None}
-    _load_into(module, tensors, path)
+    load_into(module, tensors, path)
+
+
+def read_foreign_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of another program's checkpoint by their names in it.
+
+    Raises:
+        CheckpointError: The file cannot be read or holds more than tensors.
+    """
+    return _read_tensors(path) if path.suffix == ".safetensors" else _read_pickled(path)
 
 
 @contextmanager
@@ -183,7 +192,12 @@ def load_state(path: str | Path) -> Any:
         ) from error
 
 
-def _load_into(module: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:
+def load_into(module: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Load tensors that came from a file, all or none of them.
+
+    Raises:
+        CheckpointError: Tensors are missing, unexpected or of another shape.
+    """
     wanted = module.state_dict()
     problems = [
         _listing("missing", [name for name in wanted if name not in tensors]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from ..errors import DatasetError
 from .coco_json import CocoCategory, CocoImage, ObjectTable, SectionReader, read_document
+from .rle import Mask
+from .segments import decode_segment
 
 MIN_BOX_PX = 1.0  # a box less wide or high than a pixel teaches nothing
 
@@ -63,17 +65,28 @@ class CocoAnnotations:
     objects: ObjectTable
 
     @classmethod
-    def load(cls, path: str | Path) -> CocoAnnotations:
+    def load(cls, path: str | Path, *, masks: bool = False) -> CocoAnnotations:
         """Read and check an instances file.
 
+        Args:
+            path: The file.
+            masks: Whether to read the objects' outlines too; every object must then have one.
+
         Raises:
-            DatasetError: The file is missing, no COCO JSON, holds an id twice, or an annotation
-                of an unknown image or category; one line that names file and field.
+            DatasetError: The file is missing, no COCO JSON, holds an id twice, an annotation of
+                an unknown image or category, or one without the outline that is asked for; one
+                line that names file and field.
         """
         path = Path(path)
         reader = SectionReader(path, read_document(path))
         images, categories = reader.images(), reader.categories()
-        return cls(path, images, categories, reader.objects(images, categories))
+        objects = reader.objects(images, categories, masks=masks)
+        return cls(path, images, categories, objects)
+
+    @property
+    def has_masks(self) -> bool:
+        """Return whether the objects' outlines were read."""
+        return self.objects.segments is not None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -109,6 +122,22 @@ class CocoAnnotations:
         boxes = self._clipped(rows)
         keep = _usable(boxes, self.objects.crowd[rows])
         return boxes[keep], self.objects.labels[rows][keep]
+
+    def training_masks(self, image_index: int) -> Iterator[Mask]:
+        """Yield the pixels (h, w) of each object that `training_objects` gives, in its order.
+
+        One after the other: all masks of a large photograph at once would be large.
+
+        Raises:
+            DatasetError: The outlines were not read.
+        """
+        segments, rows = self.objects.segments, self.objects.rows_of(image_index)
+        if segments is None:
+            raise DatasetError(f"{self.path}: outlines were not read; load it with masks=True")
+        keep = _usable(self._clipped(rows), self.objects.crowd[rows])
+        image = self.images[image_index]
+        for segment in segments[rows][keep]:
+            yield decode_segment(segment, (image.height, image.width))
 
     def report(self) -> AnnotationReport:
         """Count the file's content and everything that training leaves out or changes."""
@@ -146,26 +175,20 @@ class CocoAnnotations:
         position = np.full(len(self.images), -1, np.int64)
         position[kept] = np.arange(len(kept))
         new_index = position[self.objects.image_index]
-        rows = new_index >= 0
-        objects = ObjectTable(
-            new_index[rows],
-            self.objects.labels[rows],
-            self.objects.boxes[rows],
-            self.objects.areas[rows],
-            self.objects.crowd[rows],
-        )
+        objects = self.objects.select(new_index >= 0, new_index)
         return replace(self, images=tuple(self.images[i] for i in kept), objects=objects)
 
     def ground_truth(self) -> dict[str, list[dict[str, Any]]]:
         """Return the annotations as the COCO metric reads them, boxes as in the file.
 
-        Annotation ids are numbered anew from 1: the metric takes id 0 for "not matched".
+        Annotation ids are numbered anew from 1: the metric takes id 0 for "not matched". Outlines
+        are there if they were read.
         """
         ids = [image.id for image in self.images]
         table = self.objects
         columns = (table.image_index, table.labels, table.boxes, table.areas, table.crowd)
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        return {
+        document: dict[str, list[dict[str, Any]]] = {
             "images": [
                 {"id": image.id, "height": image.height, "width": image.width}
                 for image in self.images
@@ -183,6 +206,13 @@ class CocoAnnotations:
                 for number, (image_index, label, box, area, crowd) in enumerate(rows, start=1)
             ],
         }
+        if table.segments is not None:
+            sizes = [[self.images[i].height, self.images[i].width] for i in table.image_index]
+            for row, size, counts in zip(
+                document["annotations"], sizes, table.segments, strict=True
+            ):
+                row["segmentation"] = {"size": size, "counts": counts}
+        return document
 
     def _clipped(self, rows: slice) -> npt.NDArray[np.float64]:
         """Return boxes (n, 4) as xyxy, clipped to their images."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +15,16 @@ from torchvision.transforms.v2 import functional
 
 from ..errors import PreprocessError
 from .letterbox import Letterbox
+from .mask_stack import of_image, to_image
+from .rle import Mask
 
 FloatArray = npt.NDArray[np.float64]
 LabelArray = npt.NDArray[np.int64]
+Item = TypeVar("Item", Image.Image, tv_tensors.BoundingBoxes)
 
 
 class Augment(Protocol):
-    """Change one training image and its boxes; all randomness comes from the generator."""
+    """Change one training image and its objects; all randomness comes from the generator."""
 
     def __call__(
         self,
@@ -28,8 +32,21 @@ class Augment(Protocol):
         boxes: FloatArray,
         labels: LabelArray,
         generator: torch.Generator,
-    ) -> tuple[Image.Image, FloatArray, LabelArray]:
-        """Return an RGB image no larger than the input, its boxes (n, 4) xyxy and labels (n,)."""
+        masks: Iterable[Mask] = (),
+    ) -> tuple[Image.Image, FloatArray, LabelArray, list[Mask]]:
+        """Return an RGB image no larger than the input, and its objects.
+
+        Args:
+            image: RGB, any size.
+            boxes: (n, 4) xyxy in the image's pixels.
+            labels: (n,).
+            generator: Source of randomness.
+            masks: Pixels (h, w) of every object, or none at all.
+
+        Returns:
+            The image, boxes (m, 4), labels (m,) and, where masks were given, m masks (h', w') of
+            the returned image's size.
+        """
         ...
 
 
@@ -39,8 +56,8 @@ class TrainAugment:
 
     The factor is relative to the letterboxed size, as in large-scale jitter (Ghiasi et al. 2021,
     arXiv:2012.07177, sec. 3). A smaller image is left for the preprocessing to pad at the right
-    and the bottom, a larger one is cropped at a random place. Boxes follow and are clipped; those
-    narrower or lower than `min_box_px` are left out.
+    and the bottom, a larger one is cropped at a random place. Boxes and masks follow; boxes are
+    clipped, and objects narrower or lower than `min_box_px` are left out.
 
     Attributes:
         input_hw: Height and width of the detector's input, in pixels.
@@ -73,14 +90,16 @@ class TrainAugment:
         boxes: FloatArray,
         labels: LabelArray,
         generator: torch.Generator,
-    ) -> tuple[Image.Image, FloatArray, LabelArray]:
-        """Return the changed image, its boxes (n, 4), xyxy in its pixels, and labels (n,).
+        masks: Iterable[Mask] = (),
+    ) -> tuple[Image.Image, FloatArray, LabelArray, list[Mask]]:
+        """Return the changed image and its objects; see `Augment`.
 
         Args:
             image: RGB, any size.
             boxes: Inside of the image, (n, 4) xyxy in its pixels.
             labels: Class of each box, (n,).
             generator: The only source of randomness; four numbers are drawn from it.
+            masks: Pixels of the objects, resized as the image is.
         """
         draws = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
         boxes_tv = tv_tensors.BoundingBoxes(
@@ -88,17 +107,27 @@ class TrainAugment:
             format="XYXY",
             canvas_size=(image.height, image.width),
         )
-        if draws[0] < self.flip:
-            image, boxes_tv = (functional.horizontal_flip(item) for item in (image, boxes_tv))
         size = self._size((image.height, image.width), draws[1])
-        image, boxes_tv = (functional.resize(item, list(size)) for item in (image, boxes_tv))
         window = self._window(size, draws[2], draws[3])
-        if window[2:] != size:
-            image, boxes_tv = (functional.crop(item, *window) for item in (image, boxes_tv))
+
+        def moved(item: Item) -> Item:
+            if draws[0] < self.flip:
+                item = functional.horizontal_flip(item)
+            item = functional.resize(item, list(size))
+            return item if window[2:] == size else functional.crop(item, *window)
+
         kept_boxes, kept = functional.sanitize_bounding_boxes(
-            functional.clamp_bounding_boxes(boxes_tv), min_size=self.min_box_px, min_area=0.0
+            functional.clamp_bounding_boxes(moved(boxes_tv)),
+            min_size=self.min_box_px,
+            min_area=0.0,
         )
-        return image, kept_boxes.as_subclass(torch.Tensor).numpy(), labels[kept.numpy()]
+        kept_masks = [
+            of_image(moved(to_image(mask)))
+            for mask, keep in zip(masks, kept.tolist(), strict=False)
+            if keep
+        ]
+        boxes = kept_boxes.as_subclass(torch.Tensor).numpy()
+        return moved(image), boxes, labels[kept.numpy()], kept_masks
 
     def _size(self, image_hw: tuple[int, int], draw: float) -> tuple[int, int]:
         low, high = self.scale

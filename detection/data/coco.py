@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
+from typing_extensions import NotRequired, TypedDict
 
 from ..errors import DatasetError
 from .annotations import CocoAnnotations
@@ -18,7 +18,9 @@ from .augment import Augment
 from .coco_json import CocoImage
 from .images import load_image
 from .letterbox import Letterbox
+from .mask_stack import resize, stack
 from .preprocess import Preprocess
+from .rle import Mask
 
 
 class Target(TypedDict):
@@ -29,12 +31,14 @@ class Target(TypedDict):
         labels: (n,) int64, zero-based.
         image_id: The image's id in the annotation file.
         letterbox: Geometry that maps boxes back; None for an augmented image.
+        masks: (n, h, w) bool, the objects' pixels of the input; only where asked for.
     """
 
     boxes: torch.Tensor
     labels: torch.Tensor
     image_id: int
     letterbox: Letterbox | None
+    masks: NotRequired[torch.Tensor]
 
 
 class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
@@ -52,6 +56,7 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
         train: Whether the data set is for training: only then is anything augmented.
         drop_empty: Leave out images without a usable object; for training only.
         seed: Seed of the augmentation.
+        masks: Whether targets have masks; they cost a byte a pixel of the input and object.
 
     Attributes:
         annotations: Of the images that the data set holds, in the order of its indices.
@@ -59,8 +64,8 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
         epoch: The epoch whose augmentation is drawn.
 
     Raises:
-        DatasetError: Image files are missing, no image is left, or augmentation or `drop_empty`
-            are asked for without `train`.
+        DatasetError: Image files are missing, no image is left, augmentation or `drop_empty` are
+            asked for without `train`, or masks of annotations that were read without.
     """
 
     def __init__(
@@ -73,9 +78,14 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
         train: bool = False,
         drop_empty: bool = False,
         seed: int = 0,
+        masks: bool = False,
     ) -> None:
         if not train and (augment is not None or drop_empty):
             raise DatasetError("augment and drop_empty change what is measured; set train=True")
+        if masks and not annotations.has_masks:
+            raise DatasetError(
+                f"{annotations.path}: outlines were not read; load it with masks=True"
+            )
         if drop_empty:
             annotations = _without_empty(annotations)
         if not annotations.images:
@@ -86,6 +96,7 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
         self.epoch = 0
         self._augment = augment
         self._seed = seed
+        self._masks = masks
         _refuse_missing(self.images_dir, annotations)
 
     def __len__(self) -> int:
@@ -120,9 +131,12 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
         return self.subset(image.id for image in self.annotations.images[:count])
 
     def plain(self) -> CocoDataset:
-        """Return the same images without augmentation, to measure on."""
+        """Return the same images without augmentation, to measure on.
+
+        Targets have no masks either: the metric takes outlines from the annotations.
+        """
         other = copy.copy(self)
-        other._augment = None
+        other._augment, other._masks = None, False
         return other
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, Target]:
@@ -137,19 +151,26 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
         info = self.annotations.images[index]
         image = self.load(info)
         boxes, labels = self.annotations.training_objects(index)
+        masks: Iterable[Mask] = self.annotations.training_masks(index) if self._masks else ()
         letterbox: Letterbox | None = None
         if self._augment is not None:
-            image, boxes, labels = self._augment(image, boxes, labels, self._generator(index))
+            image, boxes, labels, masks = self._augment(
+                image, boxes, labels, self._generator(index), masks
+            )
             array = self.preprocess.place(np.asarray(image))
         else:
             array, letterbox = self.preprocess.apply(image)
             boxes = letterbox.to_input(boxes)
-        return torch.from_numpy(array), Target(
+            masks = (resize(mask, letterbox.resized_hw) for mask in masks)
+        target = Target(
             boxes=torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4),
             labels=torch.as_tensor(labels, dtype=torch.int64),
             image_id=info.id,
             letterbox=letterbox,
         )
+        if self._masks:
+            target["masks"] = torch.from_numpy(stack(masks, self.preprocess.input_hw))
+        return torch.from_numpy(array), target
 
     def load(self, info: CocoImage) -> Image.Image:
         """Return one image of the data set in its own size, RGB.

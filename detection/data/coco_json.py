@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetError
+from .segments import read_segment
 
 LARGEST_ID = 2**53  # the largest range of integers that every JSON reader keeps exact
 LARGEST_PIXEL = 1e7
@@ -53,6 +54,8 @@ class ObjectTable:
         boxes: x, y, width, height in original pixels as in the file, (m, 4) float64.
         areas: Segment area in square pixels, (m,) float64.
         crowd: Whether the object is a crowd region, (m,) bool.
+        segments: Each object's pixels of its image as COCO's compressed run lengths, (m,) of
+            str; ``None`` where they were not asked for.
     """
 
     image_index: npt.NDArray[np.int64]
@@ -60,6 +63,26 @@ class ObjectTable:
     boxes: npt.NDArray[np.float64]
     areas: npt.NDArray[np.float64]
     crowd: npt.NDArray[np.bool_]
+    segments: npt.NDArray[np.object_] | None = None
+
+    def select(
+        self, keep: npt.NDArray[np.bool_], image_index: npt.NDArray[np.int64] | None = None
+    ) -> ObjectTable:
+        """Return the objects where ``keep`` (m,) is true.
+
+        Args:
+            keep: Which objects.
+            image_index: New positions of all objects' images, (m,); as they are if ``None``.
+        """
+        positions = self.image_index if image_index is None else image_index
+        return ObjectTable(
+            positions[keep],
+            self.labels[keep],
+            self.boxes[keep],
+            self.areas[keep],
+            self.crowd[keep],
+            None if self.segments is None else self.segments[keep],
+        )
 
     def rows_of(self, image_index: int) -> slice:
         """Return the rows of one image."""
@@ -135,9 +158,18 @@ class SectionReader:
         return tuple(sorted(categories, key=lambda category: category.id))
 
     def objects(
-        self, images: Sequence[CocoImage], categories: Sequence[CocoCategory]
+        self,
+        images: Sequence[CocoImage],
+        categories: Sequence[CocoCategory],
+        *,
+        masks: bool = False,
     ) -> ObjectTable:
         """Return the annotated objects, in the file's order within each image.
+
+        Args:
+            images: Of the file.
+            categories: Of the file.
+            masks: Whether to read the objects' outlines, which every object must then have.
 
         Raises:
             DatasetError: A field is missing or wrong, an id occurs twice, an image or category
@@ -145,7 +177,7 @@ class SectionReader:
         """
         index_of = {image.id: index for index, image in enumerate(images)}
         label_of = {category.id: label for label, category in enumerate(categories)}
-        columns: tuple[list[Any], ...] = ([], [], [], [], [])
+        columns: tuple[list[Any], ...] = ([], [], [], [], [], [])
         seen: set[int] = set()
         for where, row in self._rows("annotations"):
             identifier = self._integer(row, where, "id", 0, LARGEST_ID)
@@ -153,16 +185,18 @@ class SectionReader:
                 raise self._error(f"{where}.id", f"{identifier} occurs twice")
             seen.add(identifier)
             box = self._box(row, where)
+            image_index = self._known(row, where, "image_id", index_of)
             values = (
-                self._known(row, where, "image_id", index_of),
+                image_index,
                 self._known(row, where, "category_id", label_of),
                 box,
                 self._area(row, where, box),
                 bool(self._integer(row, where, "iscrowd", 0, 1, default=0)),
+                self._segment(row, where, images[image_index]) if masks else None,
             )
             for column, value in zip(columns, values, strict=True):
                 column.append(value)
-        return _table(*columns)
+        return _table(*columns, masks=masks)
 
     def _error(self, field: str, problem: str) -> DatasetError:
         return DatasetError(f"{self._path}: {field}: {problem}")
@@ -253,6 +287,17 @@ class SectionReader:
             raise self._error(f"{where}.area", f"expected a number >= 0, got {_short(value)}")
         return float(value)
 
+    def _segment(self, row: Mapping[str, Any], where: str, image: CocoImage) -> str:
+        field = f"{where}.segmentation"
+        if not row.get("segmentation"):
+            raise self._error(
+                field, "missing; a detector with masks needs an outline of every object"
+            )
+        try:
+            return read_segment(row["segmentation"], (image.height, image.width))
+        except ValueError as error:
+            raise self._error(field, str(error)) from None
+
 
 def _is_number(value: Any, largest: float) -> bool:
     plain = isinstance(value, int | float) and not isinstance(value, bool)
@@ -270,6 +315,9 @@ def _table(
     boxes: list[Sequence[float]],
     areas: list[float],
     crowd: list[bool],
+    segments: list[str | None],
+    *,
+    masks: bool,
 ) -> ObjectTable:
     order = np.argsort(np.asarray(image_index, np.int64), kind="stable")
     return ObjectTable(
@@ -278,4 +326,5 @@ def _table(
         np.asarray(boxes, np.float64).reshape(-1, 4)[order],
         np.asarray(areas, np.float64)[order],
         np.asarray(crowd, np.bool_)[order],
+        np.asarray(segments, np.object_)[order] if masks else None,
     )

@@ -83,6 +83,7 @@ def open_split(
     train: bool = False,
     drop_empty: bool = False,
     seed: int = 0,
+    masks: bool = False,
 ) -> CocoDataset:
     """Open one split of a folder in COCO's layout as a data set.
 
@@ -94,6 +95,8 @@ def open_split(
         train: As for `CocoDataset`.
         drop_empty: As for `CocoDataset`.
         seed: As for `CocoDataset`.
+        masks: Whether to read the objects' outlines, which all must then have, and to give masks
+            with the targets; to measure on, ``.plain()`` of the data set is quicker.
 
     Raises:
         DatasetError: The split is not there, its annotations are wrong, or images are missing.
@@ -103,12 +106,13 @@ def open_split(
     found = find_split(folder, split)
     return CocoDataset(
         found.images_dir,
-        CocoAnnotations.load(found.annotations),
+        CocoAnnotations.load(found.annotations, masks=masks),
         preprocess,
         augment,
         train=train,
         drop_empty=drop_empty,
         seed=seed,
+        masks=masks,
     )
 
 

@@ -62,8 +62,12 @@ class Letterbox:
 
     def to_original(self, boxes: FloatArray) -> Boxes:
         """Return boxes (n, 4), xyxy in input pixels, as xyxy clipped to the original image."""
-        scaled = np.asarray(boxes, np.float64).reshape(-1, 4) / np.tile(self.scale_xy, 2)
         height, width = self.original_hw
         limits = np.array([width, height, width, height], np.float64)
-        clipped: Boxes = np.clip(scaled, 0.0, limits)
+        clipped: Boxes = np.clip(self.unscale(boxes), 0.0, limits)
         return clipped
+
+    def unscale(self, boxes: FloatArray) -> Boxes:
+        """Return boxes (n, 4), xyxy in input pixels, in original pixels, as far as they reach."""
+        scaled: Boxes = np.asarray(boxes, np.float64).reshape(-1, 4) / np.tile(self.scale_xy, 2)
+        return scaled

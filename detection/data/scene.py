@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetError
-from .shape_masks import SHAPES, Mask, shape_mask
+from .rle import Mask
+from .shape_masks import SHAPES, shape_mask
 
 PLACE_ATTEMPTS = 25
 COLOUR_CANDIDATES = 8

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from .rle import Mask, runs_of
+
 FloatArray = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 # Every shape touches the circle of radius 1 around it and stays inside.
 STAR_INNER = 0.45  # radius of the inner corners
@@ -99,14 +100,11 @@ def mask_box(mask: Mask) -> tuple[int, int, int, int]:
     )
 
 
-def encode_rle(mask: Mask) -> dict[str, list[int]]:
+def uncompressed_rle(mask: Mask) -> dict[str, list[int]]:
     """Return a mask as COCO's uncompressed run-length encoding: column by column, zeros first.
 
     Example:
-        >>> encode_rle(np.array([[True, False], [True, True]]))
+        >>> uncompressed_rle(np.array([[True, False], [True, True]]))
         {'counts': [0, 2, 1, 1], 'size': [2, 2]}
     """
-    flat = mask.flatten(order="F")
-    borders = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    runs = np.diff(np.concatenate([[0], borders, [flat.size]])).tolist()
-    return {"counts": [0, *runs] if flat[0] else runs, "size": list(mask.shape)}
+    return {"counts": runs_of(mask), "size": list(mask.shape)}

@@ -17,7 +17,7 @@ from searchspaces import write_atomically
 from ..errors import DatasetError
 from .files import json_bytes
 from .scene import Scene, ShapesRecipe, paint_scene
-from .shape_masks import encode_rle, mask_box
+from .shape_masks import mask_box, uncompressed_rle
 
 SCHEMA = "detfit-shapes"
 SCHEMA_VERSION = 1
@@ -154,7 +154,7 @@ def _annotation_rows(image_id: int, first_id: int, scene: Scene) -> list[dict[st
             "bbox": list(mask_box(mask)),
             "area": int(np.count_nonzero(mask)),
             "iscrowd": 0,
-            "segmentation": encode_rle(mask),
+            "segmentation": uncompressed_rle(mask),
         }
         for position, (label, mask) in enumerate(zip(scene.labels, scene.masks, strict=True))
     ]

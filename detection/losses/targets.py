@@ -20,10 +20,13 @@ class Targets:
     Attributes:
         boxes: ``(n, 4)`` as x1, y1, x2, y2 in input pixels, each side above zero.
         labels: ``(n,)`` zero-based.
+        masks: ``(n, h, w)`` bool, the objects' pixels of the input; ``None`` where only boxes are
+            known.
     """
 
     boxes: Tensor
     labels: Tensor
+    masks: Tensor | None = None
 
 
 def read_targets(
@@ -32,7 +35,8 @@ def read_targets(
     """Check targets and bring them to the images' device; boxes without area are left out.
 
     Args:
-        targets: Of every image, ``boxes`` ``(n, 4)`` and ``labels`` ``(n,)``; more keys may be.
+        targets: Of every image, ``boxes`` ``(n, 4)``, ``labels`` ``(n,)`` and, where they are
+            known, ``masks`` ``(n, h, w)``; more keys may be.
         images: ``(b, 3, h, w)``.
         num_classes: Classes of the detector.
 
@@ -41,10 +45,10 @@ def read_targets(
     """
     if len(targets) != images.shape[0]:
         raise TrainingError(f"got {len(targets)} targets for {images.shape[0]} images")
-    return [_read(target, images.device, num_classes) for target in targets]
+    return [_read(target, images, num_classes) for target in targets]
 
 
-def _read(target: Mapping[str, Any], device: torch.device, num_classes: int) -> Targets:
+def _read(target: Mapping[str, Any], images: Tensor, num_classes: int) -> Targets:
     boxes = torch.as_tensor(target["boxes"], dtype=torch.float32)
     labels = torch.as_tensor(target["labels"], dtype=torch.int64)
     if boxes.shape != (len(labels), 4):
@@ -58,4 +62,18 @@ def _read(target: Mapping[str, Any], device: torch.device, num_classes: int) -> 
             f"{int(labels.max())}; are the data set's classes the detector's?"
         )
     large = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE_PX).all(1)
-    return Targets(boxes[large].to(device), labels[large].to(device))
+    masks = _read_masks(target, (len(labels), *images.shape[2:]))
+    kept = None if masks is None else masks[large].to(images.device)
+    return Targets(boxes[large].to(images.device), labels[large].to(images.device), kept)
+
+
+def _read_masks(target: Mapping[str, Any], shape: tuple[int, ...]) -> Tensor | None:
+    if target.get("masks") is None:
+        return None
+    masks = torch.as_tensor(target["masks"], dtype=torch.bool)
+    if masks.shape != shape:
+        raise TrainingError(
+            f"masks must be (objects, height, width) of the input, here {shape}, got "
+            f"{tuple(masks.shape)}"
+        )
+    return masks

@@ -1,4 +1,4 @@
-"""COCO average precision of boxes, through faster-coco-eval or pycocotools."""
+"""COCO average precision of boxes or masks, through faster-coco-eval or pycocotools."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import contextlib
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..data.annotations import CocoAnnotations
+from ..data.rle import Rle
 from ..errors import MetricError
 from .detections import ImageDetections
 
@@ -30,6 +31,9 @@ NUMBERS = (
     "ar_l",
 )
 """The twelve numbers in the order of pycocotools' ``stats``."""
+
+IOU_TYPES = ("bbox", "segm")
+"""What is compared: boxes or masks; pycocotools' names."""
 
 ALL_AREAS = 0  # index into the area axis of the evaluated precision
 
@@ -58,6 +62,8 @@ class CocoReport:
         n_images: Images of the annotations, all of which count.
         n_detections: Detections that were scored.
         backend: Which library computed the numbers.
+        iou_type: What was compared: a key of `IOU_TYPES`.
+        masks: The same of the detections' masks, where both sides have masks.
     """
 
     ap: float
@@ -76,6 +82,8 @@ class CocoReport:
     n_images: int
     n_detections: int
     backend: str
+    iou_type: str = "bbox"
+    masks: CocoReport | None = None
 
     @property
     def numbers(self) -> tuple[float, ...]:
@@ -84,13 +92,15 @@ class CocoReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; NaN becomes None."""
-        fields = asdict(self)
+        fields = asdict(replace(self, masks=None))
         for name in NUMBERS:
             fields[name] = _null_for_nan(fields[name])
         fields["class_ap"] = [
             {"name": name, "category_id": category_id, "ap": _null_for_nan(ap)}
             for name, category_id, ap in self.class_ap
         ]
+        if self.masks is not None:
+            fields["masks"] = self.masks.to_dict()
         return fields
 
     @classmethod
@@ -108,6 +118,8 @@ class CocoReport:
                 (str(item["name"]), int(item["category_id"]), _nan_for_null(item["ap"]))
                 for item in fields["class_ap"]
             )
+            if fields.get("masks") is not None:
+                fields["masks"] = cls.from_dict(fields["masks"])
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise MetricError(f"not a COCO report ({type(error).__name__}: {error})") from error
@@ -118,6 +130,7 @@ def evaluate_coco(
     detections: Sequence[ImageDetections],
     *,
     backend: str = "faster-coco-eval",
+    iou_type: str = "bbox",
 ) -> CocoReport:
     """Score detections against annotations.
 
@@ -128,21 +141,29 @@ def evaluate_coco(
         annotations: Ground truth, crowd regions included.
         detections: At most one entry per image; may be empty.
         backend: A key of `METRIC_BACKENDS`.
+        iou_type: ``bbox`` or ``segm``: whether boxes or masks are compared.
 
     Raises:
-        MetricError: The backend is unknown, there are no images, or a detection is of an unknown
-            image or category or of an image that occurred before.
+        MetricError: The backend is unknown, there are no images, a detection is of an unknown
+            image or category or of an image that occurred before, or masks are missing that are
+            to be compared.
     """
+    if iou_type not in IOU_TYPES:
+        raise MetricError(f"iou_type must be one of {', '.join(IOU_TYPES)}, got {iou_type!r}")
     if backend not in METRIC_BACKENDS:
         raise MetricError(
             f"unknown metric backend {backend!r}; known: {', '.join(sorted(METRIC_BACKENDS))}"
         )
     if not annotations.images:
         raise MetricError(f"{annotations.path}: no images to evaluate on")
+    if iou_type == "segm" and not annotations.has_masks:
+        raise MetricError(f"{annotations.path}: outlines were not read; load it with masks=True")
     truth = annotations.ground_truth()
     found = {**truth, "annotations": _detection_rows(annotations, detections)}
+    if iou_type == "segm":
+        _add_masks(found["annotations"], detections)
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints as it goes
-        evaluation = METRIC_BACKENDS[backend](truth, found)
+        evaluation = METRIC_BACKENDS[backend](truth, found, iou_type)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -158,6 +179,7 @@ def evaluate_coco(
         n_images=len(annotations.images),
         n_detections=len(found["annotations"]),
         backend=backend,
+        iou_type=iou_type,
     )
 
 
@@ -192,7 +214,20 @@ def _detection_rows(
     return rows
 
 
-def _pycocotools(truth: dict[str, Any], found: dict[str, Any]) -> Any:
+def _add_masks(rows: list[dict[str, Any]], detections: Sequence[ImageDetections]) -> None:
+    """Give every detection's row its mask and the mask's area."""
+    from pycocotools import mask as coco_mask
+
+    masks: list[Rle] = []
+    for item in detections:
+        if item.masks is None and len(item):
+            raise MetricError(f"image {item.image_id}: its detections have no masks to compare")
+        masks.extend(item.masks or ())
+    for row, mask in zip(rows, masks, strict=True):
+        row["segmentation"], row["area"] = mask, float(coco_mask.area(mask))
+
+
+def _pycocotools(truth: dict[str, Any], found: dict[str, Any], iou_type: str) -> Any:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -202,10 +237,10 @@ def _pycocotools(truth: dict[str, Any], found: dict[str, Any]) -> Any:
         side.dataset = dataset
         side.createIndex()
         sides.append(side)
-    return COCOeval(*sides, iouType="bbox")
+    return COCOeval(*sides, iouType=iou_type)
 
 
-def _faster_coco_eval(truth: dict[str, Any], found: dict[str, Any]) -> Any:
+def _faster_coco_eval(truth: dict[str, Any], found: dict[str, Any], iou_type: str) -> Any:
     from faster_coco_eval import COCO, COCOeval_faster
 
     sides = []
@@ -214,14 +249,14 @@ def _faster_coco_eval(truth: dict[str, Any], found: dict[str, Any]) -> Any:
         side.dataset = dataset
         side.createIndex()
         sides.append(side)
-    return COCOeval_faster(*sides, iouType="bbox")
+    return COCOeval_faster(*sides, iouType=iou_type)
 
 
-METRIC_BACKENDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
+METRIC_BACKENDS: dict[str, Callable[[dict[str, Any], dict[str, Any], str], Any]] = {
     "faster-coco-eval": _faster_coco_eval,
     "pycocotools": _pycocotools,
 }
-"""Name -> function of ground truth and detections that returns the library's evaluation."""
+"""Name -> function of ground truth, detections and IoU type that gives the evaluation."""
 
 
 def _class_ap(precision: Any) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..data.rle import Rle
 from ..errors import MetricError
 
 
@@ -22,6 +23,7 @@ class ImageDetections:
         boxes: (n, 4) float64, xyxy in original pixels.
         scores: (n,) float64.
         category_ids: (n,) int64, ids as in the annotation file.
+        masks: n masks of the original image; ``None`` from a detector without masks.
 
     Raises:
         MetricError: Lengths differ, or a box or score is not finite; the message names the image.
@@ -31,6 +33,7 @@ class ImageDetections:
     boxes: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float64]
     category_ids: npt.NDArray[np.int64]
+    masks: tuple[Rle, ...] | None = None
 
     def __post_init__(self) -> None:
         boxes = np.asarray(self.boxes, np.float64)
@@ -43,6 +46,11 @@ class ImageDetections:
             raise MetricError(
                 f"image {self.image_id}: expected (n, 4) boxes, (n,) scores and category_ids, "
                 f"got {shapes[0]}, {shapes[1]} and {shapes[2]}"
+            )
+        if self.masks is not None and len(self.masks) != count:
+            raise MetricError(
+                f"image {self.image_id}: expected a mask of each of {count} detections, got "
+                f"{len(self.masks)}"
             )
         if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
             raise MetricError(f"image {self.image_id}: a box or score is not finite")

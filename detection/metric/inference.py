@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from searchspaces import MASKS, OUTPUTS
+
 from ..errors import MetricError
 from .detections import ImageDetections
+from .pasting import paste_masks
 
 if TYPE_CHECKING:
     import torch
@@ -17,10 +20,9 @@ if TYPE_CHECKING:
     from ..data.coco import CocoDataset, Target
 
 INPUT_NAME = "image"
-OUTPUT_NAMES = ("boxes", "scores", "labels", "count")
 
 AnyArray = npt.NDArray[Any]
-Outputs = tuple[AnyArray, AnyArray, AnyArray, AnyArray]
+Outputs = tuple[AnyArray, ...]
 Run = Callable[[npt.NDArray[np.float32]], Outputs]
 Progress = Callable[[str, float, float], None]
 
@@ -38,8 +40,8 @@ def run_engine(engine: NamedRunner) -> Run:
 
     def run(images: npt.NDArray[np.float32]) -> Outputs:
         outputs = engine.run({INPUT_NAME: images})
-        boxes, scores, labels, count = (outputs[name] for name in OUTPUT_NAMES)
-        return boxes, scores, labels, count
+        masks = (outputs[MASKS],) if MASKS in outputs else ()
+        return (*(outputs[name] for name in OUTPUTS), *masks)
 
     return run
 
@@ -54,8 +56,10 @@ def run_module(module: torch.nn.Module, device: str = "cpu") -> Run:
     def run(images: npt.NDArray[np.float32]) -> Outputs:
         with torch.inference_mode():
             outputs = module(torch.from_numpy(images).to(device))
-        boxes, scores, labels, count = (tensor.float().cpu().numpy() for tensor in outputs)
-        return boxes, scores, labels.astype(np.int64), count.astype(np.int64)
+        return tuple(
+            (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
+            for tensor in outputs
+        )
 
     return run
 
@@ -75,7 +79,8 @@ def detect_dataset(
 
     Args:
         run: From images (B, 3, h, w) float32 to boxes (B, D, 4) xyxy in input pixels, scores
-            (B, D), labels (B, D) zero-based, and count (B,): rows from count on are padding.
+            (B, D), labels (B, D) zero-based, and count (B,): rows from count on are padding; a
+            detector with masks gives those too, (B, D, m, m) probabilities inside of each box.
         dataset: Opened without augmentation.
         batch_size: B.
         workers: Processes that read images.
@@ -83,7 +88,7 @@ def detect_dataset(
 
     Returns:
         One entry per image, in the data set's order: boxes in original pixels, clipped to the
-        image, and category ids as in the annotation file.
+        image, category ids as in the annotation file, and masks where the detector gives them.
 
     Raises:
         MetricError: The data set augments, or an output has the wrong shape, a label outside of
@@ -108,7 +113,11 @@ def detect_dataset(
 
 
 def _checked(outputs: Outputs, batch_size: int) -> Outputs:
-    boxes, scores, labels, count = (np.asarray(array) for array in outputs)
+    if len(outputs) not in (len(OUTPUTS), len(OUTPUTS) + 1):
+        raise MetricError(
+            f"expected {', '.join(OUTPUTS)} and perhaps {MASKS}, got {len(outputs)} outputs"
+        )
+    boxes, scores, labels, count, *masks = (np.asarray(array) for array in outputs)
     rows = scores.shape[1] if scores.ndim == 2 else -1
     shapes = (boxes.shape, scores.shape, labels.shape, count.shape)
     if shapes != ((batch_size, rows, 4), (batch_size, rows), (batch_size, rows), (batch_size,)):
@@ -116,27 +125,35 @@ def _checked(outputs: Outputs, batch_size: int) -> Outputs:
             f"expected boxes ({batch_size}, D, 4), scores and labels ({batch_size}, D) and count "
             f"({batch_size},), got {', '.join(map(str, shapes))}"
         )
+    for array in masks:
+        if array.ndim != 4 or array.shape[:2] != scores.shape:
+            raise MetricError(f"expected masks ({batch_size}, {rows}, m, m), got {array.shape}")
     if ((count < 0) | (count > rows)).any():
         raise MetricError(f"count must lie in 0..{rows}, got {count.tolist()}")
-    return boxes, scores, labels, count
+    return boxes, scores, labels, count, *masks
 
 
 def _of_image(
     outputs: Outputs, row: int, target: Target, category_ids: npt.NDArray[np.int64]
 ) -> ImageDetections:
-    boxes, scores, labels, count = outputs
+    boxes, scores, labels, count, *masks = outputs
     used = slice(0, int(count[row]))
     found = labels[row, used].astype(np.int64)
     image_id, letterbox = target["image_id"], target["letterbox"]
     if letterbox is None:
         raise MetricError("the data set augments its images; open it without augment")
-    if not (np.isfinite(boxes[row, used]).all() and np.isfinite(scores[row, used]).all()):
-        raise MetricError(f"image {image_id}: the model gave a box or score that is not finite")
+    if not all(np.isfinite(array[row, used]).all() for array in (boxes, scores, *masks)):
+        numbers = "box, score or mask" if masks else "box or score"
+        raise MetricError(f"image {image_id}: the model gave a {numbers} that is not finite")
     if ((found < 0) | (found >= len(category_ids))).any():
         raise MetricError(
             f"image {image_id}: labels must lie in 0..{len(category_ids) - 1}, "
             f"got {int(found.min())}..{int(found.max())}; the model has other classes"
         )
     return ImageDetections(
-        image_id, letterbox.to_original(boxes[row, used]), scores[row, used], category_ids[found]
+        image_id,
+        letterbox.to_original(boxes[row, used]),
+        scores[row, used],
+        category_ids[found],
+        paste_masks(masks[0][row, used], boxes[row, used], letterbox) if masks else None,
     )

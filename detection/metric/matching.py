@@ -86,6 +86,7 @@ class MatchReport:
         min_iou: Smallest IoU of a pair that counts; 1 without pairs.
         n_orphans: Detections that need a partner and have none.
         orphans: The highest-scoring of them.
+        mask_ious: IoU of the masks of each pair that counts; empty where a side has no masks.
     """
 
     n_images: int
@@ -98,6 +99,12 @@ class MatchReport:
     min_iou: float
     n_orphans: int
     orphans: tuple[Orphan, ...]
+    mask_ious: tuple[float, ...] = ()
+
+    @property
+    def mean_mask_iou(self) -> float:
+        """Return how well the masks of pairs agree, 0..1; 1 without masks."""
+        return float(np.mean(self.mask_ious)) if self.mask_ious else 1.0
 
     @property
     def f1(self) -> float:
@@ -112,7 +119,11 @@ class MatchReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, derived ones included."""
-        derived = {"f1": self.f1, "max_orphan_score": self.max_orphan_score}
+        derived = {
+            "f1": self.f1,
+            "max_orphan_score": self.max_orphan_score,
+            "mean_mask_iou": self.mean_mask_iou,
+        }
         return {**asdict(self), **derived}
 
 
@@ -159,6 +170,7 @@ def match_detections(
         min_iou=float(ious[counts].min(initial=1.0)),
         n_orphans=len(orphans),
         orphans=_worst(orphans),
+        mask_ious=_mask_ious(a, rows_a[counts], b, rows_b[counts]),
     )
 
 
@@ -191,6 +203,7 @@ def match_all(
         min_iou=min((report.min_iou for report in reports), default=1.0),
         n_orphans=sum(report.n_orphans for report in reports),
         orphans=_worst([orphan for report in reports for orphan in report.orphans]),
+        mask_ious=tuple(iou for report in reports for iou in report.mask_ious),
     )
 
 
@@ -244,6 +257,25 @@ def _assign(
     )
     real = allowed[row, column]
     return row[real], column[real]
+
+
+def _mask_ious(
+    a: ImageDetections,
+    rows_a: npt.NDArray[np.int64],
+    b: ImageDetections,
+    rows_b: npt.NDArray[np.int64],
+) -> tuple[float, ...]:
+    """Return the IoU of each pair's masks; 1 where both are empty."""
+    if a.masks is None or b.masks is None:
+        return ()
+    from pycocotools import mask as coco_mask
+
+    ious = []
+    for row_a, row_b in zip(rows_a.tolist(), rows_b.tolist(), strict=True):
+        mine, theirs = a.masks[row_a], b.masks[row_b]
+        same = mine == theirs
+        ious.append(1.0 if same else float(coco_mask.iou([mine], [theirs], [0])[0, 0]))
+    return tuple(ious)
 
 
 def _at_cut_off(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..data.annotations import CocoAnnotations
 from .coco_ap import CocoReport, evaluate_coco
+from .detections import ImageDetections
 from .inference import detect_dataset, run_module
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ def score_detector(
     progress: Callable[[str, float, float], None] | None = None,
 ) -> CocoReport:
     """Detect in every image of a data set and score the detections.
+
+    Masks are scored too where the detector gives them and the annotations were read with
+    outlines: see ``CocoReport.masks``.
 
     Args:
         detector: A :class:`detection.Detector`; its train or eval mode is restored afterwards.
@@ -51,4 +57,19 @@ def score_detector(
         )
     finally:
         detector.train(was_training)
-    return evaluate_coco(dataset.annotations, found)
+    return score_detections(dataset.annotations, found)
+
+
+def score_detections(
+    annotations: CocoAnnotations, detections: Sequence[ImageDetections]
+) -> CocoReport:
+    """Score boxes and, where both sides have them, masks.
+
+    Raises:
+        MetricError: As in `evaluate_coco`.
+    """
+    report = evaluate_coco(annotations, detections)
+    have_masks = any(item.masks is not None for item in detections)
+    if not (have_masks and annotations.has_masks):
+        return report
+    return replace(report, masks=evaluate_coco(annotations, detections, iou_type="segm"))

@@ -13,17 +13,36 @@ from torch import nn
 from searchspaces import ModuleSpec
 
 from ..errors import BuildError
-from . import fpn, rcnn, retinanet, roi_align, rpn, shuffle
+from . import (
+    conv,
+    fpn,
+    guided,
+    masks,
+    mobilenet,
+    nas_fpn,
+    rcnn,
+    resnet,
+    retinanet,
+    roi_align,
+    rpn,
+    shuffle,
+)
 
 __all__ = ["MODULES", "build_module"]
 
 MODULES: dict[str, Callable[[ModuleSpec], nn.Module]] = {
     **shuffle.MODULES,
+    **resnet.MODULES,
+    **mobilenet.MODULES,
     **fpn.MODULES,
+    **nas_fpn.MODULES,
     **rpn.MODULES,
+    **guided.MODULES,
     **roi_align.MODULES,
     **rcnn.MODULES,
+    **masks.MODULES,
     **retinanet.MODULES,
+    **conv.MODULES,
 }
 """Kind -> builder; its keys are those of :data:`searchspaces.KINDS`."""
 
@@ -41,7 +60,8 @@ def build_module(spec: ModuleSpec) -> nn.Module:
         >>> import torch
         >>> from searchspaces import TensorSpec
         >>> spec = ModuleSpec.of("stem_conv", [TensorSpec((1, 3, 64, 64))], in_channels=3,
-        ...                      out_channels=16, kernel=3, stride=2, bias=1)
+        ...                      out_channels=16, kernel=3, stride=2, bias=1,
+        ...                      norm="bn", activation="relu")
         >>> build_module(spec)(torch.zeros(1, 3, 64, 64)).shape
         torch.Size([1, 16, 32, 32])
     """

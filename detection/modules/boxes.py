@@ -15,23 +15,19 @@ from searchspaces import ModuleSpec, level_sizes
 
 MAX_LOG_SCALE = math.log(1000.0 / 16)  # torchvision's BoxCoder: no box grows more than 62.5 times
 MIN_SIDE_PX = 1e-2  # torchvision's RoIHeads: thinner boxes are dropped
-RPN_WEIGHTS = (1.0, 1.0)
-RCNN_WEIGHTS = (10.0, 5.0)
-"""What regression targets are multiplied by: shifts of the centre, logarithms of the scales."""
+ANCHOR_STDS = (1.0, 1.0)
+"""What regression outputs are in units of: shifts of the centre, logarithms of the scales."""
 
 
 def make_anchors(spec: ModuleSpec) -> Tensor:
     """Return the anchors of a specification ``(a, 4)``: level, row, column, then cell anchor.
 
     Cell anchors stand on the cell's top left corner and are rounded to whole pixels, as
-    torchvision's are; their order is ratio, then octave.
+    torchvision's are; their order is ratio, then scale.
     """
-    strides, octaves = spec.get_ints("strides"), spec.get_int("octaves")
-    scale, ratios = spec.get_float("anchor_scale"), spec.get_floats("ratios")
-    sizes = tuple(
-        tuple(scale * stride * 2 ** (octave / octaves) for octave in range(octaves))
-        for stride in strides
-    )
+    strides, ratios = spec.get_ints("strides"), spec.get_floats("ratios")
+    scales = spec.get_floats("anchor_scales")
+    sizes = tuple(tuple(scale * stride for scale in scales) for stride in strides)
     generator = AnchorGenerator(sizes, (ratios,) * len(strides))
     steps = [[torch.tensor(stride), torch.tensor(stride)] for stride in strides]
     grid = generator.grid_anchors([list(size) for size in level_sizes(spec)], steps)
@@ -44,19 +40,19 @@ def image_limits(spec: ModuleSpec) -> Tensor:
     return torch.tensor([width, height, width, height], dtype=torch.float32)
 
 
-def decode(deltas: Tensor, boxes: Tensor, weights: tuple[float, float]) -> Tensor:
+def decode(deltas: Tensor, boxes: Tensor, stds: tuple[float, float]) -> Tensor:
     """Apply regression deltas ``(..., 4)`` to boxes ``(..., 4)``.
 
     Same maths as torchvision's ``BoxCoder`` (R-CNN, Girshick et al. 2014, appendix C), for any
     leading sides.
 
     Args:
-        deltas: Shifts in box sides and logarithms of scales, times the weights.
+        deltas: Shifts in box sides and logarithms of scales, over the standard deviations.
         boxes: Anchors or proposals.
-        weights: Of shifts and of scales.
+        stds: Of shifts and of scales.
     """
     sides = boxes[..., 2:] - boxes[..., :2]
-    shift, growth = deltas[..., :2] / weights[0], deltas[..., 2:] / weights[1]
+    shift, growth = deltas[..., :2] * stds[0], deltas[..., 2:] * stds[1]
     centres = boxes[..., :2] + (shift + 0.5) * sides
     half = 0.5 * sides * growth.clamp(max=MAX_LOG_SCALE).exp()
     return torch.cat((centres - half, centres + half), -1)

@@ -10,8 +10,8 @@ from torchvision.ops import Conv2dNormActivation
 
 from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 
-from .boxes import RPN_WEIGHTS, clip, decode, image_limits, is_large_enough, make_anchors
-from .layers import NORMS
+from .boxes import ANCHOR_STDS, clip, decode, image_limits, is_large_enough, make_anchors
+from .layers import NORMS, standardize_weights
 from .select import INVALID_SCORE, Selection, gather_boxes, look_up
 
 PRIOR = 0.01  # RetinaNet, sec. 4.1: probability of a foreground anchor at the start
@@ -26,7 +26,8 @@ class RetinaNetHead(nn.Module):
 
     def __init__(self, spec: ModuleSpec) -> None:
         super().__init__()
-        channels, each = spec.get_int("channels"), spec.get_int("num_anchors")
+        each = spec.get_int("num_anchors")
+        channels = spec.get_int("channels" if spec.get_int("num_convs") else "in_channels")
         self.num_classes, self.anchors = spec.get_int("num_classes"), outputs_of(spec)[0].shape[1]
         self.class_tower, self.delta_tower = _tower(spec), _tower(spec)
         self.classes = nn.Conv2d(channels, each * self.num_classes, 3, padding=1)
@@ -36,6 +37,8 @@ class RetinaNetHead(nn.Module):
                 nn.init.normal_(module.weight, std=0.01)  # RetinaNet, sec. 4.1
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+        standardize_weights(self.class_tower, spec.get_str("norm"))
+        standardize_weights(self.delta_tower, spec.get_str("norm"))
         nn.init.constant_(self.classes.bias, -math.log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]
 
     def forward(self, *levels: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,11 +55,12 @@ class RetinaNetHead(nn.Module):
 
 
 def _tower(spec: ModuleSpec) -> nn.Sequential:
-    channels, norm = spec.get_int("channels"), NORMS[spec.get_str("norm")]
+    channels, norm = spec.get_int("channels"), spec.get_str("norm")
+    sources = [spec.get_int("in_channels"), *[channels] * (spec.get_int("num_convs") - 1)]
     return nn.Sequential(
         *(
-            Conv2dNormActivation(channels, channels, norm_layer=norm)
-            for _ in range(spec.get_int("num_convs"))
+            Conv2dNormActivation(source, channels, norm_layer=NORMS[norm])
+            for source in sources[: spec.get_int("num_convs")]
         )
     )
 
@@ -100,7 +104,7 @@ class RetinaNetDetections(nn.Module):
         best, index = self._candidates(logits)
         anchor = index // self.classes
         labels = index - anchor * self.classes
-        boxes = decode(gather_boxes(deltas, anchor), look_up(self.anchors, anchor), RPN_WEIGHTS)
+        boxes = decode(gather_boxes(deltas, anchor), look_up(self.anchors, anchor), ANCHOR_STDS)
         boxes, scores = clip(boxes, self.limits), best.sigmoid()
         valid = (scores > self.threshold) & is_large_enough(boxes)
         scores = torch.where(valid, scores, INVALID_SCORE)

@@ -84,6 +84,7 @@ class RoiAlign(nn.Module):
         strides = spec.get_ints("strides")
         if any(stride != strides[0] << level for level, stride in enumerate(strides)):
             raise BuildError(f"roi_align needs strides that double, got {strides}")
+        self.has_levels, self.scale = len(strides) > 1, 1 / strides[0]
         self.atlas = Atlas([(t.shape[2], t.shape[3]) for t in spec.inputs[:-1]])
         places = [(x, y, 1 / s) for (x, y), s in zip(self.atlas.origins, strides, strict=True)]
         self.register_buffer("places", torch.tensor(places), persistent=False)
@@ -111,6 +112,8 @@ class RoiAlign(nn.Module):
 
     def _to_atlas(self, boxes: Tensor) -> Tensor:
         """Return boxes ``(n, r, 4)`` in pixels of the atlas."""
+        if not self.has_levels:
+            return boxes * self.scale
         sides = boxes[..., 2:] - boxes[..., :2]
         area = (sides[..., 0] * sides[..., 1]).unsqueeze(-1)
         level = (area >= self.min_areas).sum(-1)  # FPN, eq. 1, without a logarithm

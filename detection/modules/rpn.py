@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 
-from .boxes import RPN_WEIGHTS, clip, decode, image_limits, is_large_enough, make_anchors
+from .boxes import ANCHOR_STDS, clip, decode, image_limits, is_large_enough, make_anchors
 from .select import INVALID_SCORE, best_rows, gather_boxes, look_up, suppress
 
 
@@ -40,14 +40,15 @@ class RpnHead(nn.Module):
         return torch.cat(logits, 1), torch.cat(deltas, 1).reshape(-1, self.anchors, 4)
 
 
-class Proposals(nn.Module):
-    """Choose proposals: the best anchors of each level, decoded, suppressed per level.
+class ProposalSelection(nn.Module):
+    """What choosing proposals consists of: the best of each level, suppressed per level.
 
     Args:
-        spec: A ``proposals``; see :data:`searchspaces.KINDS`.
+        spec: Names the anchors, ``pre_nms``, ``post_nms`` and ``nms_iou``.
 
     Attributes:
         anchors: ``(a, 4)``.
+        limits: Largest x1, y1, x2, y2 inside the image ``(4,)``.
     """
 
     anchors: Tensor
@@ -62,34 +63,53 @@ class Proposals(nn.Module):
         self.register_buffer("anchors", make_anchors(spec), persistent=False)
         self.register_buffer("limits", image_limits(spec), persistent=False)
 
-    def forward(self, logits: Tensor, deltas: Tensor) -> tuple[Tensor, Tensor]:
-        """Map logits ``(n, a)`` and deltas ``(n, a, 4)`` to boxes ``(n, post_nms, 4)``, counts.
+    def candidates(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the best scores ``(n, k)`` of each level, of ``(n, a)``, and their anchors."""
+        values, indices, start = [], [], 0
+        for anchors, size in zip(self.per_level, self.sizes, strict=True):
+            value, index = scores[:, start : start + anchors].topk(size, dim=1)
+            values.append(value)
+            indices.append(index + start)
+            start += anchors
+        return torch.cat(values, 1), torch.cat(indices, 1)
 
-        Boxes are in falling order of score; rows from the count ``(n,)`` on are zero.
+    def choose(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Clip and suppress candidates; return boxes ``(n, post_nms, 4)`` and counts ``(n,)``.
+
+        Boxes are in falling order of score; rows from the count on are zero.
+
+        Args:
+            boxes: ``(n, k, 4)`` of :meth:`candidates`.
+            scores: ``(n, k)``, ``INVALID_SCORE`` where the row is no candidate.
         """
-        scores, index = self._candidates(logits)
-        boxes = decode(gather_boxes(deltas, index), look_up(self.anchors, index), RPN_WEIGHTS)
         boxes = clip(boxes, self.limits)
-        scores = torch.where(is_large_enough(boxes), scores.sigmoid(), INVALID_SCORE)
+        scores = torch.where(is_large_enough(boxes), scores, INVALID_SCORE)
         images = zip(boxes.unbind(0), scores.unbind(0), strict=True)
         kept = torch.stack([self._suppress(b, s) for b, s in images])
         _, rows, valid = best_rows(kept, sum(self.sizes), self.post_nms)
         boxes = gather_boxes(boxes, rows) * valid.unsqueeze(-1).to(boxes.dtype)
         return boxes, valid.sum(1)
 
-    def _candidates(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the best logits of each level and their anchors, ``(n, k)``."""
-        values, indices, start = [], [], 0
-        for anchors, size in zip(self.per_level, self.sizes, strict=True):
-            value, index = logits[:, start : start + anchors].topk(size, dim=1)
-            values.append(value)
-            indices.append(index + start)
-            start += anchors
-        return torch.cat(values, 1), torch.cat(indices, 1)
-
     def _suppress(self, boxes: Tensor, scores: Tensor) -> Tensor:
         levels = zip(boxes.split(self.sizes), scores.split(self.sizes), strict=True)
         return torch.cat([suppress(b, s, self.iou) for b, s in levels])
+
+
+class Proposals(ProposalSelection):
+    """Choose proposals among fixed anchors.
+
+    Args:
+        spec: A ``proposals``; see :data:`searchspaces.KINDS`.
+    """
+
+    def forward(self, logits: Tensor, deltas: Tensor) -> tuple[Tensor, Tensor]:
+        """Map logits ``(n, a)`` and deltas ``(n, a, 4)`` to boxes ``(n, post_nms, 4)``, counts.
+
+        Boxes are in falling order of score; rows from the count ``(n,)`` on are zero.
+        """
+        best, index = self.candidates(logits)
+        boxes = decode(gather_boxes(deltas, index), look_up(self.anchors, index), ANCHOR_STDS)
+        return self.choose(boxes, best.sigmoid())
 
 
 MODULES = {"rpn_head": RpnHead, "proposals": Proposals}

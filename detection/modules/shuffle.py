@@ -42,7 +42,7 @@ class ShuffleBlock(nn.Module):
         self.projection: nn.Sequential | None = None
         if stride == 2:
             self.projection = nn.Sequential(
-                conv_norm(c_in, c_in, kernel, 2, groups=c_in, relu=False),
+                conv_norm(c_in, c_in, kernel, 2, groups=c_in, activation="none"),
                 conv_norm(c_in, c_in, 1),
             )
         ends = (c_in // 2, c_out // 2) if stride == 1 else (c_in, c_out - c_in)
@@ -64,7 +64,7 @@ def conv_branch(c_in: int, c_out: int, mid: int, kernel: int, stride: int) -> nn
     """Return pointwise, depthwise ``kernel`` x ``kernel`` and pointwise convolution."""
     return nn.Sequential(
         conv_norm(c_in, mid, 1),
-        conv_norm(mid, mid, kernel, stride, groups=mid, relu=False),
+        conv_norm(mid, mid, kernel, stride, groups=mid, activation="none"),
         conv_norm(mid, c_out, 1),
     )
 
@@ -73,20 +73,22 @@ def xception_branch(c_in: int, c_out: int, mid: int, kernel: int, stride: int) -
     """Return three separable 3x3 convolutions, the first of them strided."""
     layers: list[nn.Module] = []
     for source, target in ((c_in, mid), (mid, mid), (mid, c_out)):
-        layers.append(conv_norm(source, source, 3, stride, groups=source, relu=False))
+        layers.append(conv_norm(source, source, 3, stride, groups=source, activation="none"))
         layers.append(conv_norm(source, target, 1))
         stride = 1
     return nn.Sequential(*layers)
 
 
 def build_stem_conv(spec: ModuleSpec) -> nn.Module:
-    """Return convolution, batch normalisation and ReLU."""
+    """Return convolution, normalisation and activation."""
     return conv_norm(
         spec.get_int("in_channels"),
         spec.get_int("out_channels"),
         spec.get_int("kernel"),
         spec.get_int("stride"),
         bias=bool(spec.get_int("bias")),
+        norm=spec.get_str("norm"),
+        activation=spec.get_str("activation"),
     )
 
 

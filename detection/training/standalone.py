@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from searchspaces import Architecture, SearchSpace
+from searchspaces import MASKS, Architecture, SearchSpace
 
 from ..data.augment import TrainAugment
 from ..data.coco import CocoDataset
@@ -55,8 +55,17 @@ def open_training_data(
     *,
     seed: int = 0,
     split: str = "train",
+    masks: bool = False,
 ) -> CocoDataset:
     """Open the training split with flip and scale jitter, without images that hold no object.
+
+    Args:
+        data_dir: Folder in COCO's layout.
+        input_hw: Of the detector.
+        num_classes: Of the detector.
+        seed: Of the augmentation.
+        split: Name, or its beginning.
+        masks: Whether targets have masks, for a detector that learns them.
 
     Raises:
         DatasetError: The split is not there or damaged, or has another number of classes.
@@ -69,6 +78,7 @@ def open_training_data(
         train=True,
         drop_empty=True,
         seed=seed,
+        masks=masks,
     )
     require_classes(dataset, num_classes)
     return dataset
@@ -133,8 +143,9 @@ def train_detector(
         progress: Called as ``progress(message, done, total)`` in steps.
 
     Raises:
-        DatasetError: The data is not there or damaged, has another number of classes than the
-            detector, other classes in val than in train, or fewer images than a batch.
+        DatasetError: The data is not there or damaged, has no outlines for a detector of masks,
+            has another number of classes than the detector, other classes in val than in train,
+            or fewer images than a batch.
         TrainingError: The device is not here, or the loss became infinite or NaN.
         CheckpointError: The output exists and ``resume`` is off; or a checkpoint is damaged or
             belongs to other settings.
@@ -143,8 +154,11 @@ def train_detector(
     checkpoints = output.with_suffix(".training")
     if not resume:
         _refuse_existing(output, checkpoints)
-    dataset = open_training_data(data_dir, spec.input_hw, spec.num_classes, seed=config.seed)
-    validation = open_split(data_dir, "val", Preprocess(spec.input_hw))
+    masks = MASKS in spec.output_names
+    dataset = open_training_data(
+        data_dir, spec.input_hw, spec.num_classes, seed=config.seed, masks=masks
+    )
+    validation = open_split(data_dir, "val", Preprocess(spec.input_hw), masks=masks).plain()
     _require_same_classes(dataset, validation)
     require_trainable(dataset, config, device)
     detector = start if start is not None else _fresh(space, arch, config.seed)
@@ -170,6 +184,7 @@ def train_detector(
             "config": asdict(config),
             "ap": accuracy.ap,
             "ap50": accuracy.ap50,
+            **({} if accuracy.masks is None else {"mask_ap": accuracy.masks.ap}),
         },
     )
     save_weights(output, detector, info)

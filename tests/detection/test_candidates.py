@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from detection import GraphModel
 from detection.candidates import SHARE
 from searchspaces import make_space
+from tests.detection.variants import VARIANTS
 
 
 @pytest.mark.parametrize("classes", [3, 80])
@@ -30,6 +33,36 @@ def test_the_share_of_candidates_passes_the_threshold(head, classes):
     passing = int((scores > spec.get_float("score_threshold")).sum())
     assert passing == pytest.approx(SHARE * rows, abs=2)
     assert int(count) > 10
+
+
+def passing(logits, spec):
+    """Return how many (row, class) pairs pass the threshold, and how many are wanted."""
+    scores = logits.softmax(-1)[:, :-1]
+    wanted = SHARE * spec.get_int("pre_nms") * spec.batch
+    return int((scores > spec.get_float("score_threshold")).sum()), wanted
+
+
+@pytest.mark.parametrize("name", ["cascade2", "cascade4", "c4", "c4_cascade"])
+def test_of_a_cascade_the_mean_of_the_heads_passes(name):
+    head = VARIANTS[name].head
+    detector = replace(VARIANTS[name], head=replace(head, pre_nms=60))
+    model = GraphModel(detector.graph(batch=2))
+    module = model.torch_module()
+    inputs = {name: torch.tensor(array) for name, array in model.example_inputs().items()}
+    last = next(n for n in model.graph.nodes if n.name == "detections")
+    with torch.no_grad():
+        (logits,) = module.run(inputs, last.inputs[:1])
+    found, wanted = passing(logits, last.spec)
+    assert found == pytest.approx(wanted, abs=2)
+
+
+def test_a_cut_cascade_spreads_the_heads_that_are_left():
+    graph = VARIANTS["cascade3"].graph()
+    tail = graph.subgraph(["box_head_2", "average_scores", "detections"])
+    module = GraphModel(tail).torch_module()
+    layer = module.get_submodule("nodes.box_head_2.classes")
+    assert not layer.get_parameter("weight")[-1].any()
+    assert layer.get_parameter("weight")[:-1].std() > 0.02  # 0.01 when drawn
 
 
 def test_graphs_without_detections_are_left_alone():

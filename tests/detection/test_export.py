@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from detection import GraphModel
-from searchspaces import DetectorSpec, chain
+from searchspaces import DetectorSpec, ModuleSpec, TensorSpec, chain
 
 MakeSpec = Callable[..., DetectorSpec]
 CONTROL_FLOW = {"If", "Loop", "Scan", "NonZero", "Compress", "Unique"}
@@ -135,3 +135,35 @@ def test_interleaving_shuffle(make_spec: MakeSpec) -> None:
     module = model.torch_module()
     mine, theirs = run_both(model, module, to_onnx(model, module, TORCHSCRIPT))
     np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("exporter", [TORCHSCRIPT, pytest.param(DYNAMO, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("norm", ["gn", "gn_ws"])
+def test_group_norms_and_standardised_weights(norm: str, exporter: str) -> None:
+    stem = ModuleSpec.of(
+        "stem_conv",
+        [TensorSpec((2, 3, 17, 22))],
+        batch=2,
+        in_channels=3,
+        out_channels=12,
+        kernel=3,
+        stride=2,
+        bias=0,
+        norm=norm,
+        activation="relu6",
+    )
+    pyramid = ModuleSpec.of(
+        "fpn",
+        [TensorSpec((2, 12, 9, 11))],
+        batch=2,
+        in_channels="12",
+        out_channels=8,
+        extra="conv",
+        extra_levels=3,
+        norm=norm,
+    )
+    model = GraphModel(chain([stem, pyramid]))
+    module = model.torch_module()
+    mine, theirs = run_both(model, module, to_onnx(model, module, exporter))
+    for left, right in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-4)

@@ -8,6 +8,7 @@ import torch
 
 from detection import GraphModel
 from searchspaces import DetectorSpec, chain
+from tests.detection.variants import CLASSES, SIDE, VARIANTS
 
 MakeSpec = Callable[..., DetectorSpec]
 
@@ -61,6 +62,34 @@ def test_boxes_lie_inside_the_image_and_counts_are_full(make_spec: MakeSpec) -> 
     assert boxes.max() <= 96
     assert (boxes[..., 2:] - boxes[..., :2] >= 3.9).all()
     assert inputs["proposals_1"].tolist() == [100]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_modules_of_every_family_run_on_their_examples(name: str) -> None:
+    for spec in VARIANTS[name].graph(batch=2).counts():
+        model = GraphModel(chain([spec]))
+        inputs = [torch.from_numpy(array) for array in model.example_inputs().values()]
+        with torch.no_grad():
+            outputs = model.torch_module()(*inputs)
+        assert all(bool(o.isfinite().all()) for o in outputs if o.is_floating_point())
+
+
+def test_refinement_is_given_boxes_inside_the_image_and_small_deltas() -> None:
+    graph = VARIANTS["cascade2"].graph().subgraph(["refine_1"])
+    deltas, boxes = GraphModel(graph).example_inputs().values()
+    assert (deltas.shape, boxes.shape) == ((100, 4), (1, 100, 4))
+    assert np.abs(deltas).max() < 1
+    assert boxes.min() >= 0
+    assert boxes.max() <= SIDE
+    assert (boxes[..., 2:] > boxes[..., :2]).all()
+
+
+def test_a_detector_with_masks_names_them() -> None:
+    graph = VARIANTS["mask_rcnn"].graph()
+    names = ("boxes", "scores", "labels", "count", "masks")
+    assert GraphModel(graph).output_names == names
+    labels = GraphModel(graph.subgraph(["masks"])).example_inputs()["detections_2"]
+    assert (labels.min(), labels.max()) == (0, CLASSES - 1)
 
 
 def test_detections_of_a_module_alone_carry_the_detectors_names(make_spec: MakeSpec) -> None:

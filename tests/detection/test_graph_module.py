@@ -15,7 +15,15 @@ MakeSpec = Callable[..., DetectorSpec]
 def stem(c_in: int = 3) -> ModuleSpec:
     side = TensorSpec((1, c_in, 16, 16))
     return ModuleSpec.of(
-        "stem_conv", [side], in_channels=c_in, out_channels=4, kernel=3, stride=1, bias=0
+        "stem_conv",
+        [side],
+        in_channels=c_in,
+        out_channels=4,
+        kernel=3,
+        stride=1,
+        bias=0,
+        norm="bn",
+        activation="relu",
     )
 
 

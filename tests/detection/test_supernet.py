@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from detection import BuildError, Detector, Supernet
-from searchspaces import Architecture, DetNasSpace
+from detection import BuildError, Detector, Supernet, uniform_paths
+from searchspaces import Architecture, DetNasSpace, SearchSpace, make_space
 
 MakeSpace = Callable[..., DetNasSpace]
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
@@ -85,5 +85,100 @@ def test_a_space_without_gene_choices_is_sampled(make_space: MakeSpace) -> None:
     supernet = Supernet(NoChoices(space))  # type: ignore[arg-type]
     assert len([key for key in supernet.bank if BLOCK.match(key)]) == 4 * 9 + 1
     supernet.detector(space.decode("1231231230"))
-    with pytest.raises(BuildError, match=r"no module for backbone_s4_b1 of 12-31-2312-33"):
+    with pytest.raises(BuildError, match=r"no module for backbone_s4_b1 of 12-31-2312-33; let"):
         supernet.detector(space.decode("1231231233"))
+
+
+CRNAS = [  # space, options, (name, dilation) of every block's module by closed form
+    (
+        "crnas-resnet50-stages",
+        {},
+        {
+            (f"backbone_s{stage}_n{count}_b{block}", 1)
+            for stage, counts in enumerate(
+                [range(1, 11), range(1, 11), (2, 3, 5, 6, 9, 11), (2, 3, 4, 6, 7, 9, 11)], 1
+            )
+            for count in counts
+            for block in range(count)
+        },
+    ),
+    (
+        "crnas-resnet50-operations",
+        {},
+        {
+            (f"backbone_s{stage}_b{block}", dilation)
+            for stage, count in enumerate((1, 3, 5, 7), 1)
+            for block in range(count)
+            for dilation in (1, 2, 3)
+        },
+    ),
+    (
+        "crnas-resnet18",
+        {"blocks": 7},
+        {
+            (f"backbone_s{stage}_b{block}", dilation)
+            for stage, count in enumerate((2, 2, 3, 3), 1)
+            for block in range(count)
+            for dilation in (1, 2, 3)
+        },
+    ),
+]
+levels = pytest.mark.parametrize(("name", "options", "blocks"), CRNAS)
+
+
+def reallocation(name: str, options: dict[str, int]) -> SearchSpace:
+    tiny = {"input_hw": (64, 64), "num_classes": 3, "base_channels": 16, "head": "retinanet"}
+    return make_space(name, **tiny, **options)
+
+
+@levels
+def test_reallocation_supernets_hold_every_branch_and_dilation(
+    name: str, options: dict[str, int], blocks: set[tuple[str, int]]
+) -> None:
+    space = reallocation(name, options)
+    supernet = Supernet(space)
+    nodes = {n for arch in space.covering() for n in space.detector(arch).graph().nodes}
+    held = {(n.name, n.spec.get_int("dilation")) for n in nodes if "_b" in n.name}
+    assert held == blocks
+    others = {n.name for n in nodes if "_b" not in n.name}
+    assert len(supernet.bank) == len(blocks) + len(others)
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        supernet.detector(space.sample(rng))
+
+
+@levels
+def test_reallocation_supernets_train_path_by_path(
+    name: str, options: dict[str, int], blocks: set[tuple[str, int]]
+) -> None:
+    supernet = Supernet(reallocation(name, options)).train()
+    before = {key: value.clone() for key, value in supernet.state_dict().items()}
+    optimizer = torch.optim.SGD(supernet.parameters(), 1e-3)
+    path_at, paths = uniform_paths(supernet), []
+    for step in range(3):
+        paths.append(path_at(step))
+        optimizer.zero_grad(set_to_none=True)
+        loss = torch.stack(list(paths[-1].losses(IMAGES, TARGETS).values())).sum()
+        loss.backward()
+        optimizer.step()
+        assert torch.isfinite(loss)
+    after = supernet.state_dict()
+    changed = {key.split(".")[1] for key in after if not torch.equal(after[key], before[key])}
+    trained = {id(module) for path in paths for module in path.nodes.values()}
+    of_paths = {key for key, module in supernet.bank.items() if id(module) in trained}
+    learning = {key for key in of_paths if any(True for _ in supernet.bank[key].parameters())}
+    assert changed == learning < set(supernet.bank)
+
+
+@levels
+def test_paths_of_reallocation_supernets_can_be_taken_out(
+    name: str, options: dict[str, int], blocks: set[tuple[str, int]]
+) -> None:
+    space = reallocation(name, options)
+    supernet = Supernet(space).eval()
+    arch = space.sample(np.random.default_rng(0))
+    path, copy = supernet.detector(arch).eval(), supernet.extract(arch).eval()
+    for mine, theirs in zip(path(IMAGES), copy(IMAGES), strict=True):
+        assert torch.equal(mine, theirs)
+    bank = {id(p) for p in supernet.parameters()}
+    assert not bank & {id(p) for p in copy.parameters()}

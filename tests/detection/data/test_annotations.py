@@ -115,3 +115,66 @@ def test_real_annotations(coco80: Path, split: str, objects: int, crowd: int) ->
     path = coco80 / "annotations" / f"instances_{split}2017.json"
     report = CocoAnnotations.load(path).report()
     assert (report.images, report.objects, report.crowd) == (80, objects, crowd)
+
+
+def outlined(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with a rectangle drawn as each object's outline."""
+    for row in document["annotations"]:
+        x, y, w, h = row["bbox"]
+        row["segmentation"] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+    return document
+
+
+def load_masks(tmp_path: Path, document: dict[str, Any]) -> CocoAnnotations:
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps(document))
+    return CocoAnnotations.load(path, masks=True)
+
+
+def test_masks_of_what_training_sees(tmp_path: Path, document: dict[str, Any]) -> None:
+    annotations = load_masks(tmp_path, outlined(document))
+    assert annotations.has_masks
+    (mask,) = annotations.training_masks(0)  # neither crowd nor degenerate
+    assert mask.shape == (40, 60)
+    expected = np.zeros((40, 60), bool)
+    expected[30:, 50:] = True
+    np.testing.assert_array_equal(mask, expected)
+    (other,) = annotations.training_masks(1)
+    assert (int(other.sum()), other[2:14, 1:11].all()) == (120, True)
+    assert list(annotations.training_masks(2)) == []
+
+
+def test_masks_follow_into_subsets(tmp_path: Path, document: dict[str, Any]) -> None:
+    annotations = load_masks(tmp_path, outlined(document))
+    (mask,) = annotations.subset([3]).training_masks(0)
+    assert mask.shape == (30, 20)
+
+
+def test_the_metric_sees_outlines_if_they_were_read(
+    tmp_path: Path, document: dict[str, Any]
+) -> None:
+    rows = load_masks(tmp_path, outlined(document)).ground_truth()["annotations"]
+    assert [row["segmentation"]["size"] for row in rows] == [[40, 60]] * 3 + [[30, 20]]
+    plain = CocoAnnotations.load(tmp_path / "instances.json")
+    assert not plain.has_masks
+    assert "segmentation" not in plain.ground_truth()["annotations"][0]
+    with pytest.raises(DatasetError, match="outlines were not read; load it with masks=True"):
+        next(plain.training_masks(0))
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "match"),
+    [
+        (None, r"annotations\[1\]\.segmentation: missing; a detector with masks needs"),
+        ([], r"annotations\[1\]\.segmentation: missing"),
+        ([[1, 2]], r"annotations\[1\]\.segmentation: expected polygons"),
+        ({"size": [1, 1], "counts": [1]}, r"annotations\[1\]\.segmentation: size must be"),
+    ],
+)
+def test_bad_outlines_are_named(
+    tmp_path: Path, document: dict[str, Any], segmentation: Any, match: str
+) -> None:
+    outlined(document)["annotations"][1]["segmentation"] = segmentation
+    with pytest.raises(DatasetError, match=match):
+        load_masks(tmp_path, document)
+    assert not CocoAnnotations.load(tmp_path / "instances.json").has_masks

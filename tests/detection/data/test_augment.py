@@ -30,7 +30,7 @@ def test_the_box_follows_the_pixels(
     hw: tuple[int, int], input_hw: tuple[int, int], seed: int
 ) -> None:
     box = (hw[1] // 4, hw[0] // 4, hw[1] * 3 // 4, hw[0] * 3 // 4)
-    image, boxes, labels = TrainAugment(input_hw, scale=(0.7, 1.6))(
+    image, boxes, labels, _ = TrainAugment(input_hw, scale=(0.7, 1.6))(
         white_box_image(hw, box), np.array([box], np.float64), np.array([2]), generator(seed)
     )
     assert image.height <= input_hw[0]
@@ -43,7 +43,7 @@ def test_the_box_follows_the_pixels(
 
 def test_flip_alone_mirrors_boxes() -> None:
     image = white_box_image((10, 20), (2, 3, 7, 9))
-    flipped, boxes, _ = TrainAugment((10, 20), flip=1.0, scale=(1.0, 1.0))(
+    flipped, boxes, *_ = TrainAugment((10, 20), flip=1.0, scale=(1.0, 1.0))(
         image, np.array([[2.0, 3, 7, 9]]), np.array([0]), generator(0)
     )
     assert boxes.tolist() == [[13, 3, 18, 9]]
@@ -52,7 +52,7 @@ def test_flip_alone_mirrors_boxes() -> None:
 
 def test_without_flip_and_jitter_it_is_the_letterbox() -> None:
     image = white_box_image((30, 60), (6, 6, 30, 24))
-    same, boxes, _ = TrainAugment((20, 20), flip=0.0, scale=(1.0, 1.0))(
+    same, boxes, *_ = TrainAugment((20, 20), flip=0.0, scale=(1.0, 1.0))(
         image, np.array([[6.0, 6, 30, 24]]), np.array([0]), generator(0)
     )
     np.testing.assert_array_equal(
@@ -77,7 +77,7 @@ def test_boxes_cropped_away_are_dropped_with_their_labels() -> None:
     corners = np.array([[0.0, 0, 4, 4], [60, 60, 64, 64], [0, 60, 4, 64], [60, 0, 64, 4]])
     lost = 0
     for seed in range(10):
-        _, boxes, labels = TrainAugment((64, 64), flip=0.0, scale=(3.0, 3.0))(
+        _, boxes, labels, _ = TrainAugment((64, 64), flip=0.0, scale=(3.0, 3.0))(
             Image.new("RGB", (64, 64)), corners, np.arange(4), generator(seed)
         )
         assert len(boxes) == len(labels) <= 1  # a third of the side shows one corner at most
@@ -88,7 +88,7 @@ def test_boxes_cropped_away_are_dropped_with_their_labels() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (2000, 3)])
 def test_extreme_sizes_and_no_boxes(size: tuple[int, int]) -> None:
-    image, boxes, labels = TrainAugment((32, 48))(
+    image, boxes, labels, _ = TrainAugment((32, 48))(
         Image.new("RGB", size), np.zeros((0, 4)), np.zeros(0, np.int64), generator(3)
     )
     assert 1 <= image.height <= 32
@@ -111,3 +111,47 @@ def test_extreme_sizes_and_no_boxes(size: tuple[int, int]) -> None:
 def test_bad_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(PreprocessError, match=message):
         TrainAugment(**{"input_hw": (8, 8), **options})
+
+
+@settings(max_examples=40)
+@given(
+    hw=st.tuples(st.integers(20, 120), st.integers(20, 120)),
+    input_hw=st.tuples(st.integers(32, 96), st.integers(32, 96)),
+    seed=st.integers(0, 10_000),
+)
+def test_masks_follow_the_pixels(
+    hw: tuple[int, int], input_hw: tuple[int, int], seed: int
+) -> None:
+    box = (hw[1] // 4, hw[0] // 4, hw[1] * 3 // 4, hw[0] * 3 // 4)
+    whole = white_box_image(hw, box)
+    mask = np.asarray(whole)[:, :, 0] > 0
+    image, _, _, (moved,) = TrainAugment(input_hw, scale=(0.7, 1.6))(
+        whole, np.array([box], np.float64), np.array([2]), generator(seed), [mask]
+    )
+    np.testing.assert_array_equal(moved, np.asarray(image)[:, :, 0] >= 128)
+
+
+def test_a_flip_mirrors_masks() -> None:
+    mask = np.zeros((10, 20), bool)
+    mask[3:9, 2:7] = True
+    *_, masks = TrainAugment((10, 20), flip=1.0, scale=(1.0, 1.0))(
+        white_box_image((10, 20), (2, 3, 7, 9)),
+        np.array([[2.0, 3, 7, 9]]),
+        np.array([0]),
+        generator(0),
+        iter([mask]),
+    )
+    np.testing.assert_array_equal(masks[0], mask[:, ::-1])
+
+
+def test_masks_are_dropped_with_their_boxes() -> None:
+    corners = np.array([[0.0, 0, 4, 4], [60, 60, 64, 64], [0, 60, 4, 64], [60, 0, 64, 4]])
+    masks = [np.asarray(white_box_image((64, 64), b))[:, :, 0] > 0 for b in corners.astype(int)]
+    for seed in range(10):
+        image, boxes, _, kept = TrainAugment((64, 64), flip=0.0, scale=(3.0, 3.0))(
+            Image.new("RGB", (64, 64)), corners, np.arange(4), generator(seed), masks
+        )
+        assert len(kept) == len(boxes)
+        for mask, (x1, y1, x2, y2) in zip(kept, boxes, strict=True):
+            assert mask.shape == (image.height, image.width)
+            assert mask.sum() == pytest.approx((x2 - x1) * (y2 - y1), rel=0.2)

@@ -15,7 +15,7 @@ from detection.data.layout import open_split
 from detection.data.preprocess import Preprocess
 from detection.errors import DatasetError
 
-from .conftest import WriteCoco
+from .conftest import DOCUMENT, WriteCoco
 
 SMALL = Preprocess((20, 30))
 
@@ -184,3 +184,87 @@ def test_plain_images_are_not_augmented(root: Path) -> None:
     assert all(same(trained.plain(), evaluated, index) for index in range(3))
     assert trained.plain()[0][1]["letterbox"] == evaluated[0][1]["letterbox"]
     assert trained[0][1]["letterbox"] is None  # the original still augments
+
+
+def with_outlines(document: dict[str, Any]) -> dict[str, Any]:
+    for row in document["annotations"]:
+        x, y, w, h = row["bbox"]
+        corners = [x + w / 2, y, x + w, y + h / 2, x + w / 2, y + h, x, y + h / 2]
+        row["segmentation"] = [corners]  # a diamond
+    return document
+
+
+def edge_distance(mask: np.ndarray) -> np.ndarray:
+    """How many steps each pixel is away from one of the other kind, at most 3."""
+    distance = np.full(mask.shape, 3)
+    for step in (2, 1):
+        padded = np.pad(mask, step, mode="edge")
+        for dy in range(-step, step + 1):
+            for dx in range(-step, step + 1):
+                height, width = mask.shape
+                moved = padded[step + dy : step + dy + height, step + dx : step + dx + width]
+                distance[moved != mask] = step
+    return distance
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+def test_masks_are_letterboxed_like_the_outline(
+    write_coco: WriteCoco, document: dict[str, Any]
+) -> None:
+    """Scaling the mask or scaling the polygon: the same but for pixels at the edge."""
+    from pycocotools import mask as coco_mask
+
+    root = write_coco(with_outlines(document))
+    annotations = CocoAnnotations.load(root / "annotations" / "instances_val.json", masks=True)
+    dataset = CocoDataset(root / "val", annotations, SMALL, masks=True)
+    (mask,) = dataset[1][1]["masks"].numpy()
+    letterbox = dataset[1][1]["letterbox"]
+    assert letterbox is not None
+    corners = np.array(document["annotations"][0]["segmentation"][0]).reshape(-1, 2)
+    scaled = (corners * letterbox.scale_xy).ravel().tolist()
+    expected = coco_mask.decode(coco_mask.frPyObjects([scaled], 20, 30))[:, :, 0].astype(bool)
+    assert mask.any()
+    assert (edge_distance(expected)[mask != expected] <= 1).all()
+
+
+def test_items_have_masks_only_if_asked(write_coco: WriteCoco, document: dict[str, Any]) -> None:
+    root = write_coco(with_outlines(document))
+    training = open_split(root, "val", SMALL, train=True, masks=True)
+    _, target = training[0]
+    assert target["masks"].shape == (1, 20, 30)
+    assert target["masks"].dtype == torch.bool
+    assert training[2][1]["masks"].shape == (0, 20, 30)
+    measured = training.plain()  # outlines are for the metric alone
+    assert measured.annotations.has_masks
+    assert "masks" not in measured[0][1]
+    assert open_split(root, "val", SMALL, masks=True)[0][1]["masks"].shape == (1, 20, 30)
+    assert "masks" not in open_split(root, "val", SMALL, train=True)[0][1]
+    plain = CocoAnnotations.load(root / "annotations" / "instances_val.json")
+    with pytest.raises(DatasetError, match="outlines were not read"):
+        CocoDataset(root / "val", plain, SMALL, masks=True)
+    with pytest.raises(DatasetError, match=r"segmentation: missing"):
+        open_split(write_coco(DOCUMENT, "bare"), "val", SMALL, masks=True)
+
+
+def test_augmented_masks_stay_in_their_boxes(
+    write_coco: WriteCoco, document: dict[str, Any]
+) -> None:
+    root = write_coco(with_outlines(document))
+    dataset = augmented(root, masks=True)
+    seen = 0
+    for epoch in range(12):
+        for index in range(3):
+            target = dataset.at_epoch(epoch)[index][1]
+            assert len(target["masks"]) == len(target["boxes"])
+            for mask, (x1, y1, x2, y2) in zip(
+                target["masks"].numpy(), target["boxes"].tolist(), strict=True
+            ):
+                rows, columns = np.nonzero(mask)
+                if not len(rows):
+                    continue
+                seen += 1
+                assert columns.min() >= x1 - 1
+                assert columns.max() + 1 <= x2 + 1
+                assert rows.min() >= y1 - 1
+                assert rows.max() + 1 <= y2 + 1
+    assert seen > 15

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco_mask
 
-from detection.data.shape_masks import SHAPES, encode_rle, mask_box, shape_mask
+from detection.data.shape_masks import SHAPES, mask_box, shape_mask, uncompressed_rle
 
 PYCOCOTOOLS_ON_NEW_NUMPY = "ignore:__array__ implementation:DeprecationWarning"
 
@@ -47,7 +47,7 @@ def test_triangle_and_star_point_up() -> None:
 @pytest.mark.filterwarnings(PYCOCOTOOLS_ON_NEW_NUMPY)
 @given(mask=arrays.arrays(np.bool_, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9)))
 def test_run_lengths_decode_to_the_mask(mask: np.ndarray) -> None:
-    rle = encode_rle(mask)
+    rle = uncompressed_rle(mask)
     height, width = mask.shape
     decoded = coco_mask.decode(coco_mask.frPyObjects(rle, height, width))
     np.testing.assert_array_equal(decoded.astype(bool), mask)

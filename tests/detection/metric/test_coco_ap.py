@@ -8,9 +8,11 @@ import pytest
 
 from detection.data.annotations import CocoAnnotations
 from detection.data.layout import find_split
+from detection.data.rle import Rle, encode_rle
 from detection.errors import MetricError
 from detection.metric.coco_ap import METRIC_BACKENDS, NUMBERS, CocoReport, evaluate_coco
 from detection.metric.detections import ImageDetections
+from detection.metric.score import score_detections
 
 from .conftest import CATEGORY_IDS, Load, noisy_detections, random_document
 
@@ -215,3 +217,106 @@ def test_real_annotations_with_perfect_detections(coco80: Any) -> None:
     for backend in METRIC_BACKENDS:
         report = evaluate_coco(annotations, detections, backend=backend)
         assert report.ap == ONE
+
+
+def blob(rng: np.random.Generator, box: list[float], hw: tuple[int, int] = (300, 400)) -> Rle:
+    """An ellipse in a box (xyxy), shaken."""
+    x1, y1, x2, y2 = np.asarray(box) + rng.normal(0, 2, 4)
+    y, x = np.indices(hw) + 0.5
+    x, y = (x - (x1 + x2) / 2) / max(x2 - x1, 2), (y - (y1 + y2) / 2) / max(y2 - y1, 2)
+    return encode_rle(x * x + y * y <= 0.25, hw)
+
+
+def masked(
+    tmp_path: Any, seed: int
+) -> tuple[CocoAnnotations, list[ImageDetections], dict[str, Any]]:
+    rng = np.random.default_rng(seed)
+    document = random_document(rng, images=6, most=6)
+    for row in document["annotations"]:
+        x, y, w, h = row["bbox"]
+        row["segmentation"] = blob(rng, [x, y, x + w, y + h])
+    path = tmp_path / "masks.json"
+    path.write_text(json.dumps(document))
+    detections = [
+        replace(item, masks=tuple(blob(rng, box) for box in item.boxes))
+        for item in noisy_detections(document, rng, ties=True)
+    ]
+    return CocoAnnotations.load(path, masks=True), detections, document
+
+
+@BOTH
+@pytest.mark.parametrize("seed", [1, 2])
+def test_mask_numbers_are_those_of_pycocotools(tmp_path: Any, backend: str, seed: int) -> None:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    annotations, detections, _ = masked(tmp_path, seed)
+    rows = [
+        {
+            "image_id": item.image_id,
+            "category_id": int(category),
+            "segmentation": mask,
+            "score": float(score),
+        }
+        for item in detections
+        for mask, score, category in zip(
+            item.masks or (), item.scores, item.category_ids, strict=True
+        )
+    ]
+    truth = COCO(str(annotations.path))
+    evaluation = COCOeval(truth, truth.loadRes(rows), "segm")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    expected = np.where(evaluation.stats < 0, np.nan, evaluation.stats)  # no large objects
+    report = evaluate_coco(annotations, detections, backend=backend, iou_type="segm")
+    np.testing.assert_allclose(report.numbers, expected, rtol=0, atol=1e-12)
+    assert report.iou_type == "segm"
+    assert 0.05 < report.ap < 0.95
+    assert report.ap != evaluate_coco(annotations, detections, backend=backend).ap
+
+
+@BOTH
+def test_the_annotated_masks_reach_one(tmp_path: Any, backend: str) -> None:
+    annotations, _, document = masked(tmp_path, 5)
+    detections = []
+    for image in document["images"]:
+        rows = [
+            row
+            for row in document["annotations"]
+            if row["image_id"] == image["id"] and not row["iscrowd"]
+        ]
+        detections.append(
+            ImageDetections(
+                image["id"],
+                np.zeros((len(rows), 4)),  # boxes do not count
+                np.ones(len(rows)),
+                np.array([row["category_id"] for row in rows], np.int64),
+                tuple(row["segmentation"] for row in rows),
+            )
+        )
+    report = evaluate_coco(annotations, detections, backend=backend, iou_type="segm")
+    assert report.ap == ONE
+
+
+def test_masks_that_cannot_be_scored(tmp_path: Any, load: Load) -> None:
+    annotations, detections, _ = masked(tmp_path, 1)
+    with pytest.raises(MetricError, match="iou_type must be one of bbox, segm, got 'mask'"):
+        evaluate_coco(annotations, detections, iou_type="mask")
+    with pytest.raises(MetricError, match="have no masks to compare"):
+        evaluate_coco(annotations, [replace(d, masks=None) for d in detections], iou_type="segm")
+    with pytest.raises(MetricError, match="outlines were not read"):
+        evaluate_coco(load(one_image()), [], iou_type="segm")
+
+
+def test_reports_with_masks_round_trip(tmp_path: Any) -> None:
+    annotations, detections, _ = masked(tmp_path, 1)
+    report = score_detections(annotations, detections)
+    assert report.masks is not None
+    assert report.masks.ap == evaluate_coco(annotations, detections, iou_type="segm").ap
+    assert (report.iou_type, report.masks.iou_type) == ("bbox", "segm")
+    again = CocoReport.from_dict(json.loads(json.dumps(report.to_dict(), allow_nan=False)))
+    assert again == report or again.to_dict() == report.to_dict()
+    assert again.masks is not None
+    unmasked = [replace(item, masks=None) for item in detections]
+    assert score_detections(annotations, unmasked).masks is None

@@ -38,3 +38,10 @@ def test_nothing_found() -> None:
 def test_wrong_arrays(boxes: Any, scores: Any, categories: Any, message: str) -> None:
     with pytest.raises(MetricError, match=message):
         ImageDetections(3, boxes, scores, categories)
+
+
+def test_every_detection_has_a_mask_or_none_has() -> None:
+    mask = {"size": [2, 2], "counts": "4"}
+    assert ImageDetections(1, [[0, 0, 1, 1]], [0.5], [1], (mask,)).masks == (mask,)  # type: ignore[arg-type]
+    with pytest.raises(MetricError, match="expected a mask of each of 1 detections, got 2"):
+        ImageDetections(1, [[0, 0, 1, 1]], [0.5], [1], (mask, mask))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from detection.data.augment import TrainAugment
 from detection.data.coco import CocoDataset
 from detection.data.layout import open_split
 from detection.data.preprocess import Preprocess
+from detection.data.rle import decode_rle
 from detection.errors import MetricError
 from detection.metric.coco_ap import evaluate_coco
 from detection.metric.inference import Outputs, detect_dataset, run_engine, run_module
@@ -177,3 +178,55 @@ def test_augmented_data_is_refused(root: Path) -> None:
     dataset = open_split(root, "val", Preprocess((64, 64)), TrainAugment((64, 64)), train=True)
     with pytest.raises(MetricError, match="open it without augment"):
         detect_dataset(run_module(Net()), dataset)
+
+
+class MaskNet(Net):
+    """Says of the first detection that its upper half is the object, of the second nothing."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        masks = torch.zeros(len(images), 2, 4, 4)
+        masks[:, 0, :2] = 1.0
+        boxes = torch.tensor([8.0, 8, 24, 24]).repeat(len(images), 2, 1)
+        _, *others = super().forward(images)
+        return boxes, *others, masks
+
+
+def test_masks_are_pasted_into_the_original_image(dataset: CocoDataset) -> None:
+    for item, (height, width) in zip(
+        detect_dataset(run_module(MaskNet()), dataset, batch_size=2), SIZES, strict=True
+    ):
+        assert item.masks is not None
+        first, second = (decode_rle(mask) for mask in item.masks)
+        assert first.shape == second.shape == (height, width)
+        assert not second.any()
+        y, x = np.indices((height, width)) + 0.5
+        scale = max(height, width) / 64  # the upper half of 8..24, wherever the image ends
+        expected = (x > 8 * scale) & (x < 24 * scale) & (y > 8 * scale) & (y < 16 * scale)
+        assert (first != expected).sum() <= 48 * scale + 4  # edges are a matter of rounding
+
+
+def test_an_engine_gives_masks_by_name(dataset: CocoDataset) -> None:
+    class MaskEngine:
+        def run(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+            with torch.inference_mode():
+                outputs = [t.numpy() for t in MaskNet()(torch.from_numpy(inputs["image"]))]
+            return dict(zip(("boxes", "scores", "labels", "count", "masks"), outputs, strict=True))
+
+    by_engine = detect_dataset(run_engine(MaskEngine()), dataset)
+    by_module = detect_dataset(run_module(MaskNet()), dataset)
+    assert [item.masks for item in by_engine] == [item.masks for item in by_module]
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        (np.zeros((1, 3, 4, 4)), r"expected masks \(1, 2, m, m\), got \(1, 3, 4, 4\)"),
+        (np.zeros((1, 2, 4)), "expected masks"),
+        (np.full((1, 2, 4, 4), np.nan), "image 1: the model gave a box, score or mask"),
+    ],
+)
+def test_wrong_masks(dataset: CocoDataset, masks: np.ndarray, message: str) -> None:
+    with pytest.raises(MetricError, match=message):
+        detect_dataset(lambda images: (*GOOD.values(), masks), dataset)
+    with pytest.raises(MetricError, match="and perhaps masks, got 6 outputs"):
+        detect_dataset(lambda images: (*GOOD.values(), masks, masks), dataset)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from torchvision import ops
 
+from detection.data.rle import Rle, encode_rle
 from detection.errors import MetricError
 from detection.metric.detections import ImageDetections
 from detection.metric.matching import MatchOptions, box_iou, match_all, match_detections
@@ -206,3 +207,33 @@ def test_other_images_are_refused() -> None:
 def test_bad_options(options: dict[str, Any]) -> None:
     with pytest.raises(MetricError, match=next(iter(options))):
         MatchOptions(**options)
+
+
+def square(x: int, side: int = 10) -> Rle:
+    return encode_rle(np.ones((side, side), bool), (40, 60), 5, x)
+
+
+def with_masks(*masks: Rle) -> ImageDetections:
+    boxes = [[30.0 * i, 0, 30 * i + 20, 20] for i in range(len(masks))]
+    count = len(masks)
+    return ImageDetections(1, np.array(boxes), np.ones(count), np.ones(count, np.int64), masks)
+
+
+def test_masks_of_pairs_are_compared() -> None:
+    empty = encode_rle(np.zeros((40, 60), bool), (40, 60))
+    report = match_detections(
+        with_masks(square(0), square(20), empty), with_masks(square(0), square(25), empty)
+    )
+    assert sorted(report.mask_ious) == pytest.approx([1 / 3, 1.0, 1.0])
+    assert report.mean_mask_iou == pytest.approx(7 / 9)
+    assert report.to_dict()["mean_mask_iou"] == report.mean_mask_iou
+    both = match_all([with_masks(square(0))], [with_masks(square(5))])
+    assert both.mask_ious == (pytest.approx(1 / 3),)
+
+
+def test_without_masks_on_a_side_there_is_nothing_to_compare() -> None:
+    masked = with_masks(square(0))
+    plain = ImageDetections(1, masked.boxes, masked.scores, masked.category_ids)
+    report = match_detections(masked, plain)
+    assert report.mask_ious == ()
+    assert report.mean_mask_iou == 1.0

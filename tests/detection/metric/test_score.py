@@ -7,8 +7,17 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.ops import roi_align
 
-from detection import CocoDataset, Preprocess, ShapesRecipe, open_split, write_shapes
+from detection import (
+    CocoAnnotations,
+    CocoDataset,
+    Preprocess,
+    ShapesRecipe,
+    find_split,
+    open_split,
+    write_shapes,
+)
 from detection.errors import MetricError
 from detection.metric.coco_ap import NUMBERS
 from detection.metric.score import score_detector
@@ -91,3 +100,35 @@ def test_workers_do_not_change_the_score(dataset: CocoDataset, tmp_path: Path) -
     alone = score_detector(Oracle(dataset, shift=3.0), dataset)
     helped = score_detector(Oracle(dataset, shift=3.0), dataset, workers=1)
     np.testing.assert_array_equal(helped.numbers, alone.numbers)
+
+
+class MaskOracle(Oracle):
+    """Gives each object's mask as well, sampled from its own pixels."""
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        boxes, scores, labels, count = super().forward(images)
+        masks = torch.zeros(len(images), 4, 28, 28)
+        first = (len(self.modes) - 1) * len(images)
+        for row in range(len(images)):
+            index = min(first + row, len(self._dataset) - 1)
+            for place, whole in enumerate(self._dataset[index][1]["masks"]):
+                box = self._dataset[index][1]["boxes"][place : place + 1]
+                rois = torch.cat((torch.zeros(1, 1), box), 1)
+                masks[row, place] = roi_align(
+                    whole[None, None].float(), rois, 28, sampling_ratio=4, aligned=True
+                )[0, 0]
+        return boxes, scores, labels, count, masks
+
+
+def test_perfect_masks_score_high(tmp_path: Path) -> None:
+    folder = write_shapes(tmp_path / "shapes", RECIPE)
+    found = find_split(folder, "val")
+    annotations = CocoAnnotations.load(found.annotations, masks=True)
+    dataset = CocoDataset(found.images_dir, annotations, Preprocess((64, 64)), masks=True)
+    report = score_detector(MaskOracle(dataset), dataset, batch_size=1)
+    assert report.ap == pytest.approx(1.0)
+    assert report.masks is not None
+    assert report.masks.ap50 == pytest.approx(1.0)
+    assert report.masks.ap > 0.9
+    plain = open_split(folder, "val", Preprocess((64, 64)))
+    assert score_detector(MaskOracle(dataset), plain, batch_size=1).masks is None

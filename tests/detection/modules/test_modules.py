@@ -21,6 +21,8 @@ from searchspaces import (
     outputs_of,
 )
 
+NORMS_OR_NONE = ("none", "bn", "gn", "gn_ws")
+
 
 def product(*values: tuple[object, ...]) -> list[tuple[object, ...]]:
     return list(_product(*values))
@@ -111,50 +113,227 @@ def test_shuffle_blocks(
     )
 
 
-@pytest.mark.parametrize(("extra", "norm"), product(("none", "pool", "p6p7"), ("none", "bn")))
+@pytest.mark.parametrize(
+    ("norm", "activation", "bias"), product(NORMS_OR_NONE[1:], ("relu", "relu6"), (0, 1))
+)
+def test_stems(norm: str, activation: str, bias: int) -> None:
+    run_checked(
+        ModuleSpec.of(
+            "stem_conv",
+            [TensorSpec((2, 3, 9, 14))],
+            batch=2,
+            in_channels=3,
+            out_channels=12,
+            kernel=3,
+            stride=2,
+            bias=bias,
+            norm=norm,
+            activation=activation,
+        )
+    )
+
+
+@pytest.mark.parametrize(("kernel", "stride", "groups"), product((1, 3, 7), (1, 2), (1, 2, 8)))
+@pytest.mark.parametrize(("dilation", "fused_add"), product((1, 2), (0, 1)))
+def test_single_convolutions(
+    kernel: int, stride: int, groups: int, dilation: int, fused_add: int
+) -> None:
+    image, out = TensorSpec((2, 8, 9, 14)), TensorSpec((2, 16, -(-9 // stride), -(-14 // stride)))
+    run_checked(
+        ModuleSpec.of(
+            "conv",
+            [image, out] if fused_add else [image],
+            batch=2,
+            in_channels=8,
+            out_channels=16,
+            kernel=kernel,
+            stride=stride,
+            groups=groups,
+            dilation=dilation,
+            fused_add=fused_add,
+        )
+    )
+
+
+@pytest.mark.parametrize("norm", NORMS_OR_NONE[1:])
+def test_resnet_stems(norm: str) -> None:
+    image = TensorSpec((2, 3, 33, 46))
+    run_checked(
+        ModuleSpec.of("resnet_stem", [image], batch=2, in_channels=3, out_channels=8, norm=norm)
+    )
+
+
+@pytest.mark.parametrize(("stride", "c_out", "dilation"), product((1, 2), (8, 12), (1, 2, 3)))
+@pytest.mark.parametrize("norm", NORMS_OR_NONE[1:])
+@pytest.mark.parametrize("hw", [(9, 14), (1, 1)])
+def test_residual_blocks(
+    stride: int, c_out: int, dilation: int, norm: str, hw: tuple[int, int]
+) -> None:
+    for kind, extra in (
+        ("basic_block", {}),
+        ("bottleneck", {"mid_channels": 6, "groups": 3}),
+        ("inverted_residual", {"hidden_channels": 48}),
+        ("inverted_residual", {"hidden_channels": 8}),
+    ):
+        run_checked(
+            ModuleSpec.of(
+                kind,
+                [TensorSpec((2, 8, *hw))],
+                batch=2,
+                in_channels=8,
+                out_channels=c_out,
+                stride=stride,
+                dilation=dilation,
+                norm=norm,
+                **extra,
+            )
+        )
+
+
+@pytest.mark.parametrize("norm", NORMS_OR_NONE)
+@pytest.mark.parametrize(
+    ("extra", "added"),
+    [("none", 0), ("pool", 1), ("pool", 2), ("pool", 3), ("conv", 1), ("conv", 2), ("conv", 3)],
+)
 @pytest.mark.parametrize("finest", [(9, 13), (16, 16), (1, 1)])
-def test_pyramids(extra: str, norm: str, finest: tuple[int, int]) -> None:
+def test_pyramids(extra: str, added: int, norm: str, finest: tuple[int, int]) -> None:
     height, width = finest
     maps = [TensorSpec((2, 4 * (i + 1), -(-height // 2**i), -(-width // 2**i))) for i in range(3)]
     run_checked(
         ModuleSpec.of(
-            "fpn", maps, batch=2, in_channels="4:8:12", out_channels=6, extra=extra, norm=norm
+            "fpn",
+            maps,
+            batch=2,
+            in_channels="4:8:12",
+            out_channels=6,
+            extra=extra,
+            extra_levels=added,
+            norm=norm,
         )
     )
 
 
 @pytest.mark.parametrize(
     ("convs", "fcs", "norm", "agnostic"),
-    product((0, 2), (0, 2), ("none", "bn"), (0, 1)),
+    [
+        *product((2,), (0, 2), NORMS_OR_NONE, (0, 1)),
+        *product((0,), (0, 2), ("none",), (0, 1)),
+    ],
 )
 def test_box_heads(convs: int, fcs: int, norm: str, agnostic: int) -> None:
+    for average in (0,) if convs else (0, 1):
+        run_checked(
+            ModuleSpec.of(
+                "box_head",
+                [TensorSpec((6, 4, 7, 5))],
+                batch=2,
+                average=average,
+                num_convs=convs,
+                conv_channels=8 if convs else 0,
+                num_fcs=fcs,
+                fc_channels=10 if fcs else 0,
+                norm=norm,
+                num_classes=3,
+                class_agnostic=agnostic,
+            )
+        )
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_cascades(batch: int) -> None:
+    logits, deltas = TensorSpec((6 * batch, 4)), TensorSpec((6 * batch, 4))
+    boxes = TensorSpec((batch, 6, 4))
     run_checked(
         ModuleSpec.of(
-            "box_head",
-            [TensorSpec((6, 4, 7, 5))],
-            batch=2,
-            num_convs=convs,
-            conv_channels=8,
-            num_fcs=fcs,
-            fc_channels=10,
-            norm=norm,
-            num_classes=3,
-            class_agnostic=agnostic,
+            "refine_boxes",
+            [deltas, boxes],
+            batch=batch,
+            std_xy=0.05,
+            std_wh=0.1,
+            image_h=40,
+            image_w=60,
         )
     )
+    for stages in (2, 3, 4):
+        run_checked(ModuleSpec.of("average_scores", [logits] * stages, batch=batch))
 
 
-@pytest.mark.parametrize(("norm", "convs"), product(("none", "bn"), (0, 1, 3)))
-def test_retinanet_heads(norm: str, convs: int) -> None:
+@pytest.mark.parametrize(("norm", "convs", "channels"), product(NORMS_OR_NONE, (0, 1, 3), (6, 9)))
+def test_retinanet_heads(norm: str, convs: int, channels: int) -> None:
     run_checked(
         ModuleSpec.of(
             "retinanet_head",
             [TensorSpec((2, 6, 5, 7)), TensorSpec((2, 6, 3, 4))],
             batch=2,
-            channels=6,
+            in_channels=6,
+            channels=channels,
             num_convs=convs,
             num_anchors=3,
             num_classes=4,
             norm=norm,
         )
     )
+
+
+@pytest.mark.parametrize("norm", ["none", "bn", "gn", "gn_ws"])
+@pytest.mark.parametrize("finest", [(9, 13), (16, 16), (1, 1)])
+def test_nas_fpn_necks(norm: str, finest: tuple[int, int]) -> None:
+    height, width = finest
+    maps = [TensorSpec((2, 4 * (i + 1), -(-height // 2**i), -(-width // 2**i))) for i in range(3)]
+    run_checked(
+        ModuleSpec.of(
+            "nas_fpn",
+            maps,
+            batch=2,
+            in_channels="4:8:12",
+            out_channels=6,
+            extra_levels=2,
+            cells=2,
+            norm=norm,
+        )
+    )
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("finest", [(9, 13), (1, 1)])
+def test_guided_anchoring(groups: int, finest: tuple[int, int]) -> None:
+    sizes = [tuple(-(-side // 2**i) for side in finest) for i in range(3)]
+    levels = [TensorSpec((2, 8, *size)) for size in sizes]
+    head = ModuleSpec.of("guided_rpn_head", levels, batch=2, channels=8, deform_groups=groups)
+    run_checked(head)
+    run_checked(
+        ModuleSpec.of(
+            "guided_proposals",
+            outputs_of(head),
+            batch=2,
+            image_h=4 * finest[0],
+            image_w=4 * finest[1],
+            strides="4:8:16",
+            heights=":".join(str(h) for h, _ in sizes),
+            widths=":".join(str(w) for _, w in sizes),
+            anchor_scales="8",
+            ratios="1",
+            loc_threshold=0.01,
+            pre_nms=20,
+            post_nms=30,
+            nms_iou=0.7,
+        )
+    )
+
+
+@pytest.mark.parametrize(("norm", "convs"), product(NORMS_OR_NONE, (0, 2)))
+def test_mask_heads(norm: str, convs: int) -> None:
+    head = ModuleSpec.of(
+        "mask_head",
+        [TensorSpec((6, 5, 7, 4))],
+        batch=2,
+        num_convs=convs,
+        channels=8,
+        norm=norm,
+        num_classes=3,
+    )
+    run_checked(head)
+    labels = TensorSpec((2, 3), "int64")
+    for heads in (1, 3):
+        inputs = [*outputs_of(head) * heads, labels]
+        run_checked(ModuleSpec.of("mask_detections", inputs, batch=2, num_classes=3))

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils import parametrize
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.ops import batched_nms, clip_boxes_to_image
 
@@ -22,8 +24,7 @@ def make_spec(classes: int, pre_nms: int, threshold: float) -> ModuleSpec:
         strides="8:16",
         heights="6:3",
         widths="8:4",
-        anchor_scale=2.0,
-        octaves=2,
+        anchor_scales="2:2.8",
         ratios="0.5:1:2",
         num_classes=classes,
         score_threshold=threshold,
@@ -71,6 +72,7 @@ def test_an_untrained_head_expects_one_anchor_in_a_hundred() -> None:
     spec = ModuleSpec.of(
         "retinanet_head",
         levels,
+        in_channels=4,
         channels=4,
         num_convs=1,
         num_anchors=2,
@@ -81,11 +83,13 @@ def test_an_untrained_head_expects_one_anchor_in_a_hundred() -> None:
     assert logits.sigmoid().flatten().tolist() == pytest.approx([0.01] * 36)
 
 
-def test_the_head_orders_anchors_then_classes() -> None:
+@pytest.mark.parametrize("channels", [4, 7])
+def test_the_head_orders_anchors_then_classes(channels: int) -> None:
     spec = ModuleSpec.of(
         "retinanet_head",
         [TensorSpec((1, 4, 3, 2))],
-        channels=4,
+        in_channels=4,
+        channels=channels,
         num_convs=1,
         num_anchors=2,
         num_classes=3,
@@ -99,3 +103,41 @@ def test_the_head_orders_anchors_then_classes() -> None:
     row = (y * 2 + column) * 2 + anchor
     assert torch.equal(logits[0, row], classes[0, 3 * anchor : 3 * anchor + 3, y, column])
     assert torch.equal(deltas[0, row], regression[0, 4 * anchor : 4 * anchor + 4, y, column])
+
+
+@pytest.mark.parametrize(("norm", "standardised"), [("bn", 0), ("gn", 0), ("gn_ws", 4)])
+def test_towers_are_normed_and_predictors_are_not(norm: str, standardised: int) -> None:
+    spec = ModuleSpec.of(
+        "retinanet_head",
+        [TensorSpec((1, 4, 3, 2))],
+        in_channels=4,
+        channels=8,
+        num_convs=2,
+        num_anchors=2,
+        num_classes=3,
+        norm=norm,
+    )
+    head = build_module(spec)
+    assert sum(parametrize.is_parametrized(m) for m in head.modules()) == standardised
+    norms = [m for m in head.modules() if isinstance(m, nn.BatchNorm2d | nn.GroupNorm)]
+    assert [type(m) for m in norms] == [nn.BatchNorm2d if norm == "bn" else nn.GroupNorm] * 4
+    for predictor in ("classes", "deltas"):
+        assert not parametrize.is_parametrized(head.get_submodule(predictor))
+    logits, _ = head(torch.zeros(1, 4, 3, 2))
+    assert logits.sigmoid().flatten().tolist() == pytest.approx([0.01] * 36)
+
+
+def test_a_head_without_convolutions_predicts_from_the_levels() -> None:
+    spec = ModuleSpec.of(
+        "retinanet_head",
+        [TensorSpec((1, 4, 3, 2))],
+        in_channels=4,
+        channels=8,
+        num_convs=0,
+        num_anchors=2,
+        num_classes=3,
+        norm="none",
+    )
+    head, x = build_module(spec), torch.randn(1, 4, 3, 2)
+    expected = head.get_submodule("deltas")(x).permute(0, 2, 3, 1).reshape(1, -1, 4)
+    assert torch.equal(head(x)[1], expected)

@@ -31,7 +31,8 @@ from detection import (
     train_detector,
     write_shapes,
 )
-from searchspaces import make_space
+from searchspaces import Architecture, DetectorSpec, make_space
+from tests.detection.variants import VARIANTS
 
 OPTIONS = {"head": "retinanet", "input_hw": (64, 64), "num_classes": 2}
 RECIPE = ShapesRecipe(
@@ -247,3 +248,50 @@ def test_training_on_a_gpu(shapes: Path, tmp_path: Path) -> None:
     load_weights(result.weights, detector)
     assert next(result.detector.parameters()).is_cuda
     assert result.accuracy.n_images == 3
+
+
+class MaskedSpace:
+    """One detector with masks, as far as training asks for a space."""
+
+    name = "masked"
+    spec = replace(VARIANTS["mask_rcnn"], input_hw=(64, 64), num_classes=2)
+
+    def detector(self, arch: Architecture) -> DetectorSpec:
+        return self.spec
+
+    def encode(self, arch: Architecture) -> str:
+        return "only"
+
+
+def test_a_detector_with_masks_learns_and_is_scored_on_them(shapes: Path, tmp_path: Path) -> None:
+    trained = train_detector(
+        MaskedSpace(),  # type: ignore[arg-type]
+        ARCH,
+        shapes,
+        replace(CONFIG, steps=2),
+        tmp_path / "w.safetensors",
+        space_options={},
+    )
+    assert "mask" in trained.training.history[-1].losses
+    assert trained.accuracy.masks is not None
+    assert trained.accuracy.masks.iou_type == "segm"
+    assert read_weights_info(trained.weights).notes["mask_ap"] == trained.accuracy.masks.ap
+
+
+def test_data_without_outlines_cannot_train_masks(shapes: Path, tmp_path: Path) -> None:
+    bare = Path(shutil.copytree(shapes, tmp_path / "bare"))
+    path = bare / "annotations" / "instances_train.json"
+    document = json.loads(path.read_text())
+    for row in document["annotations"]:
+        del row["segmentation"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match=r"annotations\[0\]\.segmentation: missing"):
+        train_detector(
+            MaskedSpace(),  # type: ignore[arg-type]
+            ARCH,
+            bare,
+            CONFIG,
+            tmp_path / "w.safetensors",
+            space_options={},
+        )
+    assert len(open_training_data(bare, (64, 64), 2)) > 0
