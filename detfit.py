@@ -44,6 +44,15 @@ def _positive(value: float | None) -> float | None:
     return value
 
 
+def _svg(path: Path | None) -> Path | None:
+    """Refuse before the work what could not be written, or would be mistaken, after it."""
+    if path is not None and path.suffix.lower() != ".svg":
+        raise typer.BadParameter(f"'{path}' does not end in .svg, the only format of pictures.")
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        raise typer.BadParameter(f"'{path}' is a folder or in a folder that does not exist.")
+    return path
+
+
 def _to_file(what: str) -> Any:
     return typer.Option("-o", "--output", dir_okay=False, help=what)
 
@@ -55,7 +64,16 @@ def _to_folder(what: str) -> Any:
 Json = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")]
 Space = Annotated[str, typer.Option("--space", help="Search space; `detfit spaces` lists them.")]
-Head = Annotated[str, typer.Option(help="Detector around the backbone: fpn or retinanet.")]
+Head = Annotated[
+    str | None,
+    typer.Option(help="Detector around the backbone where the space offers several: fpn, ..."),
+]
+SpaceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option", metavar="NAME=VALUE", help="Another option of the space; repeatable."
+    ),
+]
 Input = Annotated[str | None, typer.Option("--input", help="Network input as WIDTHxHEIGHT.")]
 Classes = Annotated[int, typer.Option(min=1, max=100_000, help="Classes without background.")]
 Proposals = Annotated[
@@ -298,13 +316,23 @@ class _Stage:
 
 
 def _space_options(
-    head: str, input_size: str | None, classes: int, proposals: int | None
+    head: str | None,
+    input_size: str | None,
+    classes: int,
+    proposals: int | None,
+    others: Sequence[str] | None,
 ) -> dict[str, Any]:
-    from searchspaces import parse_size
+    """Return what a space is made with: only what was asked for, and the classes."""
+    from searchspaces import parse_option, parse_size
 
-    size = parse_size(input_size) if input_size else None
-    options: dict[str, Any] = {"head": head, "input_hw": size, "num_classes": classes}
-    return options if proposals is None else {**options, "proposals": proposals}
+    size = None if input_size is None else parse_size(input_size)
+    given = {"head": head, "input_hw": size, "proposals": proposals}
+    named = dict(map(parse_option, others or ()))
+    return {
+        "num_classes": classes,
+        **{name: value for name, value in given.items() if value is not None},
+        **named,
+    }
 
 
 @app.command()
@@ -330,40 +358,76 @@ def spaces(
     from searchspaces import describe_spaces
 
     rows = describe_spaces(name)
-    view = [
-        {
-            "name": row["name"],
-            "size": f"{row['size']:,}",
-            "positions": row["positions"],
-            "choices each": row["choices_per_position"],
-        }
-        for row in rows
-    ]
-    _emit(rows, json_, view if name is None else {**view[0], "about": rows[0]["about"]})
+    view = [{"name": row["name"], "size": f"{row['size']:,}"} for row in rows]
+    _emit(rows, json_, view if name is None else {**rows[0], **view[0]})
 
 
 @app.command()
 def show(
-    arch: Annotated[str, typer.Argument(help="space:code")],
-    head: Head = "fpn",
+    archs: Annotated[list[str], typer.Argument(help="space:code or zoo:NAME ...")],
+    head: Head = None,
     input_size: Input = None,
     classes: Classes = 80,
     proposals: Proposals = None,
+    option: SpaceOption = None,
     elementwise: Annotated[
         bool, typer.Option(help="Add normalisation and activation to the MACs, as papers do.")
     ] = False,
+    draw: Annotated[
+        Path | None, typer.Option(callback=_svg, help="Sketch all side by side (.svg).")
+    ] = None,
+    receptive_field: Annotated[
+        Path | None,
+        typer.Option(callback=_svg, help="Effective receptive field of every level (.svg)."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Trained weights for the receptive field; else random.")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Decode an architecture: modules, multiply-adds per part, parameters.
+    """Decode architectures: modules, multiply-adds per part, parameters, pictures.
 
     Example: `detfit show detnas-small:2120-2112-33130031-3132 --input 800x600`
-    """
-    from searchspaces import describe_detector, parse_arch
 
-    options = _space_options(head, input_size, classes, proposals)
-    space, architecture = parse_arch(arch, **options)
-    fields = describe_detector(space, architecture, elementwise=elementwise)
-    _emit(fields, json_, _detector_view(fields))
+    A published model: `detfit show zoo:E3 --elementwise`
+
+    Pictures: `detfit show zoo:FasterRCNN-R50-FPN zoo:CR-ResNet50 --draw sketch.svg`
+    """
+    from searchspaces import describe_detector, draw_architectures, parse_arch, write_atomically
+
+    if weights and not receptive_field:
+        raise typer.BadParameter("--weights is for --receptive-field, which is missing.")
+    options = _space_options(head, input_size, classes, proposals, option)
+    found = [parse_arch(arch, **options) for arch in archs]
+    rows = [describe_detector(*each, elementwise=elementwise) for each in found]
+    detectors = [
+        (name, space.detector(arch)) for name, (space, arch) in zip(archs, found, strict=True)
+    ]
+    if draw:
+        write_atomically(draw, draw_architectures(detectors).encode())
+    if receptive_field:
+        from detection import picture_receptive_fields
+
+        with _progress() as progress:
+            picture = picture_receptive_fields(detectors, weights, progress)
+        write_atomically(receptive_field, picture.encode())
+    if len(rows) == 1:
+        _emit(rows[0], json_, _detector_view(rows[0]))
+    else:
+        _emit(rows, json_, [_detector_row(fields) for fields in rows])
+
+
+def _detector_row(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one line of a comparison: multiply-adds by part."""
+    from searchspaces import format_size
+
+    macs = {part: _compact(count) for part, count in fields["macs"].items()}
+    return {
+        "arch": fields["arch"],
+        "input": format_size(fields["input_hw"]),
+        **macs,
+        "params": _compact(fields["params"]),
+    }
 
 
 def _detector_view(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -371,6 +435,7 @@ def _detector_view(fields: Mapping[str, Any]) -> dict[str, Any]:
 
     return {
         "arch": fields["arch"],
+        **{name: fields[name] for name in ("code", "options", "published") if name in fields},
         "input": format_size(fields["input_hw"]),
         "parameters": _compact(fields["params"]),
         "MACs": {part: _compact(macs) for part, macs in fields["macs"].items()},
@@ -396,10 +461,11 @@ def profile(
     precision: Precision = "fp32",
     batch: Batch = 1,
     threads: Threads = 1,
-    head: Head = "fpn",
+    head: Head = None,
     input_size: Input = None,
     classes: Classes = 80,
     proposals: Proposals = None,
+    option: SpaceOption = None,
     minutes: Annotated[
         float | None,
         typer.Option(callback=_positive, help="Stop after this long with the best table so far."),
@@ -429,7 +495,7 @@ def profile(
     from latency import ProfileConfig, describe_table, profile as run
     from searchspaces import make_space
 
-    options = _space_options(head, input_size, classes, proposals)
+    options = _space_options(head, input_size, classes, proposals, option)
     config = ProfileConfig(
         protocol=TimingProtocol(threads=threads, precision=precision, max_seconds=seconds),
         device=device,
@@ -658,10 +724,11 @@ def train(
     target: Annotated[str, typer.Argument(metavar="ARCH|RUN", help="space:code, or a run.")],
     data: Annotated[Path, typer.Option("--data", help="Folder in COCO's layout.")],
     output: Annotated[Path, _to_file("Weights (.safetensors).")],
-    head: Head = "fpn",
+    head: Head = None,
     input_size: Input = None,
     classes: Classes = 80,
     proposals: Proposals = None,
+    option: SpaceOption = None,
     budget_ms: Budget = None,
     inherit: Annotated[
         bool, typer.Option(help="Start from the run's supernet where there is one.")
@@ -682,7 +749,7 @@ def train(
     """
     from search import describe_training, train_finalist
 
-    options = _space_options(head, input_size, classes, proposals)
+    options = _space_options(head, input_size, classes, proposals, option)
     with _progress() as progress:
         trained = train_finalist(
             target,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from detection import save_weights
 from engines import Engine
+from searchspaces import MASKS
 
 from .bundle import LABELS, MEASUREMENT, MODEL, POSTPROCESS, PREPROCESS, WEIGHTS, labels_bytes
 from .detect import jpeg_bytes
@@ -49,11 +51,12 @@ def bundle_files(
         EngineError: The engine cannot be saved.
     """
     info = weights_info(request.origin, request.labels)
+    masks = MASKS in request.detector.spec.output_names
     files: dict[str, bytes | Path] = {
         MODEL: folder / MODEL,
         WEIGHTS: save_weights(folder / WEIGHTS, request.detector, info),
         PREPROCESS: json_bytes(request.preprocess.to_json()),
-        POSTPROCESS: json_bytes(request.postprocess.to_json()),
+        POSTPROCESS: json_bytes(replace(request.postprocess, masks=masks).to_json()),
         LABELS: labels_bytes(request.labels),
         MEASUREMENT: json_bytes(found.measurement.to_dict()),
     }

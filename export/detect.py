@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from detection import DetectionError, load_image
+from detection import DetectionError, Rle, load_image
 from engines import Engine
 
 from .bundle import Bundle
@@ -35,15 +35,18 @@ class FoundObject:
         label: Class name.
         score: 0..1.
         box: x1, y1, x2, y2 in the image's pixels.
+        mask: Its pixels as COCO's run-length encoding; ``None`` without masks.
     """
 
     label: str
     score: float
     box: tuple[float, float, float, float]
+    mask: Rle | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {"label": self.label, "score": self.score, "box": list(self.box)}
+        """Return plain JSON values; the mask only where there is one."""
+        values = {"label": self.label, "score": self.score, "box": list(self.box)}
+        return values if self.mask is None else {**values, "mask": dict(self.mask)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +150,16 @@ def detect_files(
 def objects_of(detections: Detections, labels: Sequence[str]) -> tuple[FoundObject, ...]:
     """Return detections by name."""
     found = []
-    for box, score, label in zip(
+    masks = [None] * len(detections) if detections.masks is None else detections.masks
+    for box, score, label, mask in zip(
         detections.boxes.tolist(),
         detections.scores.tolist(),
         detections.labels.tolist(),
+        masks,
         strict=True,
     ):
         x1, y1, x2, y2 = (round(value, 2) for value in box)
-        found.append(FoundObject(labels[label], round(score, 4), (x1, y1, x2, y2)))
+        found.append(FoundObject(labels[label], round(score, 4), (x1, y1, x2, y2), mask))
     return tuple(found)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Sequence
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from detection import decode_rle
 
 from .postprocess import Detections
 
@@ -18,6 +21,7 @@ LINE_FRACTION = 1 / 320
 TEXT_FRACTION = 1 / 40
 MIN_TEXT_PX = 11
 MAX_TEXT_PX = 64
+MASK_OPACITY = np.uint8(110)  # of 255: the photograph shines through
 GOLDEN_RATIO = 0.618034
 """Hues this far apart on the circle stay different for any number of classes."""
 
@@ -41,6 +45,8 @@ def text_colour(background: Colour) -> Colour:
 def draw(image: Image.Image, detections: Detections, labels: Sequence[str]) -> Image.Image:
     """Draw boxes with label and score; captions lie on top of boxes, better ones on top.
 
+    Masks, where there are any, are filled translucently below.
+
     Args:
         image: Of any 8-bit mode; left as it is.
         detections: Boxes in the image's pixels.
@@ -57,6 +63,10 @@ def draw(image: Image.Image, detections: Detections, labels: Sequence[str]) -> I
     rows = list(reversed(range(len(detections))))  # worst first, so that the best lie on top
     boxes = [_corners(detections.boxes[row].tolist()) for row in rows]
     colours = [class_colour(int(detections.labels[row])) for row in rows]
+    for row, colour in zip(rows, colours, strict=True):
+        if detections.masks is not None:
+            inside = decode_rle(detections.masks[row])
+            drawn.paste(colour, mask=Image.fromarray(inside.astype(np.uint8) * MASK_OPACITY))
     for box, colour in zip(boxes, colours, strict=True):
         canvas.rectangle(box, outline=colour, width=width)
     for row, box, colour in zip(rows, boxes, colours, strict=True):

@@ -16,8 +16,8 @@ from detection import (
     CocoReport,
     ImageDetections,
     Preprocess,
-    evaluate_coco,
     open_split,
+    score_detections,
 )
 
 from .errors import VerificationError
@@ -43,6 +43,9 @@ METRICS = {
     "AR large": "ar_l",
 }
 """Name in reports -> attribute of ``CocoReport``."""
+
+MASK_METRICS = {"mask AP": "ap", "mask AP50": "ap50", "mask AP75": "ap75"}
+"""Name in reports -> attribute of the masks' ``CocoReport``, where there are masks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,12 @@ class Comparison:
 
 
 def open_data(
-    folder: str | Path, split: str, preprocess: Preprocess, limit: int | None = None
+    folder: str | Path,
+    split: str,
+    preprocess: Preprocess,
+    limit: int | None = None,
+    *,
+    masks: bool = False,
 ) -> EvaluationData:
     """Open a split of a folder in COCO's layout.
 
@@ -95,14 +103,16 @@ def open_data(
         split: ``val`` or ``val2017``.
         preprocess: The detector's.
         limit: Take only the first images of the annotation file.
+        masks: Whether masks are to be scored, for which all objects need outlines.
 
     Raises:
-        DatasetError: The split is not there, its annotations are wrong, or images are missing.
+        DatasetError: The split is not there, its annotations are wrong or lack outlines, or
+            images are missing.
         VerificationError: The limit is below 1.
     """
     if limit is not None and limit < 1:
         raise VerificationError(f"limit must be at least 1 image, got {limit}")
-    dataset = open_split(folder, split, preprocess)
+    dataset = open_split(folder, split, preprocess, masks=masks).plain()
     if limit is not None:
         dataset = dataset.first(limit)
     return EvaluationData(f"{folder} {split}", dataset)
@@ -174,8 +184,10 @@ def score(
     detections = []
     for image, item in zip(annotations.images, found, strict=True):
         known = item.select(ids[item.labels] >= 0)
-        detections.append(ImageDetections(image.id, known.boxes, known.scores, ids[known.labels]))
-    return evaluate_coco(_only(annotations, set(ids.tolist())), detections)
+        detections.append(
+            ImageDetections(image.id, known.boxes, known.scores, ids[known.labels], known.masks)
+        )
+    return score_detections(_only(annotations, set(ids.tolist())), detections)
 
 
 def _detect_all(
@@ -193,7 +205,7 @@ def _detect_all(
 
 
 def _by_label(image_id: int, found: Detections) -> ImageDetections:
-    return ImageDetections(image_id, found.boxes, found.scores, found.labels)
+    return ImageDetections(image_id, found.boxes, found.scores, found.labels, found.masks)
 
 
 def _only(annotations: CocoAnnotations, category_ids: set[int]) -> CocoAnnotations:
@@ -203,16 +215,8 @@ def _only(annotations: CocoAnnotations, category_ids: set[int]) -> CocoAnnotatio
         return annotations
     new_label = np.full(len(annotations.categories), -1, np.int64)
     new_label[kept] = np.arange(len(kept))
-    table = annotations.objects
-    rows = new_label[table.labels] >= 0
-    objects = replace(
-        table,
-        image_index=table.image_index[rows],
-        labels=new_label[table.labels[rows]],
-        boxes=table.boxes[rows],
-        areas=table.areas[rows],
-        crowd=table.crowd[rows],
-    )
+    labels = new_label[annotations.objects.labels]
+    objects = replace(annotations.objects, labels=labels).select(labels >= 0)
     categories = tuple(annotations.categories[i] for i in kept)
     return replace(annotations, categories=categories, objects=objects)
 
@@ -230,6 +234,13 @@ def _accuracy(
         AccuracyRow(name, _points(getattr(torch, field)), _points(getattr(engine, field)))
         for name, field in METRICS.items()
     )
+    if torch.masks is not None and engine.masks is not None:
+        rows += tuple(
+            AccuracyRow(
+                name, _points(getattr(torch.masks, field)), _points(getattr(engine.masks, field))
+            )
+            for name, field in MASK_METRICS.items()
+        )
     note = "" if rows[0].torch is not None else "the images hold no object of a shared class"
     return Accuracy(data.name, images, classes, rows if not note else (), note)
 

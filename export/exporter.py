@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import Model, OnnxModel, TorchModel, get_backend
-from searchspaces import OUTPUTS
+from searchspaces import MASKS
 
 from .bundle import MODEL, REPORT, Bundle
 from .bundle_writer import refuse_in_the_way, write_bundle
@@ -82,7 +82,13 @@ def export_detector(
     backend = get_backend(request.engine)
     data = None
     if request.data_dir is not None:
-        data = open_data(request.data_dir, request.split, request.preprocess, request.limit)
+        data = open_data(
+            request.data_dir,
+            request.split,
+            request.preprocess,
+            request.limit,
+            masks=MASKS in request.detector.spec.output_names,
+        )
     with tempfile.TemporaryDirectory(prefix="detfit-export-") as name:
         folder = Path(name)
         _tell(progress, "writing the ONNX model")
@@ -123,7 +129,8 @@ def _write_onnx(request: ExportRequest, folder: Path) -> Path:
 def _engine_model(request: ExportRequest, onnx_path: Path) -> Model:
     inputs = example_inputs(request.batch, request.preprocess.input_hw)
     if request.engine == "torch":
-        return TorchModel(request.detector, inputs, OUTPUTS, name=request.origin.arch)
+        names = request.detector.spec.output_names
+        return TorchModel(request.detector, inputs, names, name=request.origin.arch)
     return OnnxModel(onnx_path, inputs, name=request.origin.arch)
 
 

@@ -95,6 +95,7 @@ def judge(
     max_score_difference: float = MAX_SCORE_DIFFERENCE,
     prediction_tolerance: float = PREDICTION_TOLERANCE,
     accuracy_note: str = "",
+    ap_name: str = "AP",
     latency_wanted: bool = True,
 ) -> GateVerdict:
     """Judge an engine by parity, accuracy, budget and prediction.
@@ -111,13 +112,14 @@ def judge(
         max_score_difference: Largest difference of the scores of a pair.
         prediction_tolerance: Relative distance from the prediction that is allowed.
         accuracy_note: Why AP is not comparable, where it is not.
+        ap_name: What is judged as AP: ``AP`` of boxes, or ``mask AP``.
         latency_wanted: Whether budget and prediction are to be judged at all.
 
     Returns:
         The verdict with one check each for parity, accuracy, budget and prediction.
     """
     parity_check = judge_parity(parity, min_matched, max_score_difference)
-    accuracy_check = judge_accuracy(ap_torch, ap_engine, max_ap_drop, accuracy_note)
+    accuracy_check = judge_accuracy(ap_torch, ap_engine, max_ap_drop, accuracy_note, ap_name)
     if not latency_wanted:
         reason = "latency was not to be measured"
         unjudged = (Check(name, Outcome.NOT_JUDGED, reason) for name in ("budget", "prediction"))
@@ -158,21 +160,25 @@ def judge_parity(
 
 
 def judge_accuracy(
-    ap_torch: float | None, ap_engine: float | None, max_ap_drop: float, note: str = ""
+    ap_torch: float | None,
+    ap_engine: float | None,
+    max_ap_drop: float,
+    note: str = "",
+    name: str = "AP",
 ) -> Check:
     """Judge the loss of AP, in points of 0..100."""
     known = [value for value in (ap_torch, ap_engine) if _is_ap(value)]
     if ap_torch is None or ap_engine is None or len(known) < 2:
         return Check(
-            "accuracy", Outcome.INCONCLUSIVE, f"AP not comparable: {note or 'not measured'}"
+            "accuracy", Outcome.INCONCLUSIVE, f"{name} not comparable: {note or 'not measured'}"
         )
     drop = ap_torch - ap_engine
     reason = (
-        f"AP {ap_torch:.2f} in torch, {ap_engine:.2f} in the engine: drop {drop:+.2f} points, "
+        f"{name} {ap_torch:.2f} in torch, {ap_engine:.2f} in the engine: drop {drop:+.2f} points, "
         f"allowed {max_ap_drop:g}"
     )
     if drop <= max_ap_drop and ap_torch <= max_ap_drop:
-        reason += ": so little AP that even losing all of it would pass"
+        reason += f": so little {name} that even losing all of it would pass"
         return Check("accuracy", Outcome.INCONCLUSIVE, reason)
     return Check("accuracy", _pass_if(drop <= max_ap_drop), reason)
 

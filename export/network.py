@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from detection import Detector, WeightsInfo, load_weights, run_module
 from engines import TorchModel
-from searchspaces import IMAGE, OUTPUTS, DetectorSpec, SearchSpaceError, parse_arch
+from searchspaces import IMAGE, MASKS, OUTPUTS, DetectorSpec, SearchSpaceError, parse_arch
 
 from .bundle import Bundle
 from .errors import VerificationError
@@ -32,7 +32,8 @@ class ModuleRunner:
 
     def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """Run once, host arrays to host arrays."""
-        return dict(zip(OUTPUTS, self._run(inputs[IMAGE]), strict=True))
+        found = self._run(inputs[IMAGE])
+        return dict(zip((*OUTPUTS, MASKS)[: len(found)], found, strict=True))
 
     def close(self) -> None:
         """Do nothing: the module belongs to the caller."""
@@ -104,7 +105,7 @@ def torch_model(bundle: Bundle, inputs: Mapping[str, npt.NDArray[Any]]) -> Torch
     """
     origin = bundle.manifest.origin
     detector = load_detector(origin, bundle.weights_path)
-    return TorchModel(detector, inputs, OUTPUTS, name=origin.arch)
+    return TorchModel(detector, inputs, detector.spec.output_names, name=origin.arch)
 
 
 def _seed(notes: Mapping[str, Any]) -> int | None:

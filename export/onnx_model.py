@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines import OnnxExportError, to_onnx
-from searchspaces import IMAGE, OUTPUTS
+from searchspaces import IMAGE, MASKS, OUTPUTS
 
 from .errors import GraphError
 from .files import sha256_of, write_atomically
@@ -41,7 +41,7 @@ def export_onnx(
     opset: int = DEFAULT_OPSET,
     metadata: Mapping[str, str] | None = None,
 ) -> Artifact:
-    """Write a detector as an ONNX file with input ``image`` and the detector's four outputs.
+    """Write a detector as an ONNX file with input ``image`` and the detector's outputs.
 
     Args:
         detector: In whatever mode; it is exported as in eval mode and left as it was.
@@ -81,7 +81,7 @@ def detector_to_onnx(
     shape = (batch, 3, *detector.spec.input_hw)
     image = np.random.default_rng(0).standard_normal(shape, np.float32)
     try:
-        model = to_onnx(detector, {IMAGE: image}, OUTPUTS, opset=opset)
+        model = to_onnx(detector, {IMAGE: image}, detector.spec.output_names, opset=opset)
     except OnnxExportError as error:
         raise GraphError(str(error)) from error
     check_graph(model, batch=batch, input_hw=detector.spec.input_hw)
@@ -119,14 +119,7 @@ def check_graph(
             raise GraphError(f"{where} is {node.domain}.{node.op_type}, not a standard operator")
     (height, width) = input_hw or (None, None)
     _check_tensors("input", model.graph.input, {IMAGE: (batch, 3, height, width)})
-    rows = _rows(model)
-    _check_tensors(
-        "output",
-        model.graph.output,
-        dict(
-            zip(OUTPUTS, ((batch, rows, 4), (batch, rows), (batch, rows), (batch,)), strict=True)
-        ),
-    )
+    _check_tensors("output", model.graph.output, _expected_outputs(model, batch))
 
 
 def module_of_node(onnx_node_name: str) -> str | None:
@@ -151,6 +144,18 @@ def _all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
     yield from model.graph.node
     for function in model.functions:
         yield from function.node
+
+
+def _expected_outputs(
+    model: onnx.ModelProto, batch: int | None
+) -> dict[str, tuple[int | None, ...]]:
+    """Return the shapes of a detector's outputs; masks are there or not, of any size."""
+    rows = _rows(model)
+    shapes = ((batch, rows, 4), (batch, rows), (batch, rows), (batch,))
+    expected: dict[str, tuple[int | None, ...]] = dict(zip(OUTPUTS, shapes, strict=True))
+    if any(value.name == MASKS for value in model.graph.output):
+        expected[MASKS] = (batch, rows, None, None)
+    return expected
 
 
 def _rows(model: onnx.ModelProto) -> int | None:

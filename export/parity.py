@@ -44,6 +44,7 @@ class ParityReport:
         iou: IoU that a pair needs.
         score_floor: Score from which a detection needs a partner.
         orphans: The highest-scoring detections without a partner, in words.
+        mask_iou: Mean IoU of the masks of a pair; ``None`` without masks.
     """
 
     images: int
@@ -57,6 +58,7 @@ class ParityReport:
     iou: float
     score_floor: float
     orphans: tuple[str, ...] = ()
+    mask_iou: float | None = None
 
     @property
     def matched_fraction(self) -> float:
@@ -113,6 +115,7 @@ def compare_detections(
         iou=iou,
         score_floor=score_floor,
         orphans=tuple(_in_words(orphan, labels) for orphan in report.orphans[:REPORTED_ORPHANS]),
+        mask_iou=report.mean_mask_iou if report.mask_ious else None,
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from searchspaces import OUTPUTS
+from detection import Rle
+from searchspaces import MASKS, OUTPUTS
 
 from .errors import BundleError, DetectError
 
@@ -24,6 +25,12 @@ MEANING = {
 }
 """In words, for whoever reads the bundle without detfit; sizes are in preprocess.json."""
 
+MASKS_MEANING = {
+    **MEANING,
+    "masks": "(batch, d, m, m) float32: probability inside of the box that it is the object's",
+}
+"""The same of a detector with masks."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
@@ -33,18 +40,23 @@ class Detections:
         boxes: (n, 4) float64, xyxy; in input or in original pixels, as the function says.
         scores: (n,) float64, 0..1.
         labels: (n,) int64, zero-based.
+        masks: n masks of the original image; ``None`` without.
     """
 
     boxes: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float64]
     labels: npt.NDArray[np.int64]
+    masks: tuple[Rle, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def select(self, keep: npt.NDArray[np.bool_]) -> Detections:
         """Return the detections where ``keep`` (n,) is true."""
-        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+        masks = self.masks
+        if masks is not None:
+            masks = tuple(mask for mask, kept in zip(masks, keep.tolist(), strict=True) if kept)
+        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep], masks)
 
     def above(self, score: float) -> Detections:
         """Return the detections of at least this score."""
@@ -57,9 +69,11 @@ class Postprocess:
 
     Attributes:
         score_threshold: Detections below it are not shown unless asked for, 0..1.
+        masks: Whether the engine gives masks.
     """
 
     score_threshold: float = 0.3
+    masks: bool = False
 
     def __post_init__(self) -> None:
         value: object = self.score_threshold
@@ -72,7 +86,7 @@ class Postprocess:
         return {
             "schema": SCHEMA,
             "version": SCHEMA_VERSION,
-            "outputs": MEANING,
+            "outputs": MASKS_MEANING if self.masks else MEANING,
             "score_threshold": self.score_threshold,
         }
 
@@ -85,7 +99,9 @@ class Postprocess:
         """
         if not isinstance(data, Mapping):
             raise BundleError(f"postprocess: expected an object, got {type(data).__name__}")
-        expected = {"schema": SCHEMA, "version": SCHEMA_VERSION, "outputs": MEANING}
+        masks = data.get("outputs") == MASKS_MEANING
+        meaning = MASKS_MEANING if masks else MEANING
+        expected = {"schema": SCHEMA, "version": SCHEMA_VERSION, "outputs": meaning}
         for key, value in expected.items():
             if data.get(key) != value:
                 raise BundleError(
@@ -93,7 +109,7 @@ class Postprocess:
                 )
         if set(data) != {*expected, "score_threshold"}:
             raise BundleError(f"postprocess: missing or unknown fields in {sorted(data)}")
-        return cls(data["score_threshold"])
+        return cls(data["score_threshold"], masks)
 
 
 def unpad(outputs: Mapping[str, npt.NDArray[Any]], index: int) -> Detections:
@@ -119,6 +135,30 @@ def unpad(outputs: Mapping[str, npt.NDArray[Any]], index: int) -> Detections:
     if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
         raise DetectError("the engine gives boxes or scores that are not finite numbers")
     return Detections(boxes, scores, outputs["labels"][index, :count].astype(np.int64))
+
+
+def unpad_masks(
+    outputs: Mapping[str, npt.NDArray[Any]], index: int, count: int
+) -> npt.NDArray[np.float64] | None:
+    """Return the masks of image ``index`` of a batch, inside of their boxes; ``None`` without.
+
+    Args:
+        outputs: ``masks`` (B, d, m, m), if the detector gives them, beside the others.
+        index: Position in the batch.
+        count: Detections of the image.
+
+    Raises:
+        DetectError: The masks are of another shape, or a number is not finite.
+    """
+    if MASKS not in outputs:
+        return None
+    masks = outputs[MASKS]
+    if masks.ndim != 4 or masks.shape[:2] != outputs["scores"].shape:
+        raise DetectError(f"the engine's masks are not (B, d, m, m): they are {masks.shape}")
+    used = masks[index, :count].astype(np.float64)
+    if not np.isfinite(used).all():
+        raise DetectError("the engine gives masks that are not finite numbers")
+    return used
 
 
 def _check_shapes(outputs: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -121,6 +121,13 @@ class AccuracyRow:
     torch: float | None
     engine: float | None
 
+    @property
+    def drop(self) -> float:
+        """Return the points that the engine loses; minus infinity where one is unknown."""
+        if self.torch is None or self.engine is None:
+            return -math.inf
+        return self.torch - self.engine
+
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
@@ -144,6 +151,12 @@ class Accuracy:
         """Return one number; empty where it was not measured."""
         known = {row.metric: row for row in self.rows}
         return known.get(metric, AccuracyRow(metric, None, None))
+
+    @property
+    def worst_drop(self) -> AccuracyRow:
+        """Return AP or, where the engine loses more of that, the masks' AP."""
+        boxes, masks = self.row("AP"), self.row("mask AP")
+        return masks if masks.drop > boxes.drop else boxes
 
 
 OptionValue = str | int | float | bool | tuple[int, ...] | None

@@ -193,6 +193,10 @@ def _measured_note(measured: MeasuredLatency) -> str:
     return f"p99 {measured.p99_ms:.2f} ms, {measured.n} samples"
 
 
+def _mask_parity(parity: ParityReport) -> str:
+    return "" if parity.mask_iou is None else f" Their masks' mean IoU is {parity.mask_iou:.5f}."
+
+
 def _parity(parity: ParityReport) -> str:
     text = (
         f"Torch finds {parity.torch_detections} objects and the engine "
@@ -200,6 +204,7 @@ def _parity(parity: ParityReport) -> str:
         f"{parity.score_floor:g}; matched at IoU {parity.iou:g}: {parity.torch_matched} and "
         f"{parity.engine_matched} ({parity.matched_fraction:.2%}, F1 {parity.f1:.4f}). Largest "
         f"score difference {parity.max_score_difference:.2g}, smallest IoU {parity.min_iou:.5f}."
+        f"{_mask_parity(parity)}"
     )
     orphans = "".join(f"<li>{escape(orphan)}</li>" for orphan in parity.orphans)
     return note(text) + (f"\n<ul>{orphans}</ul>" if orphans else "")

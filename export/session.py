@@ -12,13 +12,13 @@ import numpy.typing as npt
 from PIL import Image
 from typing_extensions import Self
 
-from detection import Preprocess
+from detection import Preprocess, paste_masks
 from engines import OnnxModel, get_backend
 from searchspaces import IMAGE
 
 from .bundle import Bundle, load_bundle
 from .errors import BundleMachineError, DetectError
-from .postprocess import Detections, Postprocess, unpad
+from .postprocess import Detections, Postprocess, unpad, unpad_masks
 
 if TYPE_CHECKING:
     from engines import Engine, Model
@@ -43,7 +43,8 @@ class Session(Generic[RunnerT]):
     """Detect objects in images with an engine; a context manager.
 
     Args:
-        engine: Takes ``image`` (B, 3, h, w) float32; gives boxes, scores, labels and count.
+        engine: Takes ``image`` (B, 3, h, w) float32; gives boxes, scores, labels and count, and
+            masks if the detector has them.
         preprocess: From an image to the engine's input.
         postprocess: What its outputs mean.
         labels: Class names by label.
@@ -99,7 +100,8 @@ class Session(Generic[RunnerT]):
         """Detect objects in one image of any size and mode.
 
         Returns:
-            Detections with boxes in the image's own pixels, clipped to it, best first.
+            Detections with boxes in the image's own pixels, clipped to it, best first; masks too
+            if the detector gives them.
 
         Raises:
             DetectError: The engine gives something else than detections of these labels.
@@ -125,7 +127,9 @@ class Session(Generic[RunnerT]):
         for row, (_, letterbox) in enumerate(placed):
             detections = self._checked(outputs, row)
             boxes = letterbox.to_original(detections.boxes)
-            found.append(Detections(boxes, detections.scores, detections.labels))
+            cells = unpad_masks(outputs, row, len(detections))
+            masks = None if cells is None else paste_masks(cells, detections.boxes, letterbox)
+            found.append(Detections(boxes, detections.scores, detections.labels, masks))
         return found
 
     def close(self) -> None:

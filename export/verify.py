@@ -9,6 +9,7 @@ from typing import Any
 
 from detection import CocoReport
 from engines import Engine, Measurement, TimingProtocol
+from searchspaces import MASKS
 
 from .bundle import MEASUREMENT, Bundle, load_bundle
 from .evaluation import Comparison, EvaluationData, Progress, compare, open_data
@@ -112,8 +113,9 @@ def verify_bundle(
     """
     checked = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     manifest = checked.manifest
-    data = open_data(data_dir, split, checked.preprocess, limit)
     detector = load_detector(manifest.origin, checked.weights_path)
+    masks = MASKS in detector.spec.output_names
+    data = open_data(data_dir, split, checked.preprocess, limit, masks=masks)
     with Session.open(checked) as session:
         reference = reference_session(session, ModuleRunner(detector))
         comparison = compare(reference, session, data, progress)
@@ -145,7 +147,7 @@ def make_report(
     latency: bool = True,
 ) -> VerifyReport:
     """Judge what was compared and measured."""
-    headline = comparison.accuracy.row("AP")
+    headline = comparison.accuracy.worst_drop
     verdict = judge(
         parity=comparison.parity,
         ap_torch=headline.torch,
@@ -158,6 +160,7 @@ def make_report(
         max_score_difference=limits.max_score_difference,
         prediction_tolerance=limits.prediction_tolerance,
         accuracy_note=comparison.accuracy.note,
+        ap_name=headline.metric,
         latency_wanted=latency,
     )
     return VerifyReport(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from searchspaces import sha256_of_file
+from searchspaces import MASKS, sha256_of_file
 
 from .errors import EvaluatorError, RunError
 from .evaluators import Budget, Evaluator
@@ -62,7 +62,10 @@ class SupernetStage:
         from detection import open_training_data, require_trainable
 
         spec = space.detector(space.sample(np.random.default_rng(0)))
-        images = open_training_data(data_dir, spec.input_hw, spec.num_classes, seed=settings.seed)
+        masks = MASKS in spec.output_names
+        images = open_training_data(
+            data_dir, spec.input_hw, spec.num_classes, seed=settings.seed, masks=masks
+        )
         ids = tuple(image.id for image in images.annotations.images)
         kept, scoring = split_for_search(ids, settings)
         self._training = images.subset(kept)

@@ -281,7 +281,7 @@ def test_a_run_without_results(send: Deliver, tmp_path: Path, predictor: Predict
 
 def test_targets_that_are_nothing(send: Deliver, tmp_path: Path) -> None:
     assert "holds no search run" in refused(send, tmp_path, tmp_path)
-    assert "write SPACE:CODE" in refused(send, tmp_path, tmp_path / "missing")
+    assert "SPACE:CODE as in" in refused(send, tmp_path, tmp_path / "missing")
 
 
 def test_an_unknown_engine(send: Deliver, run: Path, tmp_path: Path) -> None:

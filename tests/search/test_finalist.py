@@ -84,7 +84,7 @@ def test_a_run_without_results(tmp_path: Path) -> None:
 
 
 def test_what_is_neither_run_nor_architecture(tmp_path: Path) -> None:
-    with pytest.raises(ArchitectureError, match="write SPACE:CODE"):
+    with pytest.raises(ArchitectureError, match="SPACE:CODE as in"):
         choose_finalist(str(tmp_path / "missing"))
     with pytest.raises(RunError, match="holds no search run"):
         choose_finalist(str(tmp_path))
