@@ -30,7 +30,8 @@ def convert_norm(detector: Detector, norm: str | DetectorSpec) -> Detector:
     Group and batch normalisation compute different things: between them outputs change, and the
     converted detector is a beginning for training. What has no counterpart starts fresh: the
     statistics of batch normalisation (mean 0, variance 1; train, or run
-    :func:`detection.recalibrate_bn`), and a layer that is normalised on one side only.
+    :func:`detection.recalibrate_bn`), and a layer that is normalised on one side only, which is
+    drawn from torch's global generator.
 
     Args:
         detector: Stays as it is; shared weights are copied.

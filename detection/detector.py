@@ -59,9 +59,9 @@ class Detector(GraphModule):
 
         Args:
             images: ``(b, 3, h, w)``, normalised.
-            targets: Of every image, ``boxes`` ``(n, 4)`` in input pixels and zero-based
-                ``labels`` ``(n,)``, and ``masks`` ``(n, h, w)`` of the input's size if the
-                detector has a mask branch; an image may have no objects.
+            targets: Of every image, ``boxes`` ``(n, 4)`` in input pixels, inside of the image,
+                and zero-based ``labels`` ``(n,)``, and ``masks`` ``(n, h, w)`` of the input's
+                size if the detector has a mask branch; an image may have no objects.
             generator: Draws the anchors and boxes that are trained on; on the CPU. By default a
                 new one with seed 0, so that equal arguments give equal losses.
 
@@ -69,9 +69,10 @@ class Detector(GraphModule):
             TrainingError: Images or targets do not fit the detector.
         """
         height, width = self.spec.input_hw
-        if images.ndim != 4 or tuple(images.shape[2:]) != (height, width):
+        if images.ndim != 4 or not len(images) or images.shape[1:] != (3, height, width):
             raise TrainingError(
-                f"images must be (b, 3, {height}, {width}), got {tuple(images.shape)}"
+                f"images must be (b, 3, {height}, {width}), b at least 1, got "
+                f"{tuple(images.shape)}"
             )
         if generator is None:
             generator = torch.Generator().manual_seed(0)

@@ -38,7 +38,8 @@ def recalibrate_bn(detector: Detector, batches: Iterable[Tensor]) -> None:
         batches: Normalised images ``(b, 3, h, w)`` on the detector's device.
 
     Raises:
-        TrainingError: There is no batch.
+        TrainingError: There is no batch, or no box in any of them for layers that run on boxes;
+            the statistics are then as they were.
     """
     layers = [m for m in detector.modules() if isinstance(m, _BatchNorm) and _has_statistics(m)]
     moments = {id(layer): _Moments() for layer in layers}
@@ -49,7 +50,8 @@ def recalibrate_bn(detector: Detector, batches: Iterable[Tensor]) -> None:
     if unseen:
         raise TrainingError(
             f"{len(unseen)} of {len(layers)} normalisation layers saw no values; recalibration "
-            "needs at least one batch of images"
+            "needs at least one batch of images, and a box in one of them where layers run on "
+            "boxes"
         )
     for layer in layers:
         moments[id(layer)].write(layer)

@@ -95,6 +95,7 @@ def receptive_fields(
     if images is None:
         generator = torch.Generator().manual_seed(seed)
         images = torch.randn((count, *tensor.shape[1:]), generator=generator)
+        images = images.to(next(detector.parameters(), images).device)
     if not len(images):
         raise BuildError("a receptive field is averaged over at least one image, got none")
     levels = level_references(detector.graph)

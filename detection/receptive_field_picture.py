@@ -125,7 +125,7 @@ def _png(gradient: npt.NDArray[np.float64]) -> str:
 
 def _encode(values: npt.NDArray[np.float64]) -> str:
     """Colour values of 0..1 and return a PNG file as base64 text."""
-    image = Image.fromarray(np.round(values * 255).astype(np.uint8), "L")
+    image = Image.fromarray(np.round(values * 255).astype(np.uint8))
     image.putpalette(_palette())
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)

@@ -9,9 +9,9 @@ import numpy as np
 
 from .rle import Mask, compress, decompress, mask_of
 
-FORMS = "polygons [[x, y, ...], ...] or run lengths {counts, size}"
+FORMS = "polygons [[x, y, ...], ...] within 1e5 pixels, or run lengths {counts, size}"
 LEAST_NUMBERS = 6  # of a polygon: three corners
-LARGEST_NUMBER = 1e7
+LARGEST_NUMBER = 1e5  # pycocotools walks along a polygon's edges: 1e7 would take gigabytes
 
 
 def read_segment(value: object, image_hw: tuple[int, int]) -> str:

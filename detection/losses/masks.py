@@ -52,7 +52,7 @@ def mask_losses(
     (features,) = detector.run({**maps, pooling.inputs[-1]: boxes}, (pooling.name,))
     if not positive.any():
         (logits,) = detector.run({pooling.name: features}, (node.name,))
-        return logits.float().sum() * 0.0
+        return logits[:0].float().sum()  # not 0 times what half precision may have made infinite
     (logits,) = detector.run({pooling.name: features[positive.flatten()]}, (node.name,))
     labels = drawn.labels.gather(1, rows)[positive]
     of_class = logits.float()[torch.arange(len(labels), device=labels.device), labels]

@@ -59,8 +59,12 @@ def decode(deltas: Tensor, boxes: Tensor, stds: tuple[float, float]) -> Tensor:
 
 
 def clip(boxes: Tensor, limits: Tensor) -> Tensor:
-    """Move corners ``(..., 4)`` that lie outside of the image onto its border."""
-    return torch.minimum(boxes.clamp(min=0.0), limits)
+    """Move corners ``(..., 4)`` that lie outside of the image onto its border.
+
+    What is no number becomes 0: a diverged detector then finds nothing, where RoIAlign would read
+    beyond its map.
+    """
+    return torch.minimum(torch.where(boxes > 0, boxes, 0.0), limits)
 
 
 def is_large_enough(boxes: Tensor) -> Tensor:

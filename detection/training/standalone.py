@@ -179,16 +179,21 @@ def train_detector(
         architecture=space.encode(arch),
         space_options=json.loads(json.dumps(dict(space_options))),
         label_names=dataset.annotations.class_names,
-        notes={
-            "seed": config.seed,
-            "config": asdict(config),
-            "ap": accuracy.ap,
-            "ap50": accuracy.ap50,
-            **({} if accuracy.masks is None else {"mask_ap": accuracy.masks.ap}),
-        },
+        notes=_notes(config, accuracy),
     )
     save_weights(output, detector, info)
     return TrainedDetector(detector, output, report, accuracy)
+
+
+def _notes(config: TrainConfig, accuracy: CocoReport) -> dict[str, Any]:
+    """Return what is written beside the weights: how they were trained, how good they are."""
+    notes = {
+        "seed": config.seed,
+        "config": asdict(config),
+        "ap": accuracy.ap,
+        "ap50": accuracy.ap50,
+    }
+    return notes if accuracy.masks is None else {**notes, "mask_ap": accuracy.masks.ap}
 
 
 def _refuse_existing(output: Path, checkpoints: Path) -> None:

@@ -15,6 +15,7 @@ LOSSES = {
     "fpn": {"rpn_class", "rpn_box", "rcnn_class", "rcnn_box"},
     "retinanet": {"class", "box"},
 }
+INF, NAN = float("inf"), float("nan")
 heads = pytest.mark.parametrize("head", ["fpn", "retinanet"])
 
 
@@ -86,14 +87,29 @@ def test_boxes_without_area_are_left_out(make_spec: MakeSpec, head: str) -> None
     }
 
 
+def test_boxes_that_rounding_moved_are_taken(make_spec: MakeSpec) -> None:
+    detector, images = Detector(make_spec("fpn")).eval(), torch.randn(1, 3, 64, 64)
+    losses = detector.losses(images, [target([[-1e-5, 5, 64.00001, 30]], [1])])
+    assert all(bool(loss.isfinite()) for loss in losses.values())
+
+
 @pytest.mark.parametrize(
     ("images", "targets", "message"),
     [
-        ((1, 3, 32, 64), [target([], [])], r"\(b, 3, 64, 64\), got \(1, 3, 32, 64\)"),
+        ((1, 3, 32, 64), [target([], [])], r"\(b, 3, 64, 64\), .* got \(1, 3, 32, 64\)"),
+        ((1, 1, 64, 64), [target([], [])], r"got \(1, 1, 64, 64\)"),
+        ((0, 3, 64, 64), [], r"b at least 1, got \(0, 3, 64, 64\)"),
         ((2, 3, 64, 64), [target([], [])], "1 targets for 2 images"),
         ((1, 3, 64, 64), [target([[0, 0, 9, 9]], [3])], r"0\.\.2, got 3\.\.3"),
         ((1, 3, 64, 64), [target([[0, 0, 9, 9]], [-1])], r"0\.\.2, got -1"),
         ((1, 3, 64, 64), [target([[0, 0, 9, 9]], [0, 1])], r"got \(1, 4\) and \(2,\)"),
+        ((1, 3, 64, 64), [{"boxes": [[0, 0, 9, 9]], "labels": 0}], r"got \(1, 4\) and \(\)"),
+        ((1, 3, 64, 64), [{"boxes": [[0, 0, 9, 9]], "labels": [[0]]}], r"and \(1, 1\)"),
+        ((1, 3, 64, 64), [{"boxes": [[0, 0, 9, 9]]}], r"lacks labels; it has \['boxes'\]"),
+        ((1, 3, 64, 64), [target([[0, 0, 9, 65]], [0])], r"64x64 image, got \[0.0, 0.0, 9.0, 65"),
+        ((1, 3, 64, 64), [target([[0, 0, 9, 9], [-1, 0, 9, 9]], [0, 0])], r"got \[-1.0, "),
+        ((1, 3, 64, 64), [target([[0, 0, INF, 9]], [0])], r"got \[0.0, 0.0, inf"),
+        ((1, 3, 64, 64), [target([[0, NAN, 9, 9]], [0])], r"got \[0.0, nan"),
     ],
 )
 def test_what_does_not_fit_is_refused(

@@ -108,6 +108,16 @@ def test_no_batches_is_an_error_that_changes_nothing(make_spec: MakeSpec) -> Non
     assert all(torch.equal(v, before[k]) for k, v in statistics(detector).items())
 
 
+def test_layers_that_run_on_boxes_need_a_box(make_spec: MakeSpec) -> None:
+    detector = Detector(make_spec("fpn"))
+    with torch.no_grad():
+        detector.nodes["rpn_head"].get_parameter("deltas.bias").fill_(-1e4)  # boxes off the image
+    before = statistics(detector)
+    with pytest.raises(TrainingError, match=r"saw no values; .* and a box in one of them"):
+        recalibrate_bn(detector, batches(1))
+    assert all(torch.equal(v, before[k]) for k, v in statistics(detector).items())
+
+
 @heads
 def test_scoring_a_b_a_gives_as_score_twice(make_space: MakeSpace, head: str) -> None:
     space = make_space(head)

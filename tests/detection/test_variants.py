@@ -82,6 +82,19 @@ def test_images_without_objects_give_finite_losses(name: str) -> None:
     assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in detector.parameters())
 
 
+@pytest.mark.parametrize("name", ["retinanet", "cascade_mask", "ga_rpn"])
+def test_a_diverged_detector_says_so_and_finds_nothing(name: str) -> None:
+    """Its boxes are no numbers; pooled, they would be read from beyond the maps."""
+    detector = Detector(VARIANTS[name])
+    with torch.no_grad():
+        for parameter in detector.parameters():
+            parameter.fill_(float("nan"))
+        losses = detector.losses(torch.randn(2, 3, SIDE, SIDE), some_and_none())
+        found = detector.eval()(torch.randn(2, 3, SIDE, SIDE))[:4]
+    assert not all(bool(loss.isfinite()) for loss in losses.values())
+    assert not any(bool(tensor.any()) for tensor in found)
+
+
 @variants
 def test_statistics_are_renewed_in_every_layer(name: str) -> None:
     detector = Detector(VARIANTS[name])

@@ -51,6 +51,7 @@ def test_run_lengths_as_numbers_and_as_text() -> None:
         ([SQUARE[0], "x"], "expected polygons"),
         ([[1, 2, 3, 4, 5, math.nan]], "expected polygons"),
         ([[1, 2, 3, 4, 5, 1e300]], "expected polygons"),
+        ([[1, 2, 3, 4, 5, 100_001]], "within 1e5 pixels"),
         ([[1, 2, 3, 4, 5, True]], "expected polygons"),
         ({"counts": [1200]}, "size must be the image's"),
         ({"size": [40, 30], "counts": [1200]}, r"size must be the image's \[30, 40\]"),

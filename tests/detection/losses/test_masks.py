@@ -111,6 +111,14 @@ def test_without_positive_boxes_it_is_zero_and_differentiable(name: str) -> None
     assert {value for key, value in made.items() if "mask_head" in key} == {0.0}
 
 
+def test_without_positive_boxes_it_is_zero_whatever_the_head_says() -> None:
+    detector = Detector(VARIANTS["mask_rcnn"]).eval()
+    with torch.no_grad():
+        detector.nodes["mask_head"].get_parameter("predict.bias").fill_(math.inf)
+        losses = detector.losses(torch.randn(1, 3, SIDE, SIDE), [target()])
+    assert losses["mask"].item() == 0
+
+
 def test_only_the_objects_class_learns() -> None:
     detector = Detector(VARIANTS["mask_rcnn"]).train()
     one = target((10, 10, 50, 60))

@@ -1,5 +1,7 @@
 """Box maths against torchvision's."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
@@ -72,3 +74,9 @@ def test_clipping_moves_corners_onto_the_border() -> None:
     clipped = clip(boxes, limits)
     assert clipped.tolist() == [[0, 0, 20, 10], [3, 4, 5, 6], [20, 2, 20, 4]]
     assert is_large_enough(clipped).tolist() == [True, True, False]
+
+
+def test_clipping_leaves_no_corner_that_is_no_number() -> None:
+    boxes = torch.tensor([[math.nan, -math.inf, math.inf, math.nan], [1, math.nan, 2, 3]])
+    clipped = clip(boxes, torch.tensor([20.0, 10, 20, 10]))
+    assert clipped.tolist() == [[0, 0, 20, 0], [1, 0, 2, 3]]

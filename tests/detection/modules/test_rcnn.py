@@ -174,6 +174,12 @@ def test_padded_rows_stay_zero() -> None:
     assert not build_module(make_refine((0.1, 0.2)))(deltas, torch.zeros(2, 3, 4)).any()
 
 
+def test_a_diverged_stage_gives_boxes_that_can_be_pooled() -> None:
+    boxes = torch.tensor([[10.0, 10, 30, 20], [40, 5, 60, 45], [0, 0, 70, 50]]).repeat(2, 1, 1)
+    made = build_module(make_refine((0.1, 0.2)))(torch.full((6, 4), math.nan), boxes)
+    assert torch.equal(made, torch.zeros(2, 3, 4))
+
+
 @pytest.mark.parametrize("stages", [2, 3, 4])
 def test_scores_are_the_mean_of_the_logits(stages: int) -> None:
     spec = ModuleSpec.of("average_scores", [TensorSpec((6, 5))] * stages, batch=2)
