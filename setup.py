@@ -27,20 +27,22 @@ REQUIRED = [
     "typer>=0.12.4,<0.30",  # detfit: command line
     "rich>=13.7,<16",  # detfit: tables, progress
     "plotly>=5.22,<8",  # export/report
+    "pyyaml>=6.0.1,<7",  # latency: tables of Once-for-All
 ]
 
 EXTRAS = {
     "openvino": ["openvino>=2024.4,<2027"],  # engines/openvino
-    "tensorrt": [  # engines/tensorrt
+    # engines/tensorrt; cuda-python brings buffers, streams and events as wheels.
+    "tensorrt": [
         "tensorrt>=10.0,<12",
-        "pycuda>=2024.1.2,<2027",  # buffers, streams, events
-        "polygraphy>=0.49.9,<0.54",  # building across versions
+        "cuda-python>=12.8,<14",
     ],
-    "tensorrt-v100": [  # engines/tensorrt: 10.5 dropped Volta, and so did CUDA 13
+    "tensorrt-v100": [  # TensorRT 10.5 dropped Volta, and so did CUDA 13
         "tensorrt-cu12>=10.0,<10.5",
-        "pycuda>=2024.1.2,<2027",
-        "polygraphy>=0.49.9,<0.54",
+        "cuda-python>=12.8,<13",
     ],
+    # Instead of cuda-python; has no wheels, so pip builds it: needs a CUDA toolkit and a compiler.
+    "pycuda": ["pycuda>=2024.1.2,<2027"],
     "distributed": ["ray>=2.30,<3"],  # search: workers, device farms
     "train": [  # detection: devices, precision, several GPUs, curves
         "lightning>=2.3,<3",
@@ -53,6 +55,7 @@ EXTRAS = {
         "pytest>=8.2,<10",
         "pytest-xdist>=3.6,<4",
         "ruff>=0.17,<0.18",
+        "types-pyyaml>=6.0.12,<7",
         "setuptools>=77,<85",  # tests/test_packaging.py builds the wheel offline
     ],
 }
@@ -78,7 +81,10 @@ setup(
     package_dir={"": "."},
     packages=find_packages(include=[name for room in ROOMS for name in (room, f"{room}.*")]),
     py_modules=["detfit"],
-    package_data={room: ["*.json", "*.html", "*.css", "*.js"] for room in ROOMS},
+    package_data={
+        **{room: ["*.json", "*.html", "*.css", "*.js"] for room in ROOMS},
+        "latency.simulated": ["devices/*.json"],
+    },
     install_requires=REQUIRED,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["detfit=detfit:main"]},

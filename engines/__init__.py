@@ -43,6 +43,15 @@ if TYPE_CHECKING:
     from .protocol import TimingProtocol
     from .registry import BACKENDS, get_backend
     from .stability import stability_report
+    from .tensorrt import (
+        BatchRange,
+        ModuleTimes,
+        TensorRtBackend,
+        TensorRtOptions,
+        TimingCache,
+        attribute,
+        device_limits,
+    )
     from .tensors import TensorInfo
     from .timing import Timer, measure_interleaved
     from .torch import TorchBackend
@@ -53,6 +62,7 @@ __all__ = [
     "Arrays",
     "Backend",
     "BackendConformance",
+    "BatchRange",
     "DeviceInfo",
     "Engine",
     "EngineBase",
@@ -65,20 +75,26 @@ __all__ = [
     "Measurement",
     "MeasurementError",
     "Model",
+    "ModuleTimes",
     "NamedOutputs",
     "OnnxExportError",
     "OnnxModel",
     "OnnxRuntimeBackend",
     "OpenVinoBackend",
     "TensorInfo",
+    "TensorRtBackend",
+    "TensorRtOptions",
     "Timer",
+    "TimingCache",
     "TimingProtocol",
     "TorchBackend",
     "TorchModel",
     "UnknownEngineError",
+    "attribute",
     "check_build",
     "cpu_device",
     "cuda_device",
+    "device_limits",
     "diagnose",
     "get_backend",
     "measure_interleaved",
@@ -108,6 +124,10 @@ _HOME = {
     "protocol": "TimingProtocol",
     "registry": "BACKENDS get_backend",
     "stability": "stability_report",
+    "tensorrt": (
+        "BatchRange ModuleTimes TensorRtBackend TensorRtOptions TimingCache attribute "
+        "device_limits"
+    ),
     "tensors": "TensorInfo",
     "timing": "Timer measure_interleaved",
     "torch": "TorchBackend",

@@ -7,8 +7,9 @@ from typing import Any
 from .base import Backend
 from .device import cpu_device
 from .errors import EngineError
-from .registry import BACKENDS, NOT_YET
+from .registry import BACKENDS
 from .stability import stability_report
+from .tensorrt import limits_row, visible_gpus
 
 # NVIDIA's release notes: TensorRT 10.5 and CUDA 13 removed Volta (compute capability 7.0).
 SUPPORT = (
@@ -18,6 +19,7 @@ SUPPORT = (
         "cuda": "up to 12",
         "torch": "2.4 to 2.10 from PyPI; later ones lack sm_70 kernels",
         "precisions": "fp32, fp16; int8 without tensor cores; no bf16",
+        "install": "pip install 'detfit[tensorrt-v100]'",
     },
     {
         "device": "T4, A100, H100 and newer",
@@ -25,6 +27,7 @@ SUPPORT = (
         "cuda": "12 or 13",
         "torch": "2.4 or newer",
         "precisions": "fp32, fp16, int8",
+        "install": "pip install 'detfit[tensorrt]'",
     },
 )
 
@@ -38,15 +41,16 @@ def diagnose() -> dict[str, Any]:
     Returns:
         ``device`` (the CPU), ``engines`` (``engine``, ``status``, ``version``, ``fingerprint``),
         ``cuda`` (``device``, ``name``, ``driver``, ``fingerprint`` of each that torch sees),
-        ``unstable`` and ``support``. What an engine that is not ready would tell is empty.
+        ``gpus`` (``gpu``, ``name``, ``capability``, ``tensorrt``, ``cuda``, ``lacks``, ``install``
+        of each that the driver sees: which TensorRT and CUDA run on it, which arithmetic it lacks,
+        what to install), ``unstable`` and ``support``. What an engine that is not ready would tell
+        is empty.
     """
     return {
         "device": cpu_device("none", "none").to_dict(),
-        "engines": [
-            *(_engine_row(name, backend) for name, backend in BACKENDS.items()),
-            *(_row(name, reason) for name, reason in NOT_YET.items()),
-        ],
+        "engines": [_engine_row(name, backend) for name, backend in BACKENDS.items()],
         "cuda": _cuda_rows(),
+        "gpus": [limits_row(*gpu) for gpu in visible_gpus()],
         "unstable": list(stability_report()),
         "support": [dict(row) for row in SUPPORT],
     }

@@ -179,7 +179,7 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, data: object) -> Measurement:
-        """Read what :meth:`to_dict` wrote.
+        """Read what :meth:`to_dict` wrote; ``protocol`` and ``device`` may also be the objects.
 
         Raises:
             MeasurementError: A field is missing, unknown or invalid; the message names it.
@@ -191,8 +191,10 @@ class Measurement:
                     f"Measurement.{name} must be a list of numbers, got {values[name]!r}"
                 )
             values[name] = tuple(values[name])
-        values["protocol"] = TimingProtocol.from_dict(values["protocol"])
-        values["device"] = DeviceInfo.from_dict(values["device"])
+        if not isinstance(values["protocol"], TimingProtocol):  # else shared by many of a file
+            values["protocol"] = TimingProtocol.from_dict(values["protocol"])
+        if not isinstance(values["device"], DeviceInfo):
+            values["device"] = DeviceInfo.from_dict(values["device"])
         return cls(**values)
 
 

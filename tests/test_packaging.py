@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("searchspaces", "engines", "detection", "latency", "search", "export")
 METADATA_FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "detfit.py")
-EXTRAS = {"dev", "distributed", "openvino", "tensorrt", "tensorrt-v100", "train"}
+EXTRAS = {"dev", "distributed", "openvino", "pycuda", "tensorrt", "tensorrt-v100", "train"}
 
 
 @pytest.fixture(scope="module")

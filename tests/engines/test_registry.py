@@ -4,7 +4,7 @@ from engines import BACKENDS, EngineUnavailableError, FakeBackend, UnknownEngine
 
 
 def test_names_are_keys() -> None:
-    assert list(BACKENDS) == ["onnxruntime", "openvino", "torch", "fake"]
+    assert list(BACKENDS) == ["onnxruntime", "openvino", "torch", "tensorrt", "fake"]
     for name, backend in BACKENDS.items():
         assert backend.name == name
         if backend.unavailable_reason() is None:
@@ -13,7 +13,7 @@ def test_names_are_keys() -> None:
 
 def test_unknown_lists_the_known() -> None:
     with pytest.raises(
-        UnknownEngineError, match="'tpu'; known are onnxruntime, openvino, torch, fake"
+        UnknownEngineError, match="'tpu'; known are onnxruntime, openvino, torch, tensorrt, fake"
     ):
         get_backend("tpu")
 
@@ -26,13 +26,3 @@ def test_unavailable_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(BACKENDS, "absent", Absent())
     with pytest.raises(EngineUnavailableError, match=r"'absent' .* pip install detfit\[absent\]"):
         get_backend("absent")
-
-
-def test_tensorrt_is_known_and_not_there_yet() -> None:
-    assert "tensorrt" not in BACKENDS
-    with pytest.raises(EngineUnavailableError) as caught:
-        get_backend("tensorrt")
-    message = str(caught.value)
-    assert "'tensorrt' cannot be used here: this version of detfit builds no TensorRT" in message
-    assert "pip install 'detfit[tensorrt]' (on a V100: 'detfit[tensorrt-v100]')" in message
-    assert "\n" not in message
