@@ -20,6 +20,8 @@ EXIT_FAILED, EXIT_MISUSE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
 INLINE_WIDTH = 60  # characters of a list that still stands on the line of its name
 PLAIN_EVERY_S = 10  # between two lines of progress where there is no terminal
 QUIET_S = 1  # what ends or fails sooner needs no progress
+LISTED = 10  # entries of a list of any length that people are shown
+FORMATS_HELP = "csv, ofa-yaml, tinynas-conv or trtexec-json."
 MESSAGE_CHARS = 1000  # of an error; longer ones echo some value whole
 
 app = typer.Typer(
@@ -29,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Profile a device, search a detector under a latency budget, export a verified engine.",
 )
-table_app = typer.Typer(no_args_is_help=True, help="Show and merge latency tables.")
+table_app = typer.Typer(no_args_is_help=True, help="Show, merge, compare, convert latency tables.")
 app.add_typer(table_app, name="table")
 data_app = typer.Typer(no_args_is_help=True, help="Make data sets.")
 app.add_typer(data_app, name="data")
@@ -558,23 +560,58 @@ def evaluate(
 @app.command()
 def predict(
     archs: Annotated[list[str], typer.Argument(help="space:code ...")],
-    predictor: Annotated[Path, typer.Option("-t", "--predictor", help="Fitted predictor.")],
+    predictor: Annotated[
+        Path,
+        typer.Option("-t", "--predictor", help="Fitted predictor, or simulated:DEVICE[:ENGINE]."),
+    ],
     confidence: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
+    precision: Annotated[
+        str | None, typer.Option(help="Of a simulated device: fp32, fp16 or int8.")
+    ] = None,
+    input_size: Annotated[
+        str | None,
+        typer.Option("--input", help="WIDTHxHEIGHT on a simulated device; else each one's own."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Predict the latency of architectures, with an interval and the share of each module.
 
     Example: `detfit predict -t cpu.json detnas-nano:00-00-0000-00`
-    """
-    from latency import load_predictor, predict_archs
 
-    rows = predict_archs(load_predictor(predictor), archs, confidence)
+    Without the hardware: `detfit predict -t simulated:V100 --precision fp32 zoo:E2 zoo:E5`
+    """
+    from latency import is_simulated, load_predictor, predict_archs, predict_simulated
+    from searchspaces import parse_size
+
+    if is_simulated(str(predictor)):
+        size = None if input_size is None else parse_size(input_size)
+        rows = predict_simulated(
+            str(predictor),
+            archs,
+            precision=precision or "fp32",
+            input_hw=size,
+            confidence=confidence,
+        )
+    elif precision is None and input_size is None:
+        rows = predict_archs(load_predictor(predictor), archs, confidence)
+    else:
+        raise typer.BadParameter(
+            "--precision and --input are for simulated devices (-t simulated:V100); a fitted "
+            "predictor has those of its profile."
+        )
     _emit(rows, json_, _predictions_view(rows))
+
+
+def _simulation(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a simulated prediction has to say of itself; nothing for a fitted one."""
+    if not row.get("simulated"):
+        return {}
+    return {"simulated": f"{row['device']}, {row['engine']}, {row['precision']}"}
 
 
 def _predictions_view(rows: Sequence[Mapping[str, Any]]) -> Any:
     names = ("arch", "p50_ms", "lo_ms", "hi_ms", "coverage")
-    table = [{name: row[name] for name in names} for row in rows]
+    table = [{name: row[name] for name in names} | _simulation(row) for row in rows]
     if len(rows) > 1:
         return table
     modules = [
@@ -600,7 +637,18 @@ def table_show(
     """
     from latency import describe_table, read_table
 
-    _emit(describe_table(read_table(table)), json_)
+    fields = describe_table(read_table(table))
+    _emit(fields, json_, _shortened(fields))
+
+
+def _shortened(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Cut long lists for people; --json has them whole."""
+    return {
+        name: [*value[:LISTED], f"... and {len(value) - LISTED} more"]
+        if isinstance(value, list) and len(value) > LISTED + 1
+        else value
+        for name, value in fields.items()
+    }
 
 
 @table_app.command("merge")
@@ -609,13 +657,158 @@ def table_merge(
     output: Annotated[Path, _to_file("Table to write.")],
     json_: Json = False,
 ) -> None:
-    """Join tables of one device and protocol; anything else is refused by field.
+    """Join tables of one device, protocol and space; anything else is refused by field.
 
     Example: `detfit table merge a.jsonl b.jsonl -o both.jsonl`
     """
     from latency import describe_table, merge_tables
 
-    _emit(describe_table(merge_tables(tables, output)), json_)
+    fields = describe_table(merge_tables(tables, output))
+    _emit(fields, json_, _shortened(fields))
+
+
+@table_app.command("diff")
+def table_diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="Table before.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Table after, of the same device.")],
+    fail_on: Annotated[
+        str | None, typer.Option("--fail-on", help="Exit code 1 beyond it: 'slower>2%'.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Field that may differ, too, such as device.uuid; repeatable."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Compare two tables of one device: another driver or runtime, say.
+
+    A change counts if it is significant among all that were compared (Holm, 1 % for any false
+    alarm) and, for `--fail-on`, larger than the limit. Exit code 1 if the limit is broken.
+
+    Example: `detfit table diff trt10.3.jsonl trt10.4.jsonl --fail-on "slower>2%"`
+    """
+    from latency import compare_tables
+
+    fields = compare_tables(before, after, fail_on, allow or ())
+    _emit(fields, json_, _diff_view(fields))
+    _exit_unless(fields["passed"])
+
+
+def _diff_view(fields: Mapping[str, Any]) -> dict[str, Any]:
+    def rows(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": change["name"],
+                "before_ms": change["a_ms"],
+                "after_ms": change["b_ms"],
+                "change": f"{change['change']:+.1%}",
+                "interval": f"{change['lo']:+.1%} to {change['hi']:+.1%}",
+                "p": f"{change['p']:.1g}",
+                "significant": change["significant"],
+            }
+            for change in changes
+        ]
+
+    view = {name: value for name, value in fields.items() if name not in ("workloads", "kinds")}
+    return {
+        **_shortened(view),
+        "significant": rows(fields["significant"][:LISTED]),
+        "kinds": rows(fields["kinds"]),
+    }
+
+
+@table_app.command("import")
+def table_import(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="Foreign file; .gz is unpacked.")],
+    format_: Annotated[str, typer.Option("--format", help=FORMATS_HELP)],
+    device: Annotated[
+        str, typer.Option(help="V100, T4, A100, ..., or spelled out: 'cuda/Tesla P4/20'.")
+    ],
+    output: Annotated[Path, _to_file("Table to write (.jsonl).")],
+    precision: Precision = "fp32",
+    engine: Annotated[
+        str | None, typer.Option(help="Runtime, where the format does not imply it.")
+    ] = None,
+    engine_version: Annotated[str, typer.Option(help="Its version.")] = "unknown",
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Keep only modules of this batch; all if left out.")
+    ] = None,
+    arch: Annotated[
+        str | None, typer.Option(help="What a layer profile is of: space:code or zoo:NAME.")
+    ] = None,
+    head: Head = None,
+    input_size: Input = None,
+    classes: Classes = 80,
+    proposals: Proposals = None,
+    option: SpaceOption = None,
+    json_: Json = False,
+) -> None:
+    """Make a table of a foreign file; what that does not say is noted as unknown.
+
+    Example: `detfit table import --format tinynas-conv conv.txt.gz --device V100 -o V.jsonl`
+
+    A profile by layers: `detfit table import --format trtexec-json profile.json --device V100
+    --arch zoo:E3 -o E3.jsonl`
+    """
+    from latency import describe_import, import_table, make_origin
+
+    origin = make_origin(
+        format_,
+        device,
+        precision=precision,
+        engine=engine,
+        engine_version=engine_version,
+        batch=batch,
+        arch=arch,
+        space_options=_space_options(head, input_size, classes, proposals, option),
+    )
+    _emit(describe_import(import_table(source, output, format_, origin)), json_)
+
+
+@table_app.command("export")
+def table_export(
+    table: Annotated[Path, typer.Argument(help="Latency table.")],
+    format_: Annotated[str, typer.Option("--format", help=FORMATS_HELP)],
+    output: Annotated[Path, _to_file("File to write.")],
+    json_: Json = False,
+) -> None:
+    """Write a table in a foreign format and say what that cannot hold.
+
+    Example: `detfit table export cpu.jsonl --format csv -o cpu.csv`
+    """
+    from latency import export_table
+
+    lost = export_table(table, output, format_)
+    _emit({"path": str(output), "lost": list(lost)}, json_)
+
+
+@table_app.command("split")
+def table_split(
+    table: Annotated[Path, typer.Argument(help="Latency table.")],
+    output: Annotated[
+        tuple[Path, Path],
+        typer.Option("-o", "--output", metavar="TRAIN HELD", help="The two tables to write."),
+    ],
+    fraction: Annotated[
+        float, typer.Option(callback=_positive, help="Share to hold out, below 1.")
+    ] = 0.2,
+    seed: Seed = 0,
+    json_: Json = False,
+) -> None:
+    """Hold out random modules and detectors, each with all its replicates; chains stay.
+
+    Example: `detfit table split V.jsonl --fraction 0.2 --seed 0 -o train.jsonl held.jsonl`
+    """
+    from latency import split_file
+
+    parts = split_file(table, fraction, seed, *output)
+    _emit(
+        {
+            name: {"path": str(path), "measured": len(part.measurements)}
+            for name, path, part in zip(("train", "held"), output, parts, strict=True)
+        },
+        json_,
+    )
 
 
 @app.command()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .gate import Check, GateVerdict, Outcome, judge
     from .manifest import EngineRecord, GateLimits, Manifest
     from .network import load_detector, origin_of, spec_of
-    from .onnx_model import check_graph, detector_to_onnx, export_onnx, module_of_node
+    from .onnx_model import check_graph, detector_to_onnx, export_onnx
     from .parity import ParityReport, compare_detections
     from .postprocess import Detections, Postprocess
     from .predicted import predicted_latency
@@ -113,7 +113,6 @@ __all__ = [
     "judge",
     "load_bundle",
     "load_detector",
-    "module_of_node",
     "origin_of",
     "predicted_latency",
     "report_html",
@@ -144,7 +143,7 @@ _HOME = {
     "gate": "Check GateVerdict Outcome judge",
     "manifest": "EngineRecord GateLimits Manifest",
     "network": "load_detector origin_of spec_of",
-    "onnx_model": "check_graph detector_to_onnx export_onnx module_of_node",
+    "onnx_model": "check_graph detector_to_onnx export_onnx",
     "parity": "ParityReport compare_detections",
     "postprocess": "Detections Postprocess",
     "predicted": "predicted_latency",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines import OnnxExportError, to_onnx
+from latency import module_of_node
 from searchspaces import IMAGE, MASKS, OUTPUTS
 
 from .errors import GraphError
@@ -29,8 +29,6 @@ CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 """TensorRT up to 10.10 refuses `If` branches of different shapes; loops cost everywhere."""
 
 STANDARD_DOMAINS = ("", "ai.onnx")
-# The exporter names a node by the path of modules around it: /backbone_s1_b0/branch/.../Conv.
-_MODULE = re.compile(r"/(?:nodes[./])?(?P<name>\w+)/")
 
 
 def export_onnx(
@@ -120,23 +118,6 @@ def check_graph(
     (height, width) = input_hw or (None, None)
     _check_tensors("input", model.graph.input, {IMAGE: (batch, 3, height, width)})
     _check_tensors("output", model.graph.output, _expected_outputs(model, batch))
-
-
-def module_of_node(onnx_node_name: str) -> str | None:
-    """Return the detector module that an ONNX node comes from.
-
-    Args:
-        onnx_node_name: Such as ``/backbone_s1_b0/branch/branch.0/Conv``.
-
-    Returns:
-        The name of the node in the detector's graph, ``None`` for constants and wiring.
-
-    Example:
-        >>> module_of_node("/backbone_s1_b0/branch/branch.0/Conv")
-        'backbone_s1_b0'
-    """
-    match = _MODULE.match(onnx_node_name)
-    return match["name"] if match else None
 
 
 def _all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:

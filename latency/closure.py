@@ -53,11 +53,11 @@ class Closure:
 
     def margin(self, confidence: float) -> float:
         """Return the relative half width of the two-sided interval."""
-        return _conformal_quantile(np.sort(np.abs(self.residuals)), confidence)
+        return conformal_quantile(np.sort(np.abs(self.residuals)), confidence)
 
     def upper_margin(self, confidence: float) -> float:
         """Return the relative margin that the latency stays below with the given confidence."""
-        return _conformal_quantile(np.asarray(self.residuals), confidence)
+        return conformal_quantile(np.asarray(self.residuals), confidence)
 
     @property
     def max_confidence(self) -> float:
@@ -139,8 +139,16 @@ def _huber(design: Floats) -> Floats:
     return np.asarray(found)
 
 
-def _conformal_quantile(ordered: Floats, confidence: float) -> float:
-    """Return the ceil((n + 1) c)-th smallest score; the largest where n is too small for c."""
+def conformal_quantile(ordered: Floats, confidence: float) -> float:
+    """Return the ceil((n + 1) c)-th smallest score; the largest where n is too small for c.
+
+    Args:
+        ordered: Scores ``(n,)``, sorted.
+        confidence: c, the share of new scores that are to be no larger.
+
+    Raises:
+        PredictorError: The confidence is none.
+    """
     if not 0 < confidence < 1:
         raise PredictorError(f"confidence must lie between 0 and 1, got {confidence}")
     rank = math.ceil((len(ordered) + 1) * confidence)

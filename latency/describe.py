@@ -20,10 +20,12 @@ UNCERTAIN = 0.2  # standard error over cost; a difference of chains that is most
 
 def describe_table(table: LatencyTable) -> dict[str, Any]:
     """Return what a table holds, its unstable entries and its failures."""
+    single = [key for key, m in table.measurements.items() if len(m.raw_ms) == 1]
+    sampled = table.measurements.keys() - set(single)
     unstable = [
-        f"{table.workloads[key].label}: {', '.join(measurement.unstable_reasons())}"
+        f"{table.workloads[key].label}: {', '.join(reasons)}"
         for key, measurement in table.measurements.items()
-        if measurement.unstable_reasons()
+        if key in sampled and (reasons := measurement.unstable_reasons())
     ]
     roles = [table.workloads[key].role for key in table.measurements]
     return {
@@ -37,6 +39,8 @@ def describe_table(table: LatencyTable) -> dict[str, Any]:
         "failures": [f"{row.workload.label}: {row.error}" for row in table.failures],
         "disturbed": list(table.disturbed),
         "unstable": unstable,
+        "without_samples": len(single),
+        "notes": list(table.manifest.notes),
     }
 
 

@@ -13,7 +13,7 @@ from searchspaces import DetectorSpec, Graph, ModuleSpec, cost_of
 
 from .closure import Closure
 from .errors import UnprofiledModuleError
-from .table import Manifest
+from .manifest import Manifest
 
 CONFIDENCE = 0.9
 ESTIMATE_MARGIN = 0.5  # an estimated module may be off by half: per-MAC rates vary that much

@@ -12,8 +12,8 @@ from searchspaces import ModuleSpec
 
 from .closure import MODELS, Closure
 from .errors import LatencyError, PredictorError
+from .manifest import Manifest
 from .predictor import ModuleCost, Predictor
-from .table import Manifest
 from .table_file import replace_file
 
 SCHEMA = "detfit.predictor/1"

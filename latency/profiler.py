@@ -17,7 +17,8 @@ from searchspaces import Architecture, SearchSpace, chain, distinct_modules
 
 from .context import Recipe, plan_context
 from .errors import ProfileError
-from .table import LatencyTable, Manifest, Row
+from .manifest import Manifest
+from .table import LatencyTable, Row
 from .table_file import TableWriter
 from .workload import CHAIN, DETECTOR, MODULE, Workload, WorkloadModel
 

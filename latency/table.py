@@ -6,119 +6,15 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from engines import DeviceInfo, Measurement, TimingProtocol
 from searchspaces import ModuleSpec
 
-from .context import Recipe
-from .errors import TableError, TableMismatchError, UnprofiledModuleError
+from .errors import UnprofiledModuleError
+from .manifest import Manifest
 from .workload import DETECTOR, MODULE, Workload
 
-SCHEMA = "detfit.latency-table/1"
 MAX_REPLICATE_GAP = 0.10  # contention takes a share of the core; drift of a machine stays below
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """Say where a table comes from; the first line of its file.
-
-    Attributes:
-        device: What was measured.
-        protocol: How.
-        batch: Images per run.
-        space: Name and options of the profiled space.
-        software: Versions of what shaped the models, such as torch and detfit.
-        seed: Seed of weights, inputs and of the detectors chosen.
-        recipes: How the chains' times combine to module costs; empty without chains.
-        sha256: Hash of the rows once the table is closed, else ``None``.
-    """
-
-    device: DeviceInfo
-    protocol: TimingProtocol
-    batch: int
-    space: Mapping[str, Any]
-    software: Mapping[str, str]
-    seed: int
-    recipes: tuple[Recipe, ...] = ()
-    sha256: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-able fields."""
-        return {
-            "schema": SCHEMA,
-            "device": self.device.to_dict(),
-            "protocol": self.protocol.to_dict(),
-            "batch": self.batch,
-            "space": dict(self.space),
-            "software": dict(self.software),
-            "seed": self.seed,
-            "recipes": [recipe.to_dict() for recipe in self.recipes],
-            "sha256": self.sha256,
-        }
-
-    @classmethod
-    def from_dict(cls, fields: Any) -> Manifest:
-        """Read back what :meth:`to_dict` gave.
-
-        Raises:
-            TableError: The schema is unknown or a field is missing or wrong.
-        """
-        if not isinstance(fields, dict) or "schema" not in fields:
-            raise TableError("the first line is no manifest: it names no schema")
-        if fields["schema"] != SCHEMA:
-            raise TableError(f"schema {fields['schema']!r} is not {SCHEMA!r}, the one known here")
-        try:
-            if not isinstance(fields["space"].get("name"), str):
-                raise TableError(f"space must hold a name, got {fields['space']!r}")
-            return cls(
-                DeviceInfo.from_dict(fields["device"]),
-                TimingProtocol.from_dict(fields["protocol"]),
-                whole_number("batch", fields["batch"], 1),
-                dict(fields["space"]),
-                dict(fields["software"]),
-                whole_number("seed", fields["seed"], 0),
-                tuple(Recipe.from_dict(recipe) for recipe in fields["recipes"]),
-                fields["sha256"],
-            )
-        except KeyError as error:
-            raise TableError(f"the manifest lacks the field {error.args[0]!r}") from error
-        except Exception as error:
-            raise TableError(f"the manifest is wrong: {error}") from error
-
-    def require_same(self, other: Manifest, what: str) -> None:
-        """Refuse to mix with measurements of another device, protocol, batch.
-
-        Raises:
-            TableMismatchError: Names every field that differs, with both values.
-        """
-        differing = [
-            *_differences("device.", self.device, other.device),
-            *_differences("protocol.", self.protocol, other.protocol),
-        ]
-        if self.batch != other.batch:
-            differing.append(("batch", self.batch, other.batch))
-        if differing:
-            text = "; ".join(f"{name} is {a!r} here, {b!r} there" for name, a, b in differing)
-            raise TableMismatchError(f"{what}: {text}", [name for name, _, _ in differing])
-
-
-def whole_number(name: str, value: object, least: int) -> int:
-    """Return a value of a file if it is an int of at least ``least``.
-
-    Raises:
-        TableError: It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise TableError(f"{name} must be an int >= {least}, got {value!r}")
-    return value
-
-
-def _differences(
-    prefix: str, a: DeviceInfo | TimingProtocol, b: DeviceInfo | TimingProtocol
-) -> list[tuple[str, Any, Any]]:
-    pairs = a.differences(b)  # type: ignore[arg-type]  # both are of one type
-    return [(prefix + name, mine, theirs) for name, mine, theirs in pairs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +55,13 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
         """Return the pooled measurement of every workload that has one, by workload key."""
         return {key: _pool(_quiet(parts)) for key, parts in self._replicates.items()}
 
+    def replicates(self, key: str) -> tuple[Measurement, ...]:
+        """Return every undisturbed replicate of a workload."""
+        return tuple(_quiet(self._replicates[key]))
+
     def replicates_ms(self, key: str) -> tuple[float, ...]:
         """Return the median of every undisturbed replicate of a workload."""
-        return tuple(part.median_ms for part in _quiet(self._replicates[key]))
+        return tuple(part.median_ms for part in self.replicates(key))
 
     @cached_property
     def disturbed(self) -> tuple[str, ...]:
@@ -238,9 +138,10 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
         """Return both tables' rows in one table; equal (workload, replicate) rows stay apart.
 
         Raises:
-            TableMismatchError: They come from other devices, protocols or batch sizes.
+            TableMismatchError: They come from other devices, protocols, batch sizes, spaces or
+                software.
         """
-        self.manifest.require_same(other.manifest, "these tables must not be merged")
+        manifest = self.manifest.joined(other.manifest, "these tables must not be merged")
         taken = {(row.workload.key, row.replicate) for row in self.rows}
         added = []
         for row in other.rows:
@@ -250,13 +151,16 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
             number = next(fresh)
             taken.add((row.workload.key, number))
             added.append(replace(row, replicate=number))
-        return LatencyTable(replace(self.manifest, sha256=None), (*self.rows, *added))
+        return LatencyTable(manifest, (*self.rows, *added))
 
 
 def _quiet(parts: list[Measurement]) -> list[Measurement]:
     """Leave out disturbed replicates: contention only ever makes a run slower."""
-    quietest = min(part.median_ms for part in parts)
-    return [part for part in parts if part.median_ms <= (1 + MAX_REPLICATE_GAP) * quietest]
+    if len(parts) == 1:
+        return parts
+    medians = [part.median_ms for part in parts]
+    limit = (1 + MAX_REPLICATE_GAP) * min(medians)
+    return [part for part, median in zip(parts, medians, strict=True) if median <= limit]
 
 
 def _pool(parts: list[Measurement]) -> Measurement:

@@ -3,26 +3,27 @@
 Line 1 is the manifest; every further line is one measurement or failure, flushed to disk before
 the next is taken, so that a kill at any moment loses at most the one under way. A torn last line
 (a kill in the middle of a write) is cut off on opening for append and ignored on reading; any
-other damage is refused by line number. Closing writes the hash of line 1 and the rows into line 1.
+other damage is refused by line and field: every row ends in its checksum. Closing writes the
+number of rows, and the hash of line 1 and the rows, into line 1.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from engines import Measurement
 from searchspaces import write_atomically
 
+from .bulk import without_collection
 from .errors import LatencyError, TableError
-from .table import LatencyTable, Manifest, Row, whole_number
-from .workload import Workload
+from .manifest import SCHEMA, Manifest
+from .row_text import decode_json, decode_row, encode_json, encode_row
+from .table import LatencyTable, Row
 
 try:
     import fcntl
@@ -38,28 +39,28 @@ def read_table(path: Path | str) -> LatencyTable:
     """
     path = Path(path)
     lines = _lines(path)
-    fields = _decoded_manifest(path, lines[0])
-    manifest = _manifest(path, fields)
-    rows, torn = [], not lines[-1].endswith(b"\n")
-    for number, line in enumerate(lines[1:], start=2):
-        if torn and number == len(lines):
-            break  # a kill cut this write short; it was never a finished measurement
-        rows.append(_row(path, number, line, manifest))
+    torn = not lines[-1].endswith(b"\n")
+    if torn and len(lines) == 1 and lines[0].startswith(b"{"):
+        raise TableError(f"{path}, line 1: it ends in the middle of this line")
+    fields, manifest = _first_line(path, lines[0])
+    sealed, closed = fields["schema"] == SCHEMA, manifest.sha256 is not None
+    if torn and closed:
+        raise TableError(f"{path}, line {len(lines)}: it ends in the middle of this line")
+    whole = lines[1:-1] if torn else lines[1:]  # a kill cut the last write short; never finished
+    with without_collection():
+        rows = [_row(path, n, line, manifest, sealed) for n, line in enumerate(whole, start=2)]
     _check_unique(path, rows)
-    if manifest.sha256 is not None and manifest.sha256 != _digest(fields, lines[1:]):
-        raise TableError(
-            f"{path}: its contents do not match the hash in line 1 (sha256): the file was changed "
-            "after it was closed; take the original, or profile anew"
-        )
+    if closed:
+        _check_closed(path, fields, whole)
     return LatencyTable(manifest, tuple(rows))
 
 
 def write_table(path: Path | str, table: LatencyTable) -> None:
     """Write a whole table, closed, at once (atomically)."""
-    lines = [_encode(_row_fields(row)) for row in table.rows]
+    lines = [encode_row(row) for row in table.rows]
     fields = table.manifest.to_dict()
-    fields["sha256"] = _digest(fields, lines)
-    replace_file(Path(path), [_encode(fields), *lines])
+    closed = {**fields, "sha256": _digest(fields, lines), "rows": len(lines)}
+    replace_file(Path(path), [encode_json(closed), *lines])
 
 
 class TableWriter:
@@ -85,7 +86,7 @@ class TableWriter:
             if self.path.exists():
                 manifest = self._reopen(manifest, resume)
             else:
-                replace_file(self.path, [_encode(replace(manifest, sha256=None).to_dict())])
+                replace_file(self.path, [encode_json(replace(manifest, sha256=None).to_dict())])
             self.manifest = manifest
             self._file: IO[bytes] = self.path.open("ab")
         except BaseException:
@@ -112,7 +113,7 @@ class TableWriter:
             )
         self._rows = list(table.rows)
         kept = replace(table.manifest, sha256=None)
-        lines = [_encode(kept.to_dict()), *(_encode(_row_fields(row)) for row in self._rows)]
+        lines = [encode_json(kept.to_dict()), *(encode_row(row) for row in self._rows)]
         replace_file(self.path, lines)  # repairs a torn last line and opens a closed table
         return kept
 
@@ -142,7 +143,7 @@ class TableWriter:
 
     def append(self, row: Row) -> None:
         """Write one row and wait until it is on disk."""
-        self._file.write(_encode(_row_fields(row)))
+        self._file.write(encode_row(row))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._rows.append(row)
@@ -184,56 +185,35 @@ def _lines(path: Path) -> list[bytes]:
     return lines
 
 
-def _decoded_manifest(path: Path, line: bytes) -> Any:
+def _first_line(path: Path, line: bytes) -> tuple[dict[str, Any], Manifest]:
     try:
-        return _decode(line)
+        fields = decode_json(line)
+        manifest = Manifest.from_dict(fields)
     except ValueError as error:
         raise TableError(f"{path}, line 1: {error}") from error
+    return fields, manifest
 
 
-def _manifest(path: Path, fields: Any) -> Manifest:
+def _row(path: Path, number: int, line: bytes, manifest: Manifest, sealed: bool) -> Row:
     try:
-        return Manifest.from_dict(fields)
-    except ValueError as error:
-        raise TableError(f"{path}, line 1: {error}") from error
-
-
-def _row(path: Path, number: int, line: bytes, manifest: Manifest) -> Row:
-    try:
-        return _row_from(_decode(line), manifest)
+        return decode_row(line, manifest, sealed=sealed)
     except Exception as error:
         raise TableError(f"{path}, line {number}: {_reason(error)}") from error
 
 
-def _row_from(fields: Any, manifest: Manifest) -> Row:
-    if not isinstance(fields, dict):
-        raise TableError("a row is a JSON object")
-    missing = {"workload", "replicate", "measurement", "error"} - fields.keys()
-    if missing:
-        raise TableError(f"the row lacks {', '.join(sorted(missing))}")
-    workload = Workload.from_dict(fields["workload"])
-    replicate = whole_number("replicate", fields["replicate"], 0)
-    values, reason = fields["measurement"], fields["error"]
-    if isinstance(reason, str) == (values is not None) or not isinstance(reason, str | None):
-        raise TableError("a row holds either a measurement or the text of an error")
-    if values is None:
-        return Row(workload, replicate, None, reason)
-    shared = {"protocol": manifest.protocol.to_dict(), "device": manifest.device.to_dict()}
-    measurement = Measurement.from_dict({**values, **shared})
-    return Row(workload, replicate, measurement)
-
-
-def _row_fields(row: Row) -> dict[str, Any]:
-    values = None
-    if row.measurement is not None:
-        values = row.measurement.to_dict()
-        del values["protocol"], values["device"]  # they stand in line 1, once
-    return {
-        "workload": row.workload.to_dict(),
-        "replicate": row.replicate,
-        "measurement": values,
-        "error": row.error,
-    }
+def _check_closed(path: Path, fields: dict[str, Any], lines: Sequence[bytes]) -> None:
+    """Compare a closed table with what line 1 says of its rows."""
+    wanted = fields.get("rows", len(lines))
+    if wanted != len(lines):
+        raise TableError(
+            f"{path}, line {len(lines) + 1}: it ends here with {len(lines)} rows, but line 1 "
+            f"(rows) says {wanted}; take the original, or profile anew"
+        )
+    if fields["sha256"] != _digest(fields, lines):
+        raise TableError(
+            f"{path}, line 1: its contents do not match the hash (sha256): the file was changed "
+            "after it was closed; take the original, or profile anew"
+        )
 
 
 def _check_unique(path: Path, rows: Iterable[Row]) -> None:
@@ -252,22 +232,13 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _decode(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise TableError(f"this is no JSON: {error}") from error
-    except RecursionError:
-        raise TableError("this is no table: it is nested too deeply") from None
-
-
-def _encode(fields: dict[str, Any]) -> bytes:
-    return json.dumps(fields, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-
-
-def _digest(manifest: dict[str, Any], rows: list[bytes]) -> str:
-    head = _encode({**manifest, "sha256": None})
-    return hashlib.sha256(b"".join([head, *rows])).hexdigest()
+def _digest(manifest: dict[str, Any], rows: Sequence[bytes]) -> str:
+    """Return the hash of line 1, without what closing writes into it, and of all rows."""
+    head = {name: value for name, value in manifest.items() if name != "rows"}
+    digest = hashlib.sha256(encode_json({**head, "sha256": None}))
+    for row in rows:
+        digest.update(row)
+    return digest.hexdigest()
 
 
 def replace_file(path: Path, lines: list[bytes]) -> None:

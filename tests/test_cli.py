@@ -13,7 +13,8 @@ ARCH = "detnas-nano:01-23-0000-00"
 COMMANDS = [
     *("doctor", "spaces", "show", "profile", "fit", "evaluate", "predict", "search", "front"),
     *("train", "export", "verify", "detect", "report", "demo"),
-    *("table show", "table merge", "data shapes"),
+    *("table show", "table merge", "table diff", "table import", "table export", "table split"),
+    "data shapes",
 ]
 
 

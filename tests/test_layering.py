@@ -10,7 +10,17 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("searchspaces", "engines", "detection", "latency", "search", "export")
-HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "tensorrt", "sklearn", "pandas", "plotly"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "onnx",
+    "onnxruntime",
+    "tensorrt",
+    "sklearn",
+    "pandas",
+    "plotly",
+    "yaml",
+}
 
 
 def loaded_by(statement: str) -> set[str]:

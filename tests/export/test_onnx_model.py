@@ -16,8 +16,8 @@ from export import (
     check_graph,
     detector_to_onnx,
     export_onnx,
-    module_of_node,
 )
+from latency import module_of_node
 from searchspaces import OUTPUTS, sha256_of_file
 
 FLOAT, INT = TensorProto.FLOAT, TensorProto.INT64
@@ -87,20 +87,6 @@ def test_nodes_map_back_to_modules(detector: Detector) -> None:
     computing = [n for n in model.graph.node if n.op_type in ("Conv", "Gemm", "MatMul")]
     assert computing
     assert None not in {module_of_node(node.name) for node in computing}
-
-
-@pytest.mark.parametrize(
-    ("name", "module"),
-    [
-        ("/backbone_s1_b0/branch/branch.0/Conv", "backbone_s1_b0"),
-        ("/nodes.neck/Add", "neck"),
-        ("/Identity", None),
-        ("Identity_12", None),
-        ("", None),
-    ],
-)
-def test_module_of_node(name: str, module: str | None) -> None:
-    assert module_of_node(name) == module
 
 
 def test_a_plain_graph_passes() -> None:

@@ -16,6 +16,7 @@ from latency import (
     read_table,
     write_table,
 )
+from latency.row_text import encode_json, encode_line
 
 
 @pytest.fixture
@@ -40,7 +41,8 @@ def test_torn_last_line_is_ignored_on_reading_and_repaired_on_resume(table, path
     data = path.read_bytes()
     path.write_bytes(data[:-40])
     # A closed table that lost bytes is damaged; an open one was killed in mid-write.
-    with pytest.raises(TableError, match="sha256"):
+    last = len(table.rows) + 1
+    with pytest.raises(TableError, match=f"line {last}: it ends in the middle of this line"):
         read_table(path)
     opened = _open_manifest(data)
     path.write_bytes(opened[:-40])
@@ -61,27 +63,116 @@ def test_damage_is_refused_by_line(table, path):
     path.write_bytes(b"".join([*lines[:3], b"{rubbish\n", *lines[4:]]))
     with pytest.raises(TableError, match=r"line 4: this is no JSON"):
         read_table(path)
-    row = json.loads(lines[2])
+    row = _fields(lines[2])
     row["measurement"]["raw_ms"][0] = -1
-    path.write_bytes(b"".join([*lines[:2], json.dumps(row).encode() + b"\n", *lines[3:]]))
+    path.write_bytes(b"".join([*lines[:2], encode_line(row), *lines[3:]]))
     with pytest.raises(TableError, match=r"line 3: .*raw_ms"):
         read_table(path)
     path.write_bytes(b"".join([*lines, lines[2]]))
     with pytest.raises(TableError, match=rf"line {len(lines) + 1}: repeats line 3"):
         read_table(path)
     del row["error"]
-    path.write_bytes(lines[0] + json.dumps(row).encode() + b"\n")
+    path.write_bytes(lines[0] + encode_line(row))
     with pytest.raises(TableError, match="line 2: the row lacks error"):
         read_table(path)
 
 
-def test_flipped_digit_in_a_closed_table_is_refused(path):
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_flipped_byte_is_refused_by_its_line(path, tmp_path, closed, rng):
+    whole = path.read_bytes()
+    data = whole if closed else _open_manifest(whole)
+    damaged = tmp_path / "damaged.jsonl"
+    start = 0 if closed else data.index(b"\n") + 1  # line 1 is sealed when the table is closed
+    for place in rng.integers(start, len(data), size=60):
+        flipped = bytes([data[place] ^ 1 << int(rng.integers(8))])
+        damaged.write_bytes(data[:place] + flipped + data[place + 1 :])
+        line = data[:place].count(b"\n") + 1
+        if data[place : place + 1] == b"\n" and place == len(data) - 1 and not closed:
+            continue  # that is a write cut short
+        with pytest.raises(TableError, match=rf"damaged.jsonl, line ({line}|{line + 1}): "):
+            read_table(damaged)
+
+
+def test_a_changed_digit_is_refused_by_its_line(path):
     lines = path.read_bytes().splitlines(keepends=True)
-    row = json.loads(lines[3])
-    row["measurement"]["raw_ms"][0] *= 1.01
-    lines[3] = json.dumps(row, separators=(",", ":")).encode() + b"\n"
+    lines[3] = lines[3].replace(b'"block_runs":', b'"block_runs":1', 1)
     path.write_bytes(b"".join(lines))
-    with pytest.raises(TableError, match="do not match the hash"):
+    with pytest.raises(TableError, match=r"line 4: the field crc is '[0-9a-f]{8}', which is not"):
+        read_table(path)
+    lines[3] = lines[3].replace(b'"raw_ms":[', b'"raw_ms":[-1,', 1)
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(TableError, match=r"line 4: Measurement.raw_ms\[0\] must be"):
+        read_table(path)
+
+
+def test_missing_and_foreign_lines_of_a_closed_table_are_refused(path):
+    lines = path.read_bytes().splitlines(keepends=True)
+    n = len(lines) - 1
+    path.write_bytes(b"".join(lines[:-2]))
+    with pytest.raises(TableError, match=rf"line {n - 1}: it ends here .* \(rows\) says {n}"):
+        read_table(path)
+    path.write_bytes(b"".join([*lines[:2], lines[3], lines[2], *lines[4:]]))
+    with pytest.raises(TableError, match=r"line 1: .*do not match the hash \(sha256\)"):
+        read_table(path)
+    path.write_bytes(lines[0][:-20])
+    with pytest.raises(TableError, match="line 1: it ends in the middle"):
+        read_table(path)
+
+
+def test_tables_of_the_first_schema_are_read(table, path):
+    manifest = {**table.manifest.to_dict(), "schema": "detfit.latency-table/1", "sha256": None}
+    del manifest["notes"]
+    rows = []
+    for row in table.rows:
+        values = row.measurement.to_dict()
+        del values["protocol"], values["device"]
+        workload = row.workload.to_dict()
+        rows.append({"workload": workload, "replicate": 0, "measurement": values, "error": None})
+    path.write_text("".join(json.dumps(fields) + "\n" for fields in (manifest, *rows)))
+    again = read_table(path)
+    assert again.rows == table.rows
+    with TableWriter(path, again.manifest, resume=True) as writer:
+        writer.close()
+    assert json.loads(path.read_bytes().splitlines()[0])["schema"] == "detfit.latency-table/2"
+    assert read_table(path).rows == table.rows
+
+
+def test_modules_alone_are_written_by_their_key(run_profile, tmp_path):
+    table = run_profile("isolated.jsonl", detectors=1, isolated=True)
+    lines = (tmp_path / "isolated.jsonl").read_bytes().splitlines()[1:]
+    short = [line for line in lines if line.startswith(b'{"module":')]
+    assert len(short) == len(table.entries)
+    assert read_table(tmp_path / "isolated.jsonl").rows == table.rows
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"module": 7}, "module must be a key"),
+        ({"module": ["a"]}, "module must be a key"),
+        ({"module": "conv"}, "'conv' is no module key"),
+        ({"module": "warp(a=1)@1x3x8x8/fp32/b1"}, "unknown module kind 'warp'"),
+        ({"workload": {}}, "the row names two things"),
+        ({"colour": 1}, "the row has no field colour"),
+        ({"measurement": 3}, "measurement must be a JSON object, got 3"),
+        ({"measurement": {}}, "Measurement lacks the field block_runs"),
+    ],
+)
+def test_a_wrong_row_of_a_module_is_refused(run_profile, tmp_path, change, message):
+    run_profile("isolated.jsonl", detectors=1, isolated=True)
+    path = tmp_path / "isolated.jsonl"
+    lines = _open_manifest(path.read_bytes()).splitlines(keepends=True)
+    index = next(i for i, line in enumerate(lines) if line.startswith(b'{"module":'))
+    lines[index] = encode_line(_fields(lines[index]) | change)
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(TableError, match=f"line {index + 1}: {message}"):
+        read_table(path)
+
+
+def test_a_row_without_a_checksum_is_refused(path):
+    lines = _open_manifest(path.read_bytes()).splitlines(keepends=True)
+    path.write_bytes(lines[0] + json.dumps(_fields(lines[1])).encode() + b"\n")
+    with pytest.raises(TableError, match="line 2: the field crc is missing"):
         read_table(path)
 
 
@@ -165,11 +256,43 @@ def test_merge(run_profile, tmp_path):
         a.merge(other)
 
 
+def test_tables_of_other_spaces_or_software_are_not_merged(table):
+    space = dict(table.manifest.space) | {"num_classes": 4, "proposals": 9}
+    software = dict(table.manifest.software) | {"torch": "1.0"}
+    manifest = replace(table.manifest, space=space, software=software)
+    with pytest.raises(TableMismatchError, match=r"num_classes is 3 here, 4 there") as caught:
+        table.merge(replace(table, manifest=manifest))
+    assert caught.value.fields == ("software.torch", "space.num_classes", "space.proposals")
+
+
+def test_merging_joins_recipes_and_notes(run_profile, table):
+    held = run_profile("held.jsonl", detectors=3, modules=False, seed=1)
+    noted = replace(held, manifest=replace(held.manifest, notes=("taken on a Monday",)))
+    for merged in (table.merge(noted), noted.merge(table)):
+        assert set(merged.manifest.recipes) == set(table.manifest.recipes)
+        assert len(merged.rows) == len(table.rows) + len(held.rows)
+        assert "taken on a Monday" in merged.manifest.notes
+        assert any("table of seed" in note for note in merged.manifest.notes)
+    first, *others = table.manifest.recipes
+    (weight, key), *terms = first.terms
+    changed = replace(first, terms=((weight / 2, key), *terms))
+    other = replace(table, manifest=replace(table.manifest, recipes=(changed, *others)))
+    with pytest.raises(TableMismatchError, match=r"the recipe of .* differs"):
+        table.merge(other)
+
+
 def _open_manifest(data: bytes) -> bytes:
     """Return the file as it was before it was closed: line 1 without a hash."""
     first, rest = data.split(b"\n", 1)
-    manifest = json.loads(first) | {"sha256": None}
-    return json.dumps(manifest, separators=(",", ":")).encode() + b"\n" + rest
+    fields = _fields(first)
+    del fields["rows"]
+    return encode_json(fields | {"sha256": None}) + rest
+
+
+def _fields(line: bytes) -> dict:
+    fields = json.loads(line)
+    fields.pop("crc", None)
+    return fields
 
 
 @pytest.mark.parametrize(
@@ -215,8 +338,7 @@ def test_a_recipe_without_finite_weights_is_refused(path):
 )
 def test_a_wrong_row_is_refused(path, change, message):
     lines = _open_manifest(path.read_bytes()).splitlines(keepends=True)
-    row = json.loads(lines[1]) | change
-    path.write_bytes(b"".join([lines[0], json.dumps(row).encode() + b"\n"]))
+    path.write_bytes(b"".join([lines[0], encode_line(_fields(lines[1]) | change)]))
     with pytest.raises(TableError, match=f"line 2: {message}"):
         read_table(path)
 
@@ -250,8 +372,8 @@ def test_the_lock_ends_even_if_closing_fails(table, path, monkeypatch):
 
 def test_a_change_of_line_1_of_a_closed_table_is_refused(path):
     first, rest = path.read_bytes().split(b"\n", 1)
-    manifest = json.loads(first)
+    manifest = _fields(first)
     manifest["recipes"][0]["terms"][0][0] *= 2  # would double the cost of a module
-    path.write_bytes(json.dumps(manifest, separators=(",", ":")).encode() + b"\n" + rest)
-    with pytest.raises(TableError, match="do not match the hash"):
+    path.write_bytes(encode_json(manifest) + rest)
+    with pytest.raises(TableError, match=r"line 1: .*do not match the hash"):
         read_table(path)

@@ -1,0 +1,132 @@
+"""Layer profiles as ``trtexec --exportProfile`` writes them.
+
+A JSON list; the first entry counts the runs, each further one is a layer:
+
+    [{"count": 625},
+     {"name": "/neck/conv/Conv + /neck/act/Relu", "timeMs": 41.4, "averageMs": 0.0663,
+      "medianMs": 0.0661, "percentage": 1.36}, ...]
+
+``medianMs`` is missing before TensorRT 8.5; then ``averageMs`` is taken. A layer belongs to the
+module of which its name's ONNX nodes are; the sum over its layers is the module's time. Layers of
+no module or of several (fused across a border, copies between formats) cannot be attributed; the
+manifest's notes name them and their time.
+
+Samples, intervals and how much a layer varied are lost on writing; there, a layer is named by its
+module's key. A profile switches concurrency off and costs time itself: its sum is no latency.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from searchspaces import Graph, ModuleSpec, write_atomically
+
+from ..errors import TableError
+from ..layer_names import modules_of_layer
+from ..table import LatencyTable
+from ..workload import MODULE
+from .origin import Origin
+from .rows import Value, listed, make_table, other_roles, positive_ms, read_text, spec_of_name
+
+NAME = "trtexec-json"
+_TIMES = ("medianMs", "averageMs")
+
+
+def read(path: Path, origin: Origin) -> LatencyTable:
+    """Read a profile by layers.
+
+    Layers are attributed through the graph of ``origin``, or where their name is a module's key.
+
+    Raises:
+        TableError: The file cannot be read, or an entry is none of a profile; names entry and
+            field.
+    """
+    sums: dict[str, float] = {}
+    specs = _specs(origin.graph)
+    other: dict[str, float] = {}
+    for place, name, ms in _layers(path):
+        owners = modules_of_layer(name) & specs.keys()
+        spec = spec_of_name(name)
+        if spec is not None:
+            specs[name] = spec
+            owners = frozenset([name])
+        if len(owners) == 1:
+            (owner,) = owners
+            sums[owner] = sums.get(owner, 0.0) + ms
+        else:
+            other[f"{name or place} {ms:.4g} ms"] = ms
+    values = (Value(f"module {name}", specs[name], (ms,)) for name, ms in sums.items() if ms > 0)
+    return make_table(path, NAME, origin, values, _notes(sums, other), repeats=True)
+
+
+def write(table: LatencyTable, path: Path) -> tuple[str, ...]:
+    """Write the modules of a table as layers; return what the format cannot hold."""
+    entries = [(spec.key, measured) for spec, measured in table.entries.items()]
+    total = sum(measured.median_ms for _, measured in entries)
+    layers = [
+        {
+            "name": key,
+            "timeMs": sum(measured.raw_ms),
+            "averageMs": sum(measured.raw_ms) / len(measured.raw_ms),
+            "medianMs": measured.median_ms,
+            "percentage": 100 * measured.median_ms / total,
+        }
+        for key, measured in entries
+    ]
+    runs = max((len(measured.raw_ms) for _, measured in entries), default=0)
+    write_atomically(path, (json.dumps([{"count": runs}, *layers], indent=1) + "\n").encode())
+    failed = sum(row.workload.role == MODULE for row in table.failures)
+    return (
+        "samples and intervals: mean and median of each module",
+        "device, engine, protocol and precision (but for the modules' keys)",
+        *([f"{failed} failures"] if failed else []),
+        *other_roles(table),
+    )
+
+
+def _specs(graph: Graph | None) -> dict[str, ModuleSpec]:
+    return {} if graph is None else {node.name: node.spec for node in graph.nodes}
+
+
+def _notes(sums: Mapping[str, float], other: Mapping[str, float]) -> tuple[str, ...]:
+    notes = ["times are sums over layers of one profile of the whole network: in context, serial"]
+    if other:
+        share = sum(other.values()) / (sum(other.values()) + sum(sums.values()) or 1.0)
+        notes.append(
+            f"{len(other)} layers ({share:.1%} of the time) belong to no single module: "
+            f"{listed(list(other))}"
+        )
+    return tuple(notes)
+
+
+def _layers(path: Path) -> Iterator[tuple[str, str, float]]:
+    """Yield place, name and milliseconds of every layer."""
+    entries = _entries(path)
+    for number, entry in enumerate(entries[1:], start=2):
+        where = f"{path}, entry {number}"
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            raise TableError(f"{where}: name must be a text in a JSON object, got {entry!r:.80}")
+        field = next((name for name in _TIMES if name in entry), None)
+        if field is None:
+            raise TableError(f"{where}: it lacks the field {' or '.join(_TIMES)}")
+        ms = 0.0 if entry[field] == 0 else positive_ms(where, field, entry[field])
+        yield f"entry {number}", entry["name"], ms
+
+
+def _entries(path: Path) -> list[Any]:
+    try:
+        entries = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise TableError(f"{path}, line {error.lineno}: this is no JSON: {error.msg}") from error
+    except RecursionError:
+        raise TableError(f"{path} is no profile: it is nested too deeply") from None
+    head = entries[0] if isinstance(entries, list) and entries else None
+    if not isinstance(entries, list) or not isinstance(head, dict) or "count" not in head:
+        raise TableError(
+            f"{path}, entry 1: count is missing; a profile is a list that begins with the count "
+            "of runs in an object of its own"
+        )
+    return entries
