@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.ops import deform_conv2d
 
 from detection.modules.deform import DeformConv
-from engines import TorchModel, get_backend, to_onnx
+from engines import BACKENDS, TorchModel, to_onnx
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
@@ -128,7 +128,7 @@ def test_the_exported_graph_is_one_sampling_and_one_convolution() -> None:
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize(("hw", "spread"), [((7, 9), 1.0), ((1, 5), 3.0), ((8, 8), 1e3)])
 def test_engines_compute_the_same(backend: str, hw: tuple[int, int], spread: float) -> None:
-    engine = get_backend(backend)
+    engine = BACKENDS[backend]
     if reason := engine.unavailable_reason():
         pytest.skip(reason)
     model, expected = as_model(hw, spread)

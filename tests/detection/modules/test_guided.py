@@ -12,7 +12,7 @@ from torchvision.ops import clip_boxes_to_image, deform_conv2d, nms
 
 from detection import GraphModel, build_module
 from detection.modules.guided import GuidedProposals, GuidedRpnHead, reshape_squares
-from engines import TorchModel, get_backend
+from engines import BACKENDS, TorchModel
 from searchspaces import ModuleSpec, TensorSpec, chain, outputs_of
 
 SIZES = ((8, 10), (4, 5), (2, 3))
@@ -171,7 +171,7 @@ def test_where_no_location_is_likely_there_are_no_proposals() -> None:
 @pytest.mark.parametrize("spec", [head_spec(), proposals_spec()], ids=["head", "proposals"])
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_engines_compute_the_same_without_control_flow(spec: ModuleSpec, backend: str) -> None:
-    engine = get_backend(backend)
+    engine = BACKENDS[backend]
     if reason := engine.unavailable_reason():
         pytest.skip(reason)
     model = GraphModel(chain([spec]))

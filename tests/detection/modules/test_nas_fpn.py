@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from detection import GraphModel, build_module
-from engines import TorchModel, get_backend
+from engines import BACKENDS, TorchModel, get_backend
 from searchspaces import (
     BoxHead,
     DetectorSpec,
@@ -90,7 +90,7 @@ def run_both(graph, backend):
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 @pytest.mark.parametrize("finest", [(25, 34), (33, 9)])
 def test_other_engines_give_the_same_levels(backend, finest):
-    missing = get_backend(backend).unavailable_reason()
+    missing = BACKENDS[backend].unavailable_reason()
     if missing is not None:
         pytest.skip(missing)
     for left, right in zip(*run_both(chain([neck(finest)], part="neck"), backend), strict=True):
