@@ -543,7 +543,7 @@ def fit(
 @app.command()
 def evaluate(
     predictor: Annotated[Path, typer.Argument(help="Predictor.")],
-    held_out: Annotated[Path, typer.Argument(help="Table with other whole detectors.")],
+    held_out: Annotated[Path, typer.Argument(help="Table with other detectors, or modules.")],
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
     json_: Json = False,
 ) -> None:

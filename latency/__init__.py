@@ -25,6 +25,7 @@ from .errors import (
     TableMismatchError,
     UnprofiledModuleError,
 )
+from .estimator import Estimates, ModuleEstimator, choose_next, fit_estimator
 from .evaluation import DetectorError, Evaluation, Scores, evaluate, score
 from .exchange import (
     compare_tables,
@@ -54,6 +55,7 @@ from .simulated import (
     read_simulated_device,
     simulated_devices,
 )
+from .space_predictor import SpacePredictor
 from .split import split_table
 from .table import LatencyTable, Row
 from .table_file import TableWriter, read_table, write_table
@@ -72,6 +74,7 @@ __all__ = [
     "DetectorError",
     "DeviceFigure",
     "Efficiency",
+    "Estimates",
     "Evaluation",
     "Format",
     "Gate",
@@ -80,6 +83,7 @@ __all__ = [
     "LatencyTable",
     "Manifest",
     "ModuleCost",
+    "ModuleEstimator",
     "ModuleTime",
     "Origin",
     "Predictor",
@@ -91,6 +95,7 @@ __all__ = [
     "Scores",
     "SimulatedDevice",
     "SimulatedPredictor",
+    "SpacePredictor",
     "TableDiff",
     "TableError",
     "TableMismatchError",
@@ -98,6 +103,7 @@ __all__ = [
     "UnprofiledModuleError",
     "Workload",
     "WorkloadModel",
+    "choose_next",
     "compare_tables",
     "context_costs",
     "describe_evaluation",
@@ -110,6 +116,7 @@ __all__ = [
     "export_table",
     "fit",
     "fit_closure",
+    "fit_estimator",
     "get_simulated_device",
     "graph_macs",
     "holm",

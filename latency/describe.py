@@ -7,8 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from searchspaces import describe_variant, parse_arch
 
+from .closure import conformal_quantile
 from .errors import LatencyError
 from .evaluation import Evaluation
 from .predictor import CONFIDENCE, Latency, Predictor
@@ -47,6 +50,7 @@ def describe_table(table: LatencyTable) -> dict[str, Any]:
 def describe_predictor(predictor: Predictor) -> dict[str, Any]:
     """Return what a predictor was fitted on and how well its sum closes."""
     closure = predictor.closure
+    closed = closure.detectors > 0  # a predictor of modules alone has seen no detector
     return {
         "device": predictor.manifest.device.name,
         "engine": predictor.manifest.device.engine,
@@ -63,8 +67,23 @@ def describe_predictor(predictor: Predictor) -> dict[str, Any]:
             "scale": closure.scale,
             "offset_ms": closure.offset_ms,
         },
-        "left_out_mape": 100 * sum(map(abs, closure.residuals)) / len(closure.residuals),
-        "interval_half_width_pct": 100 * closure.margin(CONFIDENCE),
+        "left_out_mape": 100 * float(np.abs(closure.residuals).mean()) if closed else None,
+        "interval_half_width_pct": 100 * closure.margin(CONFIDENCE) if closed else None,
+        "estimated_families": _describe_families(predictor),
+    }
+
+
+def _describe_families(predictor: Predictor) -> dict[str, dict[str, float]]:
+    """Return how well modules that were left out are estimated, by family."""
+    if predictor.estimator is None:
+        return {}
+    return {
+        name: {
+            "modules": len(family.log_ms),
+            "left_out_mape": 100 * float(np.expm1(family.scores).mean()),
+            "interval_factor": float(np.exp(conformal_quantile(family.scores, CONFIDENCE))),
+        }
+        for name, family in predictor.estimator.families.items()
     }
 
 
@@ -98,6 +117,7 @@ def describe_latency(arch: str, latency: Latency) -> dict[str, Any]:
                 "count": item.count,
                 "ms": item.ms,
                 "measured": item.measured,
+                "familiar": item.familiar,
             }
             for item in latency.breakdown
         ],

@@ -1,7 +1,8 @@
-"""Compare predictions with whole detectors that were kept out of the fit."""
+"""Compare predictions with whole detectors, or modules, that were kept out of the fit."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +20,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class DetectorError:
-    """Compare one detector.
+    """Compare one detector, or one module where only modules were measured.
 
     Attributes:
-        label: The architecture.
+        label: The architecture, or the module.
         measured_ms: Measured median.
         predicted_ms: Predicted median.
         lo_ms: Lower end of the predicted interval.
@@ -99,18 +100,23 @@ def evaluate(
 ) -> Evaluation:
     """Predict the whole detectors of a table and compare; those fitted on are left out.
 
+    A predictor of modules alone (see :func:`fit`) is compared with the table's modules instead;
+    those whose times it holds are left out.
+
     Raises:
-        PredictorError: The table holds no whole detectors, or only those that were fitted on.
+        PredictorError: The table holds nothing to compare, or only what was fitted on.
         TableMismatchError: The table comes from another device, protocol or batch size.
-        UnprofiledModuleError: A detector holds a module that the predictor does not know.
+        UnprofiledModuleError: A module is unknown to the predictor and cannot be estimated.
     """
     predictor.manifest.require_same(held_out.manifest, "predictor and held-out table do not match")
+    predictor.closure.margin(confidence)  # refuses an impossible confidence first
+    if not predictor.closure.detectors:
+        return _evaluate_modules(predictor, held_out, confidence)
     if not held_out.detectors():
         raise PredictorError(
             "the held-out table holds no whole detectors; make one with "
             "`detfit profile ... --no-modules --detectors 12 --seed 1`"
         )
-    predictor.closure.margin(confidence)  # refuses an impossible confidence first
     fitted_on = set(predictor.calibrated_on)
     fresh = [(w, m) for w, m in held_out.detectors() if w.key not in fitted_on]
     if not fresh:
@@ -121,11 +127,35 @@ def evaluate(
     compared = [
         _compare(predictor, workload, measurement, confidence) for workload, measurement in fresh
     ]
+    level = min(confidence, predictor.closure.max_confidence)
+    return _summary(compared, level, len(held_out.detectors()) - len(fresh))
+
+
+def _evaluate_modules(
+    predictor: Predictor, held_out: LatencyTable, confidence: float
+) -> Evaluation:
+    fresh = {s: m.median_ms for s, m in held_out.entries.items() if s not in predictor.costs}
+    if not fresh:
+        raise PredictorError(
+            "the predictor holds the times of every module of this table, or the table has none; "
+            "take others, such as one side of `detfit table split`"
+        )
+    times = predictor.module_times(list(fresh), confidence)
+    compared = [
+        DetectorError(t.spec.key, fresh[t.spec], t.ms, *_around(t.ms, t.margin_ms)) for t in times
+    ]
+    return _summary(compared, confidence, len(held_out.entries) - len(fresh))
+
+
+def _around(ms: float, margin_ms: float) -> tuple[float, float]:
+    """Return both ends of a multiplicative interval whose upper half is ``margin_ms``."""
+    return ms * ms / (ms + margin_ms), ms + margin_ms
+
+
+def _summary(compared: Sequence[DetectorError], level: float, left_out: int) -> Evaluation:
     measured = np.array([item.measured_ms for item in compared])
     scores = score(np.array([item.predicted_ms for item in compared]), measured)
     inside = np.array([item.lo_ms <= item.measured_ms <= item.hi_ms for item in compared])
-    level = min(confidence, predictor.closure.max_confidence)
-    left_out = len(held_out.detectors()) - len(fresh)
     return Evaluation(scores, float(inside.mean()), level, tuple(compared), left_out)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,22 +12,36 @@ from searchspaces import Graph, ModuleSpec
 
 from .closure import Closure, fit_closure
 from .errors import PredictorError, UnprofiledModuleError
+from .estimator import fit_estimator
 from .predictor import ModuleCost, Predictor
 from .table import LatencyTable
+from .workload import Workload
+
+OPEN = Closure("identity", 1.0, 0.0, (0.0,), 0)
+"""No closure: the sum as it is, calibrated on no detector."""
 
 CI_TO_STDERR = 1 / (2 * 1.96)  # a 95 % interval spans 3.92 standard errors
 
 
-def fit(table: LatencyTable) -> Predictor:
-    """Fit in-context costs on the table's chains and the closure on its whole detectors.
+def fit(table: LatencyTable, seed: int = 0) -> Predictor:
+    """Fit in-context costs, an estimator of other modules, and the closure on whole detectors.
 
-    Modules that a profile did not reach are estimated from others of their kind; predictions say
-    so by their coverage. Detectors that hold a module of which not even that is possible are left
-    out.
+    Modules that a profile did not reach are estimated from others of their family; predictions
+    say so by their coverage. Detectors that hold a module of which not even that is possible are
+    left out. A table of modules alone, such as an imported one, gives a predictor of modules: the
+    sums that it predicts are closed on nothing, and say so by a confidence of 0.
+
+    Args:
+        table: What was measured.
+        seed: Draws the folds that calibrate the estimator's intervals.
 
     Raises:
-        PredictorError: The table holds no chains or no whole detectors.
+        PredictorError: The table holds neither chains nor modules, or no whole detectors to
+            close the sum of chains on.
     """
+    rng = np.random.default_rng(seed)
+    if table.entries and not table.manifest.recipes and not table.detectors():
+        return _fit_modules(table, rng)
     costs = context_costs(table)
     if not costs:
         raise PredictorError(
@@ -36,7 +51,8 @@ def fit(table: LatencyTable) -> Predictor:
         raise PredictorError(
             "the table holds no whole detectors to close the sum on; profile with --detectors 16"
         )
-    open_sum = Predictor(table.manifest, costs, Closure("identity", 1.0, 0.0, (0.0,), 1), ())
+    estimator = fit_estimator({spec: cost.ms for spec, cost in costs.items()}, rng)
+    open_sum = Predictor(table.manifest, costs, OPEN, (), estimator)
     known = [(w, m) for w, m in table.detectors() if _is_covered(open_sum, w.graph)]
     if not known:
         planned = len(table.manifest.recipes)
@@ -44,11 +60,24 @@ def fit(table: LatencyTable) -> Predictor:
             f"the profile is not finished: {planned - len(costs)} of {planned} modules have no "
             "cost yet, and no whole detector can be summed; go on with profile --resume"
         )
+    return _close(table, open_sum, known)
+
+
+def _close(
+    table: LatencyTable, open_sum: Predictor, known: Sequence[tuple[Workload, Measurement]]
+) -> Predictor:
     sums = open_sum.predict_ms([workload.graph for workload, _ in known])
     measured = np.array([measurement.median_ms for _, measurement in known])
     keys = [workload.key for workload, _ in known]
     closure = fit_closure(sums, measured, [table.replicates_ms(key) for key in keys])
-    return Predictor(table.manifest, costs, closure, tuple(sorted(keys)))
+    return replace(open_sum, closure=closure, calibrated_on=tuple(sorted(keys)))
+
+
+def _fit_modules(table: LatencyTable, rng: np.random.Generator) -> Predictor:
+    """Fit on modules that were timed alone."""
+    costs = {spec: ModuleCost(m.median_ms, _stderr_ms(m)) for spec, m in table.entries.items()}
+    estimator = fit_estimator({spec: cost.ms for spec, cost in costs.items()}, rng)
+    return Predictor(table.manifest, costs, OPEN, (), estimator)
 
 
 def _is_covered(predictor: Predictor, graph: Graph) -> bool:

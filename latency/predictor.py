@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from searchspaces import DetectorSpec, Graph, ModuleSpec, cost_of
+from searchspaces import DetectorSpec, Graph, ModuleSpec, SearchSpace, cost_of
 
 from .closure import Closure
 from .errors import UnprofiledModuleError
+from .estimator import ModuleEstimator
 from .manifest import Manifest
+from .space_predictor import SpacePredictor
 
 CONFIDENCE = 0.9
 ESTIMATE_MARGIN = 0.5  # an estimated module may be off by half: per-MAC rates vary that much
@@ -30,8 +32,10 @@ class ModuleTime:
         part: Part of the detector, or ``""`` where only counts were given.
         count: How often it occurs.
         ms: Milliseconds of all occurrences, before closure.
-        measured: Whether the cost was measured; otherwise it is estimated from multiply-adds, at
-            the rate of its kind or, if none of its kind was measured, of all.
+        measured: Whether the cost was measured; otherwise it is estimated from measured modules
+            of its family or, if they are too few, from multiply-adds at the rate of its kind.
+        margin_ms: How far an estimate may be off, at the confidence asked for; 0 if measured.
+        familiar: Whether the module is measured, or estimated and like those that were.
     """
 
     spec: ModuleSpec
@@ -39,6 +43,8 @@ class ModuleTime:
     count: int
     ms: float
     measured: bool
+    margin_ms: float = 0.0
+    familiar: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,14 @@ class ModuleCost:
     stderr_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    ms: float
+    margin_ms: float = 0.0
+    measured: bool = True
+    familiar: bool = True
+
+
 @dataclass(frozen=True)
 class Predictor:
     """Sum in-context module costs and close the sum.
@@ -81,12 +95,14 @@ class Predictor:
         costs: In-context cost of every profiled module.
         closure: Correction of the sum, with its residuals.
         calibrated_on: Keys of the workloads (whole detectors) that the closure was fitted on.
+        estimator: Of modules that were not measured; ``None`` estimates by multiply-adds alone.
     """
 
     manifest: Manifest
     costs: Mapping[ModuleSpec, ModuleCost]
     closure: Closure
     calibrated_on: tuple[str, ...]
+    estimator: ModuleEstimator | None = None
 
     def predict(self, modules: Modules, confidence: float = CONFIDENCE) -> Latency:
         """Predict one detector.
@@ -98,14 +114,11 @@ class Predictor:
         Raises:
             UnprofiledModuleError: A module was not profiled and cannot be estimated.
         """
-        breakdown = tuple(
-            self._module_time(spec, part, count)
-            for (spec, part), count in self._counts(modules).items()
-        )
+        breakdown = self._breakdown(modules, confidence)
         total = sum(item.ms for item in breakdown)
         guessed = sum(item.ms for item in breakdown if not item.measured)
         p50 = float(self.closure.apply(np.array([total]))[0])
-        half = p50 * self.closure.margin(confidence) + ESTIMATE_MARGIN * guessed
+        half = p50 * self.closure.margin(confidence) + sum(item.margin_ms for item in breakdown)
         return Latency(
             p50,
             max(0.0, p50 - half),
@@ -122,18 +135,40 @@ class Predictor:
         Raises:
             UnprofiledModuleError: A module was not profiled and cannot be estimated.
         """
-        sums = [
-            sum(self._cost(spec)[0] * n for (spec, _), n in self._counts(modules).items())
-            for modules in detectors
-        ]
+        counted = [self._counts(modules) for modules in detectors]
+        costs = self._costs({spec for counts in counted for spec, _ in counts}, CONFIDENCE)
+        sums = [sum(costs[spec].ms * n for (spec, _), n in counts.items()) for counts in counted]
         return self.closure.apply(np.array(sums, dtype=np.float64))
+
+    def for_space(self, space: SearchSpace) -> SpacePredictor:
+        """Return a predictor of architectures: the same medians, tens of thousands a second."""
+        return SpacePredictor(self, space)
+
+    def module_times(
+        self, specs: Sequence[ModuleSpec], confidence: float = CONFIDENCE
+    ) -> tuple[ModuleTime, ...]:
+        """Return what distinct modules contribute, each once, before closure.
+
+        Raises:
+            UnprofiledModuleError: A module was not profiled and cannot be estimated.
+        """
+        return self._breakdown([(spec, 1) for spec in specs], confidence)
+
+    def modules_ms(self, specs: Sequence[ModuleSpec]) -> npt.NDArray[np.float64]:
+        """Return the milliseconds ``(n,)`` that modules contribute, before closure.
+
+        Raises:
+            UnprofiledModuleError: A module was not profiled and cannot be estimated.
+        """
+        costs = self._costs(set(specs), CONFIDENCE)
+        return np.array([costs[spec].ms for spec in specs], dtype=np.float64)
 
     def upper_ms(self, modules: Modules, confidence: float = CONFIDENCE) -> float:
         """Return the latency that the detector stays below with the given confidence."""
         predicted = self.predict(modules, confidence)
-        guessed = sum(item.ms for item in predicted.breakdown if not item.measured)
         margin = max(0.0, self.closure.upper_margin(confidence))
-        return predicted.p50_ms * (1 + margin) + ESTIMATE_MARGIN * guessed
+        guessed = sum(item.margin_ms for item in predicted.breakdown)
+        return predicted.p50_ms * (1 + margin) + guessed
 
     def _counts(self, modules: Modules) -> dict[tuple[ModuleSpec, str], int]:
         if isinstance(modules, DetectorSpec):
@@ -150,18 +185,47 @@ class Predictor:
             counts[key] = counts.get(key, 0) + count
         return counts
 
-    def _module_time(self, spec: ModuleSpec, part: str, count: int) -> ModuleTime:
-        cost, measured = self._cost(spec)
-        return ModuleTime(spec, part, count, cost * count, measured)
+    def _breakdown(self, modules: Modules, confidence: float) -> tuple[ModuleTime, ...]:
+        counts = self._counts(modules)
+        costs = self._costs({spec for spec, _ in counts}, confidence)
+        found = []
+        for (spec, part), n in counts.items():
+            cost = costs[spec]
+            time, margin = cost.ms * n, cost.margin_ms * n
+            found.append(ModuleTime(spec, part, n, time, cost.measured, margin, cost.familiar))
+        return tuple(found)
 
-    def _cost(self, spec: ModuleSpec) -> tuple[float, bool]:
-        known = self.costs.get(spec)
-        if known is not None:
-            return known.ms, True
+    def _costs(self, specs: Set[ModuleSpec], confidence: float) -> dict[ModuleSpec, _Cost]:
+        """Return the cost of every module: measured, else by the estimator, else by its rate."""
+        found = {spec: _Cost(self.costs[spec].ms) for spec in specs if spec in self.costs}
+        rest = [spec for spec in specs if spec not in found]
+        estimable = [s for s in rest if self.estimator is not None and self.estimator.knows(s)]
+        found |= self._estimated(estimable, confidence)
+        return found | {spec: self._rated(spec) for spec in rest if spec not in found}
+
+    def _estimated(
+        self, specs: Sequence[ModuleSpec], confidence: float
+    ) -> dict[ModuleSpec, _Cost]:
+        """Ask the estimator once for every module and confidence."""
+        known = self._estimates.setdefault(confidence, {})
+        fresh = sorted((spec for spec in specs if spec not in known), key=lambda spec: spec.key)
+        if fresh and self.estimator is not None:
+            e = self.estimator.estimate(fresh, confidence)
+            rows = zip(fresh, e.ms, e.hi_ms - e.ms, e.in_distribution, strict=True)
+            for spec, ms, margin, familiar in rows:
+                known[spec] = _Cost(float(ms), float(margin), False, bool(familiar))
+        return {spec: known[spec] for spec in specs}
+
+    def _rated(self, spec: ModuleSpec) -> _Cost:
         rate, macs = self._rates.get(spec.kind, self._rate), cost_of(spec).macs
         if not rate or not macs:
             raise UnprofiledModuleError([spec.key], "the predictor")
-        return rate * macs, False
+        return _Cost(rate * macs, ESTIMATE_MARGIN * rate * macs, False, False)
+
+    @cached_property
+    def _estimates(self) -> dict[float, dict[ModuleSpec, _Cost]]:
+        """Keep what the estimator said, by confidence."""
+        return {}
 
     @cached_property
     def _rates(self) -> Mapping[str, float]:

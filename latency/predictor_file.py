@@ -1,4 +1,4 @@
-"""Predictors on disk: one versioned JSON file, no pickle."""
+"""Predictors on disk: one versioned JSON file, no pickle; trees are NumPy arrays inside it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from searchspaces import ModuleSpec
 
 from .closure import MODELS, Closure
 from .errors import LatencyError, PredictorError
+from .estimator import estimator_from_fields, estimator_to_fields
 from .manifest import Manifest
 from .predictor import ModuleCost, Predictor
 from .table_file import replace_file
 
-SCHEMA = "detfit.predictor/1"
+SCHEMA = "detfit.predictor/2"
+READABLE = ("detfit.predictor/1", SCHEMA)  # the first held no estimator
 
 
 def save_predictor(path: Path | str, predictor: Predictor) -> None:
     """Write a predictor at once (atomically)."""
+    estimator = predictor.estimator
     fields = {
         "schema": SCHEMA,
         "manifest": predictor.manifest.to_dict(),
         "closure": asdict(predictor.closure),
         "calibrated_on": list(predictor.calibrated_on),
+        "estimator": None if estimator is None else estimator_to_fields(estimator),
         "costs": {s.key: [c.ms, c.stderr_ms] for s, c in predictor.costs.items()},
     }
     path = Path(path)
@@ -46,8 +50,11 @@ def load_predictor(path: Path | str) -> Predictor:
     except (OSError, ValueError, RecursionError) as error:
         raise PredictorError(f"{path} is no predictor file: {error}") from error
     schema = fields.get("schema") if isinstance(fields, dict) else None
-    if schema != SCHEMA:
-        raise PredictorError(f"{path}: schema {schema!r} is not {SCHEMA!r}, the one known here")
+    if schema not in READABLE:
+        raise PredictorError(
+            f"{path}: schema {schema!r} is not one of {', '.join(map(repr, READABLE))}, which are "
+            "known here"
+        )
     try:
         return _from_fields(fields)
     except KeyError as error:
@@ -64,8 +71,13 @@ def _from_fields(fields: dict[str, Any]) -> Predictor:
         for key, (ms, stderr) in fields["costs"].items()
     }
     manifest = Manifest.from_dict(fields["manifest"])
+    estimator = None if fields["schema"] == READABLE[0] else fields["estimator"]
     return Predictor(
-        manifest, costs, _closure(fields["closure"]), tuple(map(str, fields["calibrated_on"]))
+        manifest,
+        costs,
+        _closure(fields["closure"]),
+        tuple(map(str, fields["calibrated_on"])),
+        None if estimator is None else estimator_from_fields(estimator),
     )
 
 

@@ -67,6 +67,7 @@ from .spaces import (
     is_deeper_or_wider,
     make_space,
 )
+from .token_table import TokenTable
 from .zoo import ZOO, Figure, ZooModel, ZooSpace
 
 __all__ = [
@@ -122,6 +123,7 @@ __all__ = [
     "SmNasStructuralSpace",
     "SvgCanvas",
     "TensorSpec",
+    "TokenTable",
     "UnknownSpaceError",
     "ZooModel",
     "ZooSpace",

@@ -1,0 +1,229 @@
+"""Estimate modules of one family from measured ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from searchspaces import ModuleSpec
+
+from .features import COUNT, features, trend, work
+from .kriging import Kriging, fit_kriging
+from .neighbours import REACH, AxisNeighbours
+from .shape import Axes
+from .trees import Forest, forest_of, join
+
+Floats = npt.NDArray[np.float64]
+MIN_MODULES = 8
+"""Below, a family's modules say too little; a rate per multiply-add has to do."""
+
+MIN_FOR_TREES = 100
+"""Below, trees predict left-out modules no better than kriging alone."""
+
+FOLDS, MAX_SCORES = 3, 2000
+ROUNDS, RATE, SEEDS = 400, 0.07, 2
+LEFT_OUT_ROUNDS, LEFT_OUT_RATE = 250, 0.1
+SETTINGS = {"max_leaf_nodes": 63, "min_samples_leaf": 10, "max_features": 0.15}
+OUTLIER = 0.1
+"""A left-out error above 10 % lowers a module's weight: two tactics may serve one shape, and the
+middle between their times is right for neither (Huber's weights)."""
+
+REACH_QUANTILE, REACH_SLACK = 0.995, 1.25
+RIDGE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Say how times of a family grow with size: a ridge regression of log(ms) - log(work).
+
+    Attributes:
+        centre: Mean of every column ``(b,)``.
+        spread: Standard deviation of every column ``(b,)``, at least a small number.
+        limits: Smallest and largest standardised value ``(2, b)``; beyond, work alone counts.
+        weights: Of 1, the columns and, where there are many modules, their squares.
+    """
+
+    centre: Floats
+    spread: Floats
+    limits: Floats
+    weights: Floats
+
+    @classmethod
+    def fit(cls, columns: Floats, values: Floats) -> Trend:
+        """Fit on columns ``(n, b)`` and values ``(n,)``."""
+        centre, spread = columns.mean(0), np.maximum(columns.std(0), 1e-9)
+        z = (columns - centre) / spread
+        limits = np.stack([z.min(0), z.max(0)])
+        count = 1 + columns.shape[1] * (2 if len(values) >= MIN_FOR_TREES else 1)
+        design = cls(centre, spread, limits, np.zeros(count))._design(columns)
+        penalty = RIDGE * np.eye(count)
+        penalty[0, 0] = 0.0  # the level is free
+        solved = np.linalg.solve(design.T @ design + penalty, design.T @ values)
+        return cls(centre, spread, limits, np.asarray(solved, np.float64))
+
+    def apply(self, columns: Floats) -> Floats:
+        """Return the trend ``(n,)`` of columns ``(n, b)``."""
+        return np.asarray(self._design(columns) @ self.weights)
+
+    def _design(self, columns: Floats) -> Floats:
+        z = np.clip((columns - self.centre) / self.spread, *self.limits)
+        both = np.concatenate([np.ones((len(z), 1)), z, z**2], axis=1)
+        return both[:, : len(self.weights)]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Hold what was learned of one family.
+
+    Attributes:
+        axes: What tells its modules apart.
+        trend: How their times grow.
+        kriging: What the trend leaves, by place.
+        log_ms: Logarithms of the measured times ``(n,)``.
+        reach: Distance to the nearest measured module that is still usual.
+        forest: What kriging leaves; ``None`` where modules are too few.
+        scores: Absolute errors of log(ms) of modules that were left out, sorted.
+    """
+
+    axes: Axes
+    trend: Trend
+    kriging: Kriging
+    log_ms: Floats
+    reach: float
+    forest: Forest | None
+    scores: Floats
+
+    def same_as(self, other: Family) -> bool:
+        """Return whether both hold the same measurements and therefore estimate alike."""
+        return (
+            self.axes.names == other.axes.names
+            and np.array_equal(self.kriging.places, other.kriging.places)
+            and np.array_equal(self.kriging.scales, other.kriging.scales)
+            and np.array_equal(self.log_ms, other.log_ms)
+            and np.array_equal(self.scores, other.scores)
+            and (self.forest is None) == (other.forest is None)
+            and (
+                self.forest is None
+                or other.forest is None
+                or np.array_equal(self.forest.value, other.forest.value)
+            )
+        )
+
+    def estimate(self, specs: Sequence[ModuleSpec]) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return log(ms) ``(n,)`` and whether modules are like the measured ones ``(n,)``."""
+        places, inside = self.axes.locate(specs)
+        table = features(specs)
+        level = work(specs) + self.trend.apply(trend(table))
+        mean, variance, distance = self.kriging.predict(places)
+        found = level + mean
+        if self.forest is not None:
+            columns = _columns(self, table, places, level, mean, variance, distance)
+            found = found + self.forest.predict(columns)
+        return found, inside & (distance <= self.reach)
+
+
+def fit_family(measured: Mapping[ModuleSpec, float], rng: np.random.Generator) -> Family:
+    """Learn from at least :data:`MIN_MODULES` modules with their milliseconds."""
+    specs = list(measured)
+    log_ms = np.log(np.array([measured[spec] for spec in specs]))
+    axes = Axes.of(specs)
+    places, _ = axes.locate(specs)
+    table, size = features(specs), work(specs)
+    grown = Trend.fit(trend(table), log_ms - size)
+    level = size + grown.apply(trend(table))
+    kriging = fit_kriging(places, log_ms - level, rng)
+    mean, variance, distance = kriging.predict(places, leave_out=True)
+    reach = REACH_SLACK * float(np.quantile(distance, REACH_QUANTILE))
+    left = log_ms - level - mean
+    family = Family(axes, grown, kriging, log_ms, reach, None, _thinned(left))
+    if len(specs) < MIN_FOR_TREES:
+        return family
+    columns = _columns(family, table, places, level, mean, variance, distance, leave_out=True)
+    forest, errors = _fit_trees(columns, left, rng)
+    return Family(axes, grown, kriging, log_ms, reach, forest, _thinned(errors))
+
+
+def _columns(
+    family: Family,
+    table: Floats,
+    places: Floats,
+    level: Floats,
+    mean: Floats,
+    variance: Floats,
+    distance: Floats,
+    *,
+    leave_out: bool = False,
+) -> Floats:
+    """Return what the trees see ``(n, f)``; neighbours relative to what kriging says."""
+    values = np.stack([family.kriging.values, family.log_ms], axis=1)
+    lines = AxisNeighbours(family.kriging.places, values, family.axes.charts())
+    near, extents = lines.features(places, leave_out=leave_out)
+    near = near - np.stack([mean, mean + level], axis=1)[:, None]
+    said = np.stack([level, mean, variance, distance], axis=1)
+    return np.concatenate([table, said, near.reshape(len(near), -1), extents], axis=1)
+
+
+def column_count(axes: Axes) -> int:
+    """Return how many columns the trees of a family see."""
+    charts = len(axes.charts())
+    return COUNT + 4 + 3 * charts * (2 * REACH + 1)
+
+
+def _fit_trees(columns: Floats, left: Floats, rng: np.random.Generator) -> tuple[Forest, Floats]:
+    """Return trees for what kriging leaves, and the errors of trees that left modules out."""
+    fold = rng.permutation(len(left)) % FOLDS
+    errors = np.empty(len(left))
+    for number in range(FOLDS):
+        rest = fold != number
+        forest = _boosted(columns[rest], left[rest], None, LEFT_OUT_ROUNDS, LEFT_OUT_RATE)
+        errors[~rest] = left[~rest] - forest.predict(columns[~rest])
+    weights = 1.0 / np.maximum(np.abs(errors), OUTLIER)
+    forests = [_boosted(columns, left, weights, ROUNDS, RATE, seed) for seed in range(SEEDS)]
+    return join(forests), errors
+
+
+def _boosted(
+    columns: Floats,
+    values: Floats,
+    weights: Floats | None,
+    rounds: int,
+    rate: float,
+    seed: int = 0,
+) -> Forest:
+    """Fit gradient-boosted trees; columns that never vary are left out."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
+
+    used = _varying(columns)
+    model = HistGradientBoostingRegressor(
+        max_iter=rounds,
+        learning_rate=rate,
+        early_stopping=False,
+        random_state=seed,
+        **SETTINGS,
+    )
+    # Families share the cores; OpenMP's threads wait for a busy core in circles. Its limit holds
+    # for the calling thread alone, so it is set here and not around all families.
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(columns[:, used], values, sample_weight=weights)
+    return forest_of(model).renumbered(used)
+
+
+def _varying(columns: Floats) -> npt.NDArray[np.int64]:
+    """Return the columns with at least two finite values."""
+    shown = np.where(np.isfinite(columns), columns, np.nan)
+    low = np.where(np.isnan(shown), np.inf, shown).min(0)
+    high = np.where(np.isnan(shown), -np.inf, shown).max(0)
+    return np.flatnonzero(high > low)
+
+
+def _thinned(errors: Floats) -> Floats:
+    """Return sorted absolute errors, at most :data:`MAX_SCORES` of them, evenly picked."""
+    ordered = np.sort(np.abs(errors))
+    if len(ordered) <= MAX_SCORES:
+        return ordered
+    picked: Floats = ordered[np.linspace(0, len(ordered) - 1, MAX_SCORES).round().astype(int)]
+    return picked
