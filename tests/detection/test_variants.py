@@ -1,6 +1,7 @@
 """What every family of detectors must do: detect, be counted, learn, be recalibrated, export."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,21 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from detection import Detector, GraphModel, Supernet, recalibrate_bn, score_path
+from detection import (
+    Detector,
+    GraphModel,
+    MatchOptions,
+    Preprocess,
+    Supernet,
+    detect_dataset,
+    match_all,
+    open_split,
+    recalibrate_bn,
+    run_engine,
+    run_module,
+    score_path,
+)
+from engines import TorchModel, get_backend
 from searchspaces import Architecture, DetectorSpec, DetNasSpace
 from tests.detection.test_export import (
     DYNAMO,
@@ -126,6 +141,23 @@ def test_it_exports_without_control_flow(name: str, exporter: str, batch: int) -
     same = np.abs(mine[0] - theirs[0]).max(-1) <= 1e-2  # rows of equal scores may change places
     for left, right in zip(mine[4:], theirs[4:], strict=True):
         np.testing.assert_allclose(left[same], right[same], atol=1e-3)
+
+
+@variants
+def test_photographs_give_the_same_detections_in_onnxruntime(name: str, coco80: Path) -> None:
+    spec = VARIANTS[name]
+    photographs = open_split(coco80, "val", Preprocess(spec.input_hw)).first(8)
+    model = GraphModel(spec.graph())
+    module = model.torch_module()
+    spread_boxes(module)
+    mine = detect_dataset(run_module(module), photographs)
+    exported = TorchModel(module, model.example_inputs(), model.output_names)
+    with get_backend("onnxruntime").build(exported) as engine:
+        theirs = detect_dataset(run_engine(engine), photographs)
+    report = match_all(mine, theirs, MatchOptions(score_floor=0.05, top_d=100))
+    assert min(report.n_a, report.n_b) >= 8
+    assert report.matched_a >= 0.99 * report.n_a
+    assert report.matched_b >= 0.99 * report.n_b
 
 
 class Rebuilt:

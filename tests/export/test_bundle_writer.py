@@ -116,3 +116,4 @@ def test_a_failed_replacement_keeps_the_old_bundle(
 
 def test_free_paths_are_free(tmp_path: Path) -> None:
     refuse_in_the_way(tmp_path / "new", overwrite=False)
+    assert list(tmp_path.iterdir()) == []

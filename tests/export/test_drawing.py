@@ -60,7 +60,10 @@ def test_lines_and_text_grow_with_the_image() -> None:
 
 
 def test_a_label_without_a_name_is_drawn_as_its_number() -> None:
-    draw(Image.new("RGB", (64, 64)), detections((10, 10, 50, 50), label=9), ("cat",))
+    found = detections((10, 10, 50, 50), label=9)
+    nameless = draw(Image.new("RGB", (64, 64)), found, ("cat",))
+    named = draw(Image.new("RGB", (64, 64)), found, (*["cat"] * 9, "9"))
+    assert np.array_equal(np.asarray(nameless), np.asarray(named))
 
 
 def test_colours_of_classes_differ() -> None:

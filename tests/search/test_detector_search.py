@@ -283,7 +283,9 @@ def test_clock_rates_are_no_other_device(
 ) -> None:
     device = replace(predictor.manifest.device, clocks_mhz={"cpu": 1234.0})
     manifest = replace(predictor.manifest, device=device)
+    before = files(finished_copy)
     run_search_in(finished_copy, resume=True, predictor=replace(predictor, manifest=manifest))
+    assert files(finished_copy).keys() == before.keys()
 
 
 # --- the table evaluator

@@ -62,6 +62,16 @@ def test_iou_is_that_of_torchvision_where_there_is_area(
     np.testing.assert_allclose(mine[solid], theirs[solid], atol=1e-12)
 
 
+def test_boxes_without_area_are_the_same_up_to_rounding() -> None:
+    """As a detection in the letterbox' padding is clipped to the image's border."""
+    flat = np.array([[451.60242, 427.0, 603.42921, 427.0]])
+    other = flat + np.array([[1e-4, 0, -1e-4, 0]])
+    elsewhere = flat - np.array([[0, 20.0, 0, 20.0]])
+    assert box_iou(flat, other)[0, 0] == pytest.approx(1, abs=1e-5)
+    assert box_iou(flat, elsewhere)[0, 0] == 0
+    assert box_iou(flat, np.array([[0.0, 0, 640, 427]]))[0, 0] == 0
+
+
 def most_pairs_by_brute_force(a: ImageDetections, b: ImageDetections, iou: float) -> int:
     allowed = (box_iou(a.boxes, b.boxes) >= iou) & (a.category_ids[:, None] == b.category_ids)
     if len(a) > len(b):
