@@ -139,10 +139,12 @@ class ZooSpace:
             ArchitectureError: No model has this name; the message names the closest.
         """
         if text not in ZOO:
-            close = get_close_matches(text, ZOO, n=3) or list(ZOO)
+            close = get_close_matches(text, ZOO, n=3)
+            hint = (
+                f"did you mean {', '.join(close)}? " if close else f"it holds {', '.join(ZOO)}; "
+            )
             raise ArchitectureError(
-                f"no model {text!r} in the zoo; did you mean {', '.join(close)}? "
-                "`detfit spaces zoo` lists all"
+                f"no model {text!r} in the zoo; {hint}`detfit spaces zoo` lists all"
             )
         return Architecture(NAME, (text,))
 

@@ -94,6 +94,11 @@ def test_an_unknown_model_is_told_the_closest():
         parse_arch("zoo:CR-Resnet50")
 
 
+def test_a_model_like_no_other_is_told_all():
+    with pytest.raises(ArchitectureError, match=r"'E9' in the zoo; it holds E0, E1, .*; `detfit"):
+        parse_arch("zoo:E9")
+
+
 def test_survives_pickling_with_its_models():
     assert pickle.loads(pickle.dumps(ZOO["E0"])) == ZOO["E0"]
 
