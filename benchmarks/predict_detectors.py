@@ -1,18 +1,20 @@
 """Predicted against measured latency of whole detectors that no fit has seen.
 
-For each head: profile a space on this machine's CPU, fit, measure other random detectors, and
-compare three predictions of them in the same run: in-context modules with closure (detfit's), the
-sum of modules timed alone, and a fit proportional to multiply-adds.
+Spaces of all three papers, one- and two-stage, at two input sizes, are profiled for some minutes
+each (chosen by the active profiler), all tables are fitted together, and other random detectors,
+measured in the same way, are predicted. Beside it, on the same detectors:
 
-Where the head dominates, whole detectors of one head differ little, and any constant predicts
-them well. Two more comparisons show what a predictor is worth: all heads together, and the
-backbones alone, which is what the genes change.
+* a line through multiply-adds, fitted to the same calibration detectors;
+* the sum of modules timed alone (of two held-out detectors of each space, at the smaller size);
+* the same predictor without the measurements of the space that is predicted (leave one space out),
+  with none of them and with its chains but none of its whole detectors.
 
-    python benchmarks/predict_detectors.py    # detnas-small at 320x320: about 30 minutes
-    python benchmarks/predict_detectors.py --space detnas-nano --input 160x160
+    python benchmarks/predict_detectors.py --engine onnxruntime   # about 35 minutes
+    python benchmarks/predict_detectors.py --engine openvino
 
-Tables are kept in --work, so that a second run goes on where the first stopped. The figures are
-written to benchmarks/results/.
+Tables are kept in --work, so that a run that was stopped goes on. Times are brought to one speed
+of the machine by the sentinel; errors against the times as they were measured stand beside. The
+figures are written to benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,224 +31,273 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from engines import TimingProtocol, get_backend, measure_interleaved
+from engines import TimingProtocol, get_backend
 from latency import (
-    CHAIN,
-    Evaluation,
+    DETECTOR,
+    MODULE,
+    Agenda,
+    DetectorError,
+    FixedAgenda,
     LatencyTable,
+    Predictor,
     ProfileConfig,
     Workload,
-    WorkloadModel,
     evaluate,
     fit,
-    fit_closure,
     graph_macs,
     isolated_sum_ms,
     profile,
     score,
 )
-from searchspaces import Graph, format_size, make_space, parse_size
+from searchspaces import chain, make_space, parse_size
 
 RESULTS = Path(__file__).parent / "results"
-HELD_OUT_SEED = 1
+HELD_OUT_SEED = 1001
+SIZES = ("160x224", "256x320")
+TWO_STAGE = {"proposals": 50}
+SPACES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("detnas-small", {"head": "retinanet"}),
+    ("detnas-small", {"head": "fpn", **TWO_STAGE}),
+    ("crnas-resnet50", TWO_STAGE),
+    ("crnas-mobilenetv2", TWO_STAGE),
+    ("smnas-structural", TWO_STAGE),
+    ("smnas-modular", TWO_STAGE),
+)
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """What is profiled, on what."""
+class Part:
+    """One space at one size: what is profiled and what is held out."""
 
     space: str
-    head: str
+    options: tuple[tuple[str, Any], ...]
     size: str
-    engine: str
-    detectors: int
-    held_out: int
-    seconds: float
-    replicates: int
-    work: Path
 
     @property
-    def options(self) -> dict[str, Any]:
-        return {"head": self.head, "input_hw": parse_size(self.size), "num_classes": 80}
+    def name(self) -> str:
+        head = dict(self.options).get("head")
+        return "-".join(filter(None, (self.space, head, self.size)))
 
-
-def main(
-    space: str = "detnas-small",
-    heads: Annotated[str, typer.Option(help="Comma-separated.")] = "retinanet,fpn",
-    size: Annotated[str, typer.Option("--input")] = "320x320",
-    engine: str = "onnxruntime",
-    detectors: Annotated[int, typer.Option(help="Calibration detectors per head.")] = 10,
-    held_out: Annotated[int, typer.Option(help="Held-out detectors per head.")] = 8,
-    seconds: Annotated[float, typer.Option(help="At most this long per measurement.")] = 2.0,
-    replicates: Annotated[int, typer.Option(help="Repetitions with new engines.")] = 2,
-    work: Path = Path("benchmarks/work"),
-) -> None:
-    rows, compared, device = [], [], {}
-    pooled: list[Pooled] = []
-    for head in heads.split(","):
-        setting = Setting(
-            space, head, size, engine, detectors, held_out, seconds, replicates, work
-        )
-        begun = time.monotonic()
-        table = _profile(setting, "profile", modules=True, isolated=True, seed=0)
-        profile_s = time.monotonic() - begun
-        unseen = _profile(setting, "held-out", modules=False, seed=HELD_OUT_SEED)
-        result = evaluate(fit(table), unseen)
-        device = table.device.to_dict()
-        found = _pooled(table, unseen, result)
-        rows += _rows(head, found, result.interval_coverage)
-        rows += _rows(f"{head} backbone", _backbones(setting, table, unseen))
-        pooled.append(found)
-        compared += [{"head": head, **asdict(item)} for item in result.detectors]
-        print(
-            f"{head}: profiled in {profile_s:.0f} s (0 s where an earlier run's table was there)"
-        )
-    if len(pooled) > 1:
-        rows += _rows("all heads", _together(pooled))
-    _print(rows)
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"predict-{space}-{size}-{engine}.json"
-    record = {
-        "command": "python benchmarks/predict_detectors.py " + " ".join(sys.argv[1:]),
-        "device": device,
-        "size": format_size(parse_size(size)),
-        "scores": rows,
-        "detectors": compared,
-    }
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"written to {path}")
-
-
-def _profile(
-    setting: Setting, name: str, *, modules: bool, seed: int, isolated: bool = False
-) -> LatencyTable:
-    path = setting.work / f"{setting.space}-{setting.head}-{setting.size}-{name}.jsonl"
-    config = ProfileConfig(
-        protocol=TimingProtocol(max_seconds=setting.seconds),
-        detectors=setting.detectors if modules else setting.held_out,
-        modules=modules,
-        isolated=isolated,
-        replicates=setting.replicates,
-        seed=seed,
-    )
-    return profile(
-        make_space(setting.space, **setting.options),
-        get_backend(setting.engine),
-        config,
-        path,
-        space_options=setting.options,
-        resume=True,
-        progress=_progress(f"{setting.head} {name}"),
-    )
+    @property
+    def made_with(self) -> dict[str, Any]:
+        return {**dict(self.options), "input_hw": parse_size(self.size), "num_classes": 80}
 
 
 @dataclass(frozen=True, slots=True)
-class Pooled:
-    """Measured and predicted milliseconds of held-out graphs, and what MACs are fitted on."""
+class Setting:
+    """How much is measured, and where tables are kept."""
 
-    measured: Floats
-    ours: Floats
-    isolated: Floats
-    macs: Floats
-    known_macs: Floats
-    known_ms: Floats
+    engine: str
+    minutes: float
+    held_out: int
+    work: Path
+    exploratory: bool
 
-
-def _pooled(table: LatencyTable, unseen: LatencyTable, result: Evaluation) -> Pooled:
-    known = {workload.key for workload, _ in table.detectors()}
-    both = [workload.label for workload, _ in unseen.detectors() if workload.key in known]
-    if both:
-        raise SystemExit(f"held-out detectors were calibrated on: {both}")
-    graphs = [workload.graph for workload, _ in unseen.detectors()]
-    return Pooled(
-        np.array([measurement.median_ms for _, measurement in unseen.detectors()]),
-        np.array([item.predicted_ms for item in result.detectors]),
-        isolated_sum_ms(table, graphs),
-        _macs(graphs),
-        _macs([workload.graph for workload, _ in table.detectors()]),
-        np.array([measurement.median_ms for _, measurement in table.detectors()]),
-    )
+    @property
+    def protocol(self) -> TimingProtocol:
+        return TimingProtocol(
+            warmup_min_ms=60.0, warmup_max_ms=1500.0, min_samples=10, max_seconds=1.0
+        )
 
 
-def _backbones(setting: Setting, table: LatencyTable, unseen: LatencyTable) -> Pooled:
-    """Build the backbones of all detectors and time them side by side."""
-    costs = fit(table).costs
-    known = [_backbone(workload.graph) for workload, _ in table.detectors()]
-    others = [_backbone(workload.graph) for workload, _ in unseen.detectors()]
-    backend = get_backend(setting.engine)
-    with ExitStack() as stack:
-        engines = [
-            stack.enter_context(backend.build(WorkloadModel(Workload(CHAIN, "backbone", graph))))
-            for graph in (*known, *others)
-        ]
-        protocol = TimingProtocol(max_seconds=setting.seconds)
-        times = measure_interleaved(engines, protocol)
-    medians = np.array([measurement.median_ms for measurement in times])
-    sums = np.array(
-        [
-            sum(costs[spec].ms * n for spec, n in graph.counts().items())
-            for graph in (*known, *others)
-        ]
-    )
-    closure = fit_closure(sums[: len(known)], medians[: len(known)])
-    return Pooled(
-        medians[len(known) :],
-        closure.apply(sums[len(known) :]),
-        isolated_sum_ms(table, others),
-        _macs(others),
-        _macs(known),
-        medians[: len(known)],
-    )
-
-
-def _together(parts: list[Pooled]) -> Pooled:
-    names = [field.name for field in fields(Pooled)]
-    return Pooled(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def _backbone(graph: Graph) -> Graph:
-    return graph.subgraph([node.name for node in graph.nodes if node.part == "backbone"])
-
-
-def _macs(graphs: list[Graph]) -> Floats:
-    return np.array([graph_macs(graph) for graph in graphs], dtype=np.float64)
-
-
-def _rows(what: str, found: Pooled, coverage: float | None = None) -> list[dict[str, Any]]:
-    ratio = found.known_macs / found.known_ms
-    factor = ratio.sum() / (ratio**2).sum()  # least relative squares
-    predictions = {
-        "in context + closure": found.ours,
-        "sum of isolated modules": found.isolated,
-        "proportional to MACs": factor * found.macs,
-    }
-    rows = [
-        {"what": what, "prediction": name, **asdict(score(predicted, found.measured))}
-        for name, predicted in predictions.items()
+def main(
+    engine: str = "onnxruntime",
+    minutes: Annotated[float, typer.Option(help="Of profiling per space and size.")] = 1.5,
+    held_out: Annotated[int, typer.Option(help="Detectors per space and size.")] = 4,
+    work: Path = Path("benchmarks/work/detectors"),
+    exploratory: Annotated[bool, typer.Option(help="Go on on a busy machine.")] = False,
+) -> None:
+    setting = Setting(engine, minutes, held_out, work, exploratory)
+    parts = [
+        Part(name, tuple(options.items()), size) for size in SIZES for name, options in SPACES
     ]
-    if coverage is not None:
-        rows[0]["interval_coverage"] = coverage
+    begun = time.monotonic()
+    tables = {part: profiled(setting, part) for part in parts}
+    profile_s = time.monotonic() - begun
+    unseen = {part: kept_aside(setting, part) for part in parts}
+    alone = {part: timed_alone(setting, part) for part in parts if part.size == SIZES[0]}
+    predictor = fit(joined(tables.values()))
+    rows = [
+        *compared("all", predictor, tables, unseen),
+        *(
+            row
+            for part in parts
+            for row in compared(part.name, predictor, tables, {part: unseen[part]})[:1]
+        ),
+        *isolated(predictor, alone, unseen),
+        *without_each_space(tables, unseen),
+    ]
+    show(rows)
+    record = {
+        "command": "python benchmarks/predict_detectors.py " + " ".join(sys.argv[1:]),
+        "device": tables[parts[0]].device.to_dict(),
+        "software": dict(tables[parts[0]].manifest.software),
+        "profile_seconds": profile_s,
+        "measurements": {part.name: len(tables[part].rows) for part in parts},
+        "spread": asdict(predictor.joint.spread) if predictor.joint else None,
+        "scores": rows,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"predict-detectors-{engine}.json"
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"profiled in {profile_s:.0f} s (less where tables were there); written to {path}")
+
+
+def profiled(setting: Setting, part: Part) -> LatencyTable:
+    return _measure(setting, part, "profile", minutes=setting.minutes, detectors=24, replicates=2)
+
+
+def kept_aside(setting: Setting, part: Part) -> LatencyTable:
+    return _measure(
+        setting,
+        part,
+        "held-out",
+        modules=False,
+        detectors=setting.held_out,
+        replicates=2,
+        seed=HELD_OUT_SEED,
+    )
+
+
+def timed_alone(setting: Setting, part: Part) -> LatencyTable:
+    """Time every module of two held-out detectors alone: what the simplest predictor sums."""
+    held = [workload.graph for workload, _ in kept_aside(setting, part).detectors()][:2]
+    specs = dict.fromkeys(spec for graph in held for spec in graph.counts())
+    modules = [Workload(MODULE, spec.kind, chain([spec])) for spec in specs]
+    return _measure(setting, part, "alone", detectors=1, agenda=FixedAgenda(modules, 1, 0))
+
+
+def _measure(
+    setting: Setting, part: Part, name: str, *, agenda: Agenda | None = None, **config: Any
+) -> LatencyTable:
+    begun = time.monotonic()
+    common: dict[str, Any] = {"protocol": setting.protocol, "exploratory": setting.exploratory}
+    path = setting.work / f"{setting.engine}-{part.name}-{name}.jsonl"
+    table = profile(
+        make_space(part.space, **part.made_with),
+        get_backend(setting.engine),
+        ProfileConfig(input_sets=2, **common, **config),
+        path,
+        space_options=part.made_with,
+        agenda=agenda,
+        resume=True,
+    )
+    refused = sum(row.refused is not None for row in table.rows)
+    print(
+        f"{part.name} {name}: {len(table.rows)} rows, {refused} refused, "
+        f"{len(table.failures)} failed, {time.monotonic() - begun:.0f} s",
+        flush=True,
+    )
+    return table
+
+
+Tables = Mapping[Part, LatencyTable]
+
+
+def joined(tables: Iterable[LatencyTable]) -> LatencyTable:
+    first, *others = tables
+    for table in others:
+        first = first.merge(table)
+    return first
+
+
+def compared(
+    what: str, predictor: Predictor, tables: Tables, unseen: Tables
+) -> list[dict[str, Any]]:
+    """Compare the predictor, and a line through multiply-adds, on held-out detectors."""
+    held = joined(unseen.values())
+    found = evaluate(predictor, held)
+    if found.left_out:
+        raise SystemExit(f"{found.left_out} held-out detectors of {what} were fitted on")
+    measured = np.array([item.measured_ms for item in found.detectors])
+    known = joined(tables.values())
+    ms = np.array([known.normalised_ms(work.key) for work, _ in known.detectors()])
+    line = _line(_macs(known), ms, _macs(held))
+    scores = {
+        "joint costs": {
+            **asdict(found.scores),
+            "mape_as_measured": found.as_measured.mape,
+            "interval_coverage": found.interval_coverage,
+        },
+        "line through MACs": asdict(score(line, measured)),
+    }
+    return [{"what": what, "prediction": name, **each} for name, each in scores.items()]
+
+
+def _macs(table: LatencyTable) -> Floats:
+    return np.array([graph_macs(work.graph) for work, _ in table.detectors()], np.float64)
+
+
+def _line(macs: Floats, ms: Floats, asked: Floats) -> Floats:
+    """Fit ``a macs + b`` to relative errors."""
+    design = np.stack([macs / ms, 1.0 / ms], axis=1)
+    slope, start = np.linalg.lstsq(design, np.ones(len(ms)), rcond=None)[0]
+    return np.asarray(slope * asked + start)
+
+
+def isolated(predictor: Predictor, alone: Tables, unseen: Tables) -> list[dict[str, Any]]:
+    """Compare the predictor and the sum of modules timed alone on the same detectors."""
+    sums, ours, measured = [], [], []
+    for part, table in alone.items():
+        graphs = [workload.graph for workload, _ in unseen[part].detectors()][:2]
+        held = evaluate(predictor, unseen[part]).detectors[:2]
+        sums += isolated_sum_ms(table, graphs).tolist()
+        ours += [item.predicted_ms for item in held]
+        measured += [item.measured_ms for item in held]
+    true = np.array(measured)
+    return [
+        {"what": "two of each", "prediction": name, **asdict(score(np.array(ms), true))}
+        for name, ms in (("joint costs", ours), ("sum of modules alone", sums))
+    ]
+
+
+def without_each_space(tables: Tables, unseen: Tables) -> list[dict[str, Any]]:
+    """Predict each space from the others, and from the others and its own chains."""
+    rows = []
+    for left_out in ("measurements", "whole detectors"):
+        found: list[DetectorError] = []
+        for name in dict.fromkeys(name for name, _ in SPACES):
+            known = [
+                _chains_of(table) if part.space == name else table
+                for part, table in tables.items()
+                if part.space != name or left_out != "measurements"
+            ]
+            held = joined(table for part, table in unseen.items() if part.space == name)
+            result = evaluate(fit(joined(known)), held).detectors
+            rows.append(_scored(f"{name} without its {left_out}", result))
+            found += result
+        rows.append(_scored(f"each without its {left_out}", found))
     return rows
 
 
-def _progress(name: str) -> Any:
-    last = [0.0]
+def _scored(what: str, found: Sequence[DetectorError]) -> dict[str, Any]:
+    predicted, measured = (
+        np.array([getattr(item, name) for item in found])
+        for name in ("predicted_ms", "measured_ms")
+    )
+    inside = [item.lo_ms <= item.measured_ms <= item.hi_ms for item in found]
+    return {
+        "what": what,
+        "prediction": "joint costs",
+        **asdict(score(predicted, measured)),
+        "interval_coverage": float(np.mean(inside)),
+    }
 
-    def show(message: str, done: float, total: float) -> None:
-        if time.monotonic() - last[0] > 15:
-            last[0] = time.monotonic()
-            print(f"  {name}: {done:.0f}/{total:.0f} {message}", flush=True)
 
-    return show
+def _chains_of(table: LatencyTable) -> LatencyTable:
+    rows = tuple(row for row in table.rows if row.workload.role != DETECTOR)
+    return replace(table, rows=rows)
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
-    print(f"{'what':20} {'prediction':24} {'n':>3} {'MAPE %':>7} {'<=5 %':>6} {'<=10 %':>6} tau")
+def show(rows: Sequence[Mapping[str, Any]]) -> None:
+    print(f"{'what':44} {'prediction':21} {'n':>3} {'MAPE %':>7} {'<=5 %':>6} {'tau':>6} inside")
     for row in rows:
+        inside = row.get("interval_coverage")
         print(
-            f"{row['what']:20} {row['prediction']:24} {row['n']:3d} {row['mape']:7.2f} "
-            f"{row['within_5pct']:6.2f} {row['within_10pct']:6.2f} {row['kendall_tau']:.2f}"
+            f"{row['what']:44} {row['prediction']:21} {row['n']:3d} {row['mape']:7.2f} "
+            f"{row['within_5pct']:6.2f} {row['kendall_tau']:6.3f} "
+            f"{'' if inside is None else f'{inside:.2f}'}"
         )
 
 

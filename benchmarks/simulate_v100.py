@@ -63,6 +63,8 @@ def main(
     output: Path = RESULTS,
 ) -> None:
     record: dict[str, Any] = {"simulated": True, "measured_by_us": False}
+    if output.exists():  # what was fitted on the rows stays where they are not given
+        record |= json.loads(output.read_text())
     record["published"] = compare()
     if rows is not None:
         record["convolutions"] = [

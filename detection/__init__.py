@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .data.augment import Augment, TrainAugment
     from .data.coco import CocoDataset, Target
     from .data.coco_json import CocoCategory, CocoImage
+    from .data.example_images import example_images
     from .data.images import load_image
     from .data.layout import CocoSplit, find_coco, find_split, open_split
     from .data.letterbox import Letterbox
@@ -38,10 +39,12 @@ if TYPE_CHECKING:
     from .losses import LossConfig
     from .metric.coco_ap import CocoReport, evaluate_coco
     from .metric.detections import ImageDetections
+    from .metric.image_matches import ImageMatches, match_images
     from .metric.inference import detect_dataset, run_engine, run_module
     from .metric.matching import MatchOptions, MatchReport, Orphan, match_all, match_detections
     from .metric.pasting import paste_masks
     from .metric.score import score_detections, score_detector
+    from .metric.weighted_ap import AP_NAMES, weighted_ap
     from .modules import MODULES, build_module
     from .pretrained import OfficialWeights, load_imagenet_backbone, official_weights
     from .recalibrate import recalibrate_bn, score_path
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AP_NAMES",
     "MODULES",
     "AnnotationReport",
     "Augment",
@@ -86,6 +90,7 @@ __all__ = [
     "GraphModel",
     "GraphModule",
     "ImageDetections",
+    "ImageMatches",
     "Letterbox",
     "LossConfig",
     "MatchOptions",
@@ -115,6 +120,7 @@ __all__ = [
     "detect_dataset",
     "draw_receptive_fields",
     "evaluate_coco",
+    "example_images",
     "find_coco",
     "find_split",
     "load_foreign_weights",
@@ -124,6 +130,7 @@ __all__ = [
     "make_loader",
     "match_all",
     "match_detections",
+    "match_images",
     "official_weights",
     "one_detector",
     "open_split",
@@ -146,10 +153,12 @@ __all__ = [
     "train",
     "train_detector",
     "uniform_paths",
+    "weighted_ap",
     "write_shapes",
 ]
 
 _HOMES = {
+    "AP_NAMES": ".metric.weighted_ap",
     "MODULES": ".modules",
     "AnnotationReport": ".data.annotations",
     "Augment": ".data.augment",
@@ -168,6 +177,7 @@ _HOMES = {
     "GraphModel": ".graph_model",
     "GraphModule": ".graph_module",
     "ImageDetections": ".metric.detections",
+    "ImageMatches": ".metric.image_matches",
     "Letterbox": ".data.letterbox",
     "LossConfig": ".losses",
     "MatchOptions": ".metric.matching",
@@ -197,6 +207,7 @@ _HOMES = {
     "detect_dataset": ".metric.inference",
     "draw_receptive_fields": ".receptive_field_picture",
     "evaluate_coco": ".metric.coco_ap",
+    "example_images": ".data.example_images",
     "find_coco": ".data.layout",
     "find_split": ".data.layout",
     "load_foreign_weights": ".weights",
@@ -206,6 +217,7 @@ _HOMES = {
     "make_loader": ".data.loader",
     "match_all": ".metric.matching",
     "match_detections": ".metric.matching",
+    "match_images": ".metric.image_matches",
     "official_weights": ".pretrained",
     "one_detector": ".training.paths",
     "picture_receptive_fields": ".receptive_field_picture",
@@ -228,6 +240,7 @@ _HOMES = {
     "train": ".training.loop",
     "train_detector": ".training.standalone",
     "uniform_paths": ".training.paths",
+    "weighted_ap": ".metric.weighted_ap",
     "write_shapes": ".data.shapes",
 }
 """Public name -> the module that holds it, loaded when the name is first used."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from searchspaces import MASKS, OUTPUTS, Graph, ModuleSpec, TensorSpec, cost_of
+from searchspaces import MASKS, OUTPUTS, Graph, ModuleSpec, Node, TensorSpec, cost_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    from torch import nn
+
+    from .graph_module import GraphModule
 
     Array = npt.NDArray[np.generic]
 
 DETECTION_KINDS = ("rcnn_detections", "retinanet_detections")
 DELTA_STD = 0.1  # spread of regression outputs: boxes stay near their anchors, as after training
+SPREAD_MACS = 40 * 10**9  # the classifiers are spread on as many inputs as cost about a second
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,19 @@ class GraphModel:
 
     Attributes:
         graph: A module, a chain or a whole detector.
-        seed: Of weights and inputs.
+        seed: Of weights and inputs. A node's weights depend on seed, name and module alone: cut
+            out of a detector it has the weights that it had there.
         label: Name; by default the graph's key.
+        input_sets: Recorded inputs, each a mapping that may leave out some of the graph's inputs;
+            the examples are the first of them. Without any, or for what is left out, drawn ones.
+        weights: File of trained weights that hold every node by its name, instead of drawn ones.
     """
 
     graph: Graph
     seed: int = 0
     label: str | None = field(default=None)
+    input_sets: Sequence[Mapping[str, Array]] = field(default=(), compare=False)
+    weights: Path | None = None
 
     @property
     def name(self) -> str:
@@ -61,31 +71,64 @@ class GraphModel:
         return tuple(ref.replace(":", "_") for ref in refs)
 
     def example_inputs(self) -> dict[str, Array]:
-        """Return one array per input, in order: boxes inside the image, full counts, else noise.
+        """Return one array per input, in order, as :meth:`all_inputs` gives first."""
+        return self.all_inputs()[0]
 
-        How long box selection takes depends on what it is given; these inputs are such that
-        about as much is suppressed as in a detector.
+    def all_inputs(self) -> tuple[dict[str, Array], ...]:
+        """Return the recorded inputs, one array per graph input and in order, at least one set.
+
+        What was not recorded is drawn: boxes inside the image, full counts, else noise. How long
+        box selection takes depends on what it is given; drawn inputs are such that about as much
+        is suppressed as in a detector.
         """
         rng = np.random.default_rng(self.seed)
-        return {
-            name: _example(tensor, *self._role(name), rng) for name, tensor in self.graph.inputs
+        recorded = set.intersection(*map(set, self.input_sets)) if self.input_sets else set()
+        drawn = {
+            name: _example(tensor, *self._role(name), rng)
+            for name, tensor in self.graph.inputs
+            if name not in recorded
         }
+        return tuple(
+            {n: given[n] if n in given else drawn[n] for n in self.input_names}
+            for given in (self.input_sets or ({},))
+        )
 
-    def torch_module(self) -> nn.Module:
+    def torch_module(self) -> GraphModule:
         """Return the graph's module in evaluation mode, its weights drawn from the seed.
 
-        Classifiers are spread so that final detections have work; see :mod:`.candidates`.
+        Classifiers are spread so that final detections have work; see :mod:`.candidates`. Trained
+        weights are taken as they are.
+
+        Raises:
+            CheckpointError: The trained weights cannot be read or do not fit.
         """
         import torch
 
         from .candidates import spread_scores
-        from .graph_module import GraphModule
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            module = GraphModule(self.graph).eval()
-        spread_scores(module, {k: torch.tensor(v) for k, v in self.example_inputs().items()})
+        module = self.unspread_module()
+        if self.weights is not None:
+            from .weights import load_part
+
+            load_part(self.weights, module)
+            return module
+        few = self.all_inputs()[: max(1, SPREAD_MACS // max(1, self.macs))]
+        spread_scores(module, *({k: torch.tensor(v) for k, v in each.items()} for each in few))
         return module
+
+    def unspread_module(self) -> GraphModule:
+        """Return the graph's module in evaluation mode as its weights are drawn from the seed."""
+        import torch
+
+        from .graph_module import GraphModule
+        from .modules import build_module
+
+        modules = {}
+        with torch.random.fork_rng(devices=[]):
+            for node in self.graph.nodes:
+                torch.manual_seed(_node_seed(self.seed, node))
+                modules[node.name] = build_module(node.spec)
+        return GraphModule(self.graph, modules).eval()
 
     def _role(self, name: str) -> tuple[ModuleSpec, int]:
         """Return the first module that takes an input, and which of its inputs that is."""
@@ -93,6 +136,11 @@ class GraphModel:
             if name in node.inputs:
                 return node.spec, node.inputs.index(name)
         return self.graph.nodes[0].spec, -1
+
+
+def _node_seed(seed: int, node: Node) -> int:
+    text = f"{seed}|{node.name}|{node.spec.key}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def _example(tensor: TensorSpec, spec: ModuleSpec, index: int, rng: np.random.Generator) -> Array:

@@ -113,6 +113,18 @@ def load_tensors(path: str | Path, module: nn.Module) -> None:
     load_into(module, _read_tensors(Path(path)), path)
 
 
+def load_part(path: str | Path, module: nn.Module) -> None:
+    """Load what a module has of a safetensors file into it, such as a chain of a detector's.
+
+    Raises:
+        CheckpointError: As for :func:`load_weights`, whatever the file's header; tensors that the
+            module does not have are left out.
+    """
+    names = module.state_dict().keys()
+    tensors = {name: value for name, value in _read_tensors(Path(path)).items() if name in names}
+    load_into(module, tensors, path)
+
+
 def load_foreign_weights(
     path: str | Path, module: nn.Module, rename: Callable[[str], str | None] | None = None
 ) -> None:

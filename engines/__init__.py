@@ -35,34 +35,43 @@ if TYPE_CHECKING:
         UnknownEngineError,
     )
     from .fake import FakeBackend
+    from .layer_times import LayerTime, ModuleTimes, attribute
     from .measurement import Measurement
+    from .measuring import measure_beside, measure_interleaved
     from .models import OnnxModel, TorchModel
     from .onnx_export import to_onnx
     from .onnxruntime import OnnxRuntimeBackend
-    from .openvino import OpenVinoBackend
-    from .protocol import TimingProtocol
+    from .openvino import OpenVinoBackend, OpenVinoOptions
+    from .options import Configurable, Option, option_texts
+    from .protocol import CACHE_MODES, CHAINED, COLD, WARM, TimingProtocol
     from .registry import BACKENDS, get_backend
-    from .stability import stability_report
+    from .stability import overload_reason, stability_report
+    from .stats import third_drift
     from .tensorrt import (
         BatchRange,
-        ModuleTimes,
         TensorRtBackend,
         TensorRtOptions,
         TimingCache,
-        attribute,
         device_limits,
+        installed_packages,
+        load_cuda,
     )
     from .tensors import TensorInfo
-    from .timing import Timer, measure_interleaved
-    from .torch import TorchBackend
+    from .timing import Timer
+    from .torch import TorchBackend, TorchOptions
 
 __all__ = [
     "BACKENDS",
+    "CACHE_MODES",
+    "CHAINED",
+    "COLD",
+    "WARM",
     "Array",
     "Arrays",
     "Backend",
     "BackendConformance",
     "BatchRange",
+    "Configurable",
     "DeviceInfo",
     "Engine",
     "EngineBase",
@@ -72,6 +81,7 @@ __all__ = [
     "EngineRunError",
     "EngineUnavailableError",
     "FakeBackend",
+    "LayerTime",
     "Measurement",
     "MeasurementError",
     "Model",
@@ -81,6 +91,8 @@ __all__ = [
     "OnnxModel",
     "OnnxRuntimeBackend",
     "OpenVinoBackend",
+    "OpenVinoOptions",
+    "Option",
     "TensorInfo",
     "TensorRtBackend",
     "TensorRtOptions",
@@ -89,6 +101,7 @@ __all__ = [
     "TimingProtocol",
     "TorchBackend",
     "TorchModel",
+    "TorchOptions",
     "UnknownEngineError",
     "attribute",
     "check_build",
@@ -97,10 +110,16 @@ __all__ = [
     "device_limits",
     "diagnose",
     "get_backend",
+    "installed_packages",
+    "load_cuda",
+    "measure_beside",
     "measure_interleaved",
+    "option_texts",
     "output_names_of",
+    "overload_reason",
     "parse_device",
     "stability_report",
+    "third_drift",
     "to_onnx",
 ]
 
@@ -116,21 +135,25 @@ _HOME = {
         "MeasurementError OnnxExportError UnknownEngineError"
     ),
     "fake": "FakeBackend",
+    "layer_times": "LayerTime ModuleTimes attribute",
     "measurement": "Measurement",
+    "measuring": "measure_beside measure_interleaved",
     "models": "OnnxModel TorchModel",
     "onnx_export": "to_onnx",
     "onnxruntime": "OnnxRuntimeBackend",
-    "openvino": "OpenVinoBackend",
-    "protocol": "TimingProtocol",
+    "openvino": "OpenVinoBackend OpenVinoOptions",
+    "options": "Configurable Option option_texts",
+    "protocol": "CACHE_MODES CHAINED COLD WARM TimingProtocol",
     "registry": "BACKENDS get_backend",
-    "stability": "stability_report",
+    "stability": "overload_reason stability_report",
+    "stats": "third_drift",
     "tensorrt": (
-        "BatchRange ModuleTimes TensorRtBackend TensorRtOptions TimingCache attribute "
-        "device_limits"
+        "BatchRange TensorRtBackend TensorRtOptions TimingCache device_limits "
+        "installed_packages load_cuda"
     ),
     "tensors": "TensorInfo",
-    "timing": "Timer measure_interleaved",
-    "torch": "TorchBackend",
+    "timing": "Timer",
+    "torch": "TorchBackend TorchOptions",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 

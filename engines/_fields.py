@@ -10,14 +10,22 @@ from typing import Any
 from .errors import MeasurementError
 
 
-def read_fields(kind: type, data: object) -> dict[str, Any]:
+def read_fields(
+    kind: type, data: object, added: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return a copy of ``data`` after checking that it has exactly the fields of ``kind``.
+
+    Args:
+        kind: The dataclass.
+        data: What was read.
+        added: Fields that older files lack, with what they mean then.
 
     Raises:
         MeasurementError: ``data`` is not a mapping, or its keys are not the fields.
     """
     if not isinstance(data, Mapping):
         raise MeasurementError(f"{kind.__name__} must be a JSON object, got {type(data).__name__}")
+    data = {**(added or {}), **data}
     known = {field.name for field in fields(kind)}
     missing, unknown = sorted(known - data.keys()), sorted(map(str, data.keys() - known))
     if missing:

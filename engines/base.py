@@ -15,9 +15,10 @@ from ._files import write_atomically
 from .device import DeviceInfo
 from .errors import EngineBuildError, EngineRunError, foreign_errors
 from .measurement import Measurement
+from .measuring import measure_interleaved
 from .protocol import PRECISIONS, TimingProtocol
 from .tensors import TensorInfo, check_arrays
-from .timing import Timer, measure_interleaved
+from .timing import Timer
 
 if TYPE_CHECKING:
     import torch
@@ -150,7 +151,12 @@ class EngineBase(ABC):
         examples: An array for every input, in order; what :meth:`measure` uses by default.
         inputs: What the inputs must look like; taken from ``examples`` if None.
         output_names: Names of the outputs, in order.
+
+    Attributes:
+        warnings: What the runtime warned of while it built the engine, or did not do as asked.
     """
+
+    warnings: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -28,9 +28,9 @@ from .errors import (
     MeasurementError,
 )
 from .measurement import Measurement
+from .measuring import measure_interleaved
 from .models import TorchModel
 from .protocol import TimingProtocol
-from .timing import measure_interleaved
 
 QUICK = TimingProtocol(
     warmup_min_ms=0.0, warmup_max_ms=20.0, min_samples=6, max_samples=8, max_seconds=0.5

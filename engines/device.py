@@ -18,6 +18,7 @@ from .errors import EngineBuildError, EngineUnavailableError, MeasurementError
 
 KINDS = ("cpu", "cuda", "simulated")
 UNKNOWN = "unknown"
+DEFAULT_OPTIONS = "default"
 _TOOL_SECONDS = 20  # a driver that needs longer is hanging
 _NVIDIA_SMI_TRIES = 2  # it fails now and then while another process opens the GPU
 
@@ -39,6 +40,9 @@ class DeviceInfo:
         driver: Driver and CUDA version for a GPU, ``none`` for a CPU.
         os: System, kernel as major.minor, and architecture.
         python: Version as major.minor.
+        options: How engines are built where that is not the default, such as
+            ``channels_last=true half=bf16``; ``default`` otherwise, and in files from before there
+            were options.
         clocks_mhz: Clock rates seen when the engine was built; they vary and identify nothing.
     """
 
@@ -51,6 +55,7 @@ class DeviceInfo:
     driver: str
     os: str
     python: str
+    options: str = DEFAULT_OPTIONS
     clocks_mhz: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +82,10 @@ class DeviceInfo:
     @property
     def fingerprint(self) -> str:
         """Return 16 hex digits that are equal only where :attr:`identity` is."""
-        text = "\n".join(f"{name}={value}" for name, value in sorted(self.identity.items()))
+        identity = self.identity
+        if self.options == DEFAULT_OPTIONS:  # as before there were options
+            del identity["options"]
+        text = "\n".join(f"{name}={value}" for name, value in sorted(identity.items()))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def differences(self, other: DeviceInfo) -> tuple[tuple[str, Any, Any], ...]:
@@ -99,7 +107,7 @@ class DeviceInfo:
         Raises:
             MeasurementError: A field is missing, unknown or of the wrong type.
         """
-        return cls(**read_fields(cls, data))
+        return cls(**read_fields(cls, data, added={"options": DEFAULT_OPTIONS}))
 
 
 def parse_device(text: str) -> tuple[str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 from .base import Backend
 from .device import cpu_device
 from .errors import EngineError
+from .options import Configurable
 from .registry import BACKENDS
 from .stability import stability_report
 from .tensorrt import limits_row, visible_gpus
@@ -40,6 +41,7 @@ def diagnose() -> dict[str, Any]:
 
     Returns:
         ``device`` (the CPU), ``engines`` (``engine``, ``status``, ``version``, ``fingerprint``),
+        ``options`` (``engine``, ``option``, ``takes``, ``default``, ``help`` of each there is),
         ``cuda`` (``device``, ``name``, ``driver``, ``fingerprint`` of each that torch sees),
         ``gpus`` (``gpu``, ``name``, ``capability``, ``tensorrt``, ``cuda``, ``lacks``, ``install``
         of each that the driver sees: which TensorRT and CUDA run on it, which arithmetic it lacks,
@@ -49,6 +51,7 @@ def diagnose() -> dict[str, Any]:
     return {
         "device": cpu_device("none", "none").to_dict(),
         "engines": [_engine_row(name, backend) for name, backend in BACKENDS.items()],
+        "options": [row for each in BACKENDS.items() for row in _option_rows(*each)],
         "cuda": _cuda_rows(),
         "gpus": [limits_row(*gpu) for gpu in visible_gpus()],
         "unstable": list(stability_report()),
@@ -56,22 +59,33 @@ def diagnose() -> dict[str, Any]:
     }
 
 
-def _row(name: str, status: str) -> dict[str, str]:
-    return {"engine": name, "status": status, "version": "", "fingerprint": ""}
-
-
 def _engine_row(name: str, backend: Backend) -> dict[str, str]:
+    status, version, fingerprint = "ready", "", ""
     try:
         device = backend.probe()
+        version, fingerprint = device.engine_version, device.fingerprint
     except Exception as error:  # a broken installation raises anything; a diagnosis tells it
-        reason = str(error) if isinstance(error, EngineError) else _told(error)
-        return _row(name, reason)
+        status = str(error) if isinstance(error, EngineError) else _told(error)
     return {
         "engine": name,
-        "status": "ready",
-        "version": device.engine_version,
-        "fingerprint": device.fingerprint,
+        "status": status,
+        "version": version,
+        "fingerprint": fingerprint,
     }
+
+
+def _option_rows(engine: str, backend: Backend) -> list[dict[str, str]]:
+    known = backend.known_options if isinstance(backend, Configurable) else {}
+    return [
+        {
+            "engine": engine,
+            "option": name,
+            "takes": option.takes,
+            "default": option.default_text,
+            "help": option.help,
+        }
+        for name, option in known.items()
+    ]
 
 
 def _cuda_rows() -> list[dict[str, str]]:

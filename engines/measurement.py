@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from ._fields import check_bool, check_int, check_number, check_text, read_fields
+from .clocks import Clocks
 from .device import DeviceInfo
 from .errors import MeasurementError
+from .processors import contention
 from .protocol import TimingProtocol
-from .stats import half_drift, median_ci, relative_half_width
+from .stats import half_drift, median_ci, median_of, relative_half_width
 
 # Thresholds of torch.utils.benchmark (utils/common.py): the spread is large, or gross.
 MAX_REL_IQR = 0.10
@@ -24,16 +26,14 @@ MAX_DRIFT = 0.02
 # pyperf check: an extreme further than this from the middle means disturbed samples.
 MAX_EXTREME_GAP = 0.50
 
-# Processors wanted beyond those there are; below it are a system's own services and the ticks in
-# which it counts (10 ms in at least 0.2 s on two processors).
-MAX_OVERLOAD = 0.1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """Keep what was measured of one engine.
 
-    The median describes it, not the mean: disturbances only ever make a run slower.
+    The median describes it, not the mean: disturbances only ever make a run slower. With several
+    inputs it is the median over inputs of their medians, while the percentiles are those of all
+    samples, so that they hold what depends on the data.
 
     Attributes:
         raw_ms: Milliseconds of one run; one value per block, in the order taken.
@@ -48,6 +48,8 @@ class Measurement:
             this process might use; None where the system does not tell.
         processors: Processors that this process might use: its affinity, or fewer by the quota of
             its control groups; None if not recorded.
+        inputs: How many recorded inputs took turns: sample ``i`` ran input ``i % inputs``.
+        clocks: What the device told of its clocks before and after the samples; None if nothing.
 
     Raises:
         MeasurementError: A value is missing, negative, not finite or of the wrong type.
@@ -63,6 +65,8 @@ class Measurement:
     started_at: str
     others_busy: float | None = None
     processors: float | None = None
+    inputs: int = 1
+    clocks: Clocks | None = None
 
     def __post_init__(self) -> None:
         _check_samples("raw_ms", self.raw_ms)
@@ -70,6 +74,12 @@ class Measurement:
         if not self.raw_ms:
             raise MeasurementError("Measurement.raw_ms is empty; a measurement needs samples")
         check_int("Measurement", "block_runs", self.block_runs, 1)
+        check_int("Measurement", "inputs", self.inputs, 1)
+        if self.inputs > len(self.raw_ms):
+            raise MeasurementError(
+                f"Measurement.inputs is {self.inputs}, but there are {len(self.raw_ms)} samples; "
+                "each input needs one"
+            )
         check_bool("Measurement", "converged", self.converged)
         check_bool("Measurement", "steady", self.steady)
         check_text("Measurement", "started_at", self.started_at)
@@ -82,12 +92,16 @@ class Measurement:
     @property
     def median_ms(self) -> float:
         """Return the median time of one run."""
-        return float(np.median(self.raw_ms))
+        return median_of(self.raw_ms, self.inputs)
 
     @property
     def p50_ms(self) -> float:
         """Return the median under its other name."""
         return self.median_ms
+
+    def per_input_medians(self) -> tuple[float, ...]:
+        """Return the median of every input, in milliseconds."""
+        return tuple(float(np.median(self.raw_ms[i :: self.inputs])) for i in range(self.inputs))
 
     @property
     def p90_ms(self) -> float:
@@ -107,24 +121,30 @@ class Measurement:
 
     @property
     def ci_ms(self) -> tuple[float, float]:
-        """Return the distribution-free 95 % confidence interval of the median.
+        """Return the 95 % confidence interval of the median, by the block bootstrap.
 
-        Widened where samples resemble the ones before them; see
-        :func:`engines.stats.median_ci`. Fewer than 6 samples give ``(0.0, inf)``.
+        See :func:`engines.stats.median_ci`. Fewer than 6 samples give ``(0.0, inf)``.
         """
-        return median_ci(self.raw_ms)
+        return median_ci(self.raw_ms, self.inputs)
 
     @property
     def rel_ci(self) -> float:
         """Return the half width of :attr:`ci_ms` over the median."""
-        return relative_half_width(self.raw_ms)
+        return relative_half_width(self.raw_ms, self.inputs)
 
     def unstable_reasons(self) -> tuple[str, ...]:
         """Return why this measurement should not be trusted; empty if nothing is against it."""
         return tuple(self._reasons())
 
+    def contention(self) -> str | None:
+        """Return how other programs took processors that the measurement needed; None if not."""
+        if self.device.kind != "cpu" or self.processors is None:
+            return None
+        return contention(self.protocol.threads, self.others_busy or 0.0, self.processors)
+
     def _reasons(self) -> Iterator[str]:
-        middle = self.median_ms
+        samples = self._of_one_input()
+        middle = float(np.median(samples))
         if not self.converged:
             width = self.rel_ci
             reached = f"to {width:.1%}" if math.isfinite(width) else "not at all"
@@ -134,34 +154,34 @@ class Measurement:
             )
         if not self.steady:
             yield f"no steady state after {len(self.warmup_ms)} blocks of warm-up"
-        spread = self.iqr_ms / middle
+        low, high = np.quantile(samples, [0.25, 0.75])
+        spread = float(high - low) / middle
         if spread > MAX_REL_IQR:
             gross = "gross spread" if spread > GROSS_REL_IQR else "spread"
             yield f"{gross}: IQR is {spread:.1%} of the median, more than {MAX_REL_IQR:.0%}"
-        drift = half_drift(self.raw_ms)
+        drift = half_drift(samples)
         if abs(drift) > MAX_DRIFT:
             yield f"drift: second half {drift:+.1%} against the first, more than {MAX_DRIFT:.0%}"
-        yield from self._disturbances(middle)
+        yield from self._disturbances(1.0 - min(samples) / middle, max(samples) / middle - 1.0)
 
-    def _disturbances(self, middle: float) -> Iterator[str]:
-        low, high = 1.0 - min(self.raw_ms) / middle, max(self.raw_ms) / middle - 1.0
+    def _disturbances(self, low: float, high: float) -> Iterator[str]:
         if low > MAX_EXTREME_GAP:
             yield f"outliers: the fastest sample is {low:.0%} below the median"
         if high > MAX_EXTREME_GAP:
             yield f"outliers: the slowest sample is {high:.0%} above the median"
-        if self.device.kind == "cpu" and self.processors is not None:
-            yield from self._contention(self.processors)
+        if reason := self.contention():
+            yield reason
+        if self.clocks is not None:
+            yield from self.clocks.moved()
+            if throttled := self.clocks.throttled():
+                yield throttled
 
-    def _contention(self, processors: float) -> Iterator[str]:
-        """Compare the engine's threads, and what others did meanwhile, with the processors."""
-        threads, others = self.protocol.threads, self.others_busy or 0.0
-        if threads > processors:
-            yield f"too many threads: {threads} on {processors:g} usable processors"
-        elif threads + others > processors + MAX_OVERLOAD:
-            yield (
-                f"busy machine: other programs kept {others:.1f} of {processors:g} usable "
-                f"processors busy, and {threads} threads were measured"
-            )
+    def _of_one_input(self) -> Sequence[float]:
+        """Return the samples without what inputs differ by, which is no disturbance."""
+        if self.inputs == 1:
+            return self.raw_ms
+        medians, middle = self.per_input_medians(), self.median_ms
+        return [ms * middle / medians[i % self.inputs] for i, ms in enumerate(self.raw_ms)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; :meth:`from_dict` reads them back exactly.
@@ -175,6 +195,7 @@ class Measurement:
             "warmup_ms": list(self.warmup_ms),
             "protocol": self.protocol.to_dict(),
             "device": self.device.to_dict(),
+            "clocks": self.clocks and self.clocks.to_dict(),
         }
 
     @classmethod
@@ -184,7 +205,7 @@ class Measurement:
         Raises:
             MeasurementError: A field is missing, unknown or invalid; the message names it.
         """
-        values = read_fields(cls, data)
+        values = read_fields(cls, data, added={"inputs": 1, "clocks": None})
         for name in ("raw_ms", "warmup_ms"):
             if not isinstance(values[name], list | tuple):
                 raise MeasurementError(
@@ -195,6 +216,8 @@ class Measurement:
             values["protocol"] = TimingProtocol.from_dict(values["protocol"])
         if not isinstance(values["device"], DeviceInfo):
             values["device"] = DeviceInfo.from_dict(values["device"])
+        if values["clocks"] is not None:
+            values["clocks"] = Clocks.from_dict(values["clocks"])
         return cls(**values)
 
 

@@ -31,6 +31,7 @@ def to_onnx(
     *,
     opset: int | None = None,
     exporter: str = "torchscript",
+    check: bool = True,
 ) -> onnx.ModelProto:
     """Export a module in eval mode, with the shapes of its example inputs fixed.
 
@@ -44,9 +45,12 @@ def to_onnx(
         output_names: One per output; ``output`` or ``output_0``, ... if empty.
         opset: ONNX operator set; 17, or 18 with the dynamo exporter, if None.
         exporter: ``torchscript`` or ``dynamo``.
+        check: Check the model and infer shapes. Half of the export's time; whoever only builds an
+            engine leaves it to the engine.
 
     Returns:
-        A model that ``onnx.checker`` accepts in full, with the inferred shapes of all tensors.
+        A model that, if checked, ``onnx.checker`` accepts in full, with the inferred shapes of all
+        tensors.
 
     Raises:
         OnnxExportError: An argument is unknown, or the module cannot be exported validly.
@@ -63,7 +67,7 @@ def to_onnx(
                 f"{type(error).__name__}: {error}"
             ) from error
     _restore_inputs(model, inputs)
-    return checked(model)
+    return checked(model) if check else model
 
 
 def checked(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath
 
 # /proc/stat counts in ticks, mostly of 10 ms: over less time the error exceeds 0.1 processors.
 LEAST_SECONDS = 0.2
+# Processors wanted beyond those there are; below it are a system's own services and the ticks in
+# which it counts (10 ms in at least 0.2 s on two processors).
+MAX_OVERLOAD = 0.1
 # user nice system idle iowait irq softirq (man 5 proc_stat); idle and iowait are not work, and
 # steal, which follows, is work of other machines.
 _WORK = (0, 1, 2, 5, 6)
@@ -42,6 +45,27 @@ def usable_processors(root: Path = Path("/")) -> float:
     allowed = float(len(allowed_processors()))
     quota = processor_quota(root)
     return allowed if quota is None else min(allowed, quota)
+
+
+def contention(threads: int, others_busy: float, processors: float) -> str | None:
+    """Return how threads to be measured and other programs share too few processors.
+
+    Args:
+        threads: Of the engine.
+        others_busy: Processors that other programs keep busy.
+        processors: Usable ones.
+
+    Returns:
+        None if there is room for all.
+    """
+    if threads > processors:
+        return f"too many threads: {threads} on {processors:g} usable processors"
+    if threads + others_busy > processors + MAX_OVERLOAD:
+        return (
+            f"busy machine: other programs kept {others_busy:.1f} of {processors:g} usable "
+            f"processors busy, and {threads} threads were measured"
+        )
+    return None
 
 
 class OthersClock:

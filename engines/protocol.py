@@ -9,6 +9,12 @@ from ._fields import check_int, check_number, check_text, read_fields
 from .errors import MeasurementError
 
 PRECISIONS = ("fp32", "fp16", "int8")
+WARM, CHAINED, COLD = CACHE_MODES = ("warm", "chained", "cold")
+SETTLE_ONCE_MS = 20.0
+"""From this time of a run on, one settling run is enough: it fills the caches by itself."""
+
+SETTLE_NEVER_MS = 100.0
+"""From this time of a run on none is needed: what it finds in the caches is a small part."""
 # The smallest sample whose extremes bound the median with 95 % confidence: 1 - 2 * 0.5**6 = 0.97.
 MIN_SAMPLES_FOR_CI = 6
 
@@ -37,7 +43,12 @@ class TimingProtocol:
         min_block_ms: A block lasts at least this long.
         settle_runs: Untimed runs before each block when several engines alternate, so that the
             caches hold this engine's data and not its predecessor's. On one CPU 0, 1 and 3 of them
-            left a 1.5 ms engine 7 %, 2 % and 1 % slower than alone.
+            left a 1.5 ms engine 7 %, 2 % and 1 % slower than alone. Engines whose run takes more
+            than :data:`SETTLE_ONCE_MS` get one at most, above :data:`SETTLE_NEVER_MS` none.
+        cache: What a run finds in the caches, one of :data:`CACHE_MODES`: ``warm`` what the run
+            before left there, ``chained`` what the modules before left there in the same run (of
+            chains and whole detectors), ``cold`` nothing: they are emptied before each run, and a
+            block is one run.
 
     Raises:
         MeasurementError: A value is out of range or contradicts another.
@@ -58,6 +69,7 @@ class TimingProtocol:
     max_seconds: float = 10.0
     min_block_ms: float = 1.0
     settle_runs: int = 2
+    cache: str = WARM
 
     def __post_init__(self) -> None:
         owner = "TimingProtocol"
@@ -76,6 +88,10 @@ class TimingProtocol:
                 f"TimingProtocol.precision must be one of {', '.join(PRECISIONS)}, "
                 f"got {self.precision!r}"
             )
+        if self.cache not in CACHE_MODES:
+            raise MeasurementError(
+                f"TimingProtocol.cache must be one of {', '.join(CACHE_MODES)}, got {self.cache!r}"
+            )
         if self.warmup_max_ms < self.warmup_min_ms:
             raise MeasurementError(
                 f"TimingProtocol.warmup_max_ms ({self.warmup_max_ms}) is below "
@@ -93,7 +109,7 @@ class TimingProtocol:
         Raises:
             MeasurementError: A field is missing, unknown or out of range.
         """
-        return cls(**read_fields(cls, data))
+        return cls(**read_fields(cls, data, added={"cache": WARM}))
 
     def differences(self, other: TimingProtocol) -> tuple[tuple[str, Any, Any], ...]:
         """Return ``(field, mine, theirs)`` of every field that differs."""

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .processors import processor_quota, read_text, usable_processors
+from .clocks import gpu_utilisation
+from .device import DeviceInfo
+from .processors import (
+    OthersClock,
+    contention,
+    processor_quota,
+    read_text,
+    usable_processors,
+)
 
 # Above this share of the processors being busy, a measured thread has to share one.
 BUSY_SHARE = 0.5
+# The same for a GPU, which a desktop keeps busy a little.
+BUSY_GPU_SHARE = 0.1
+# In it the system's ticks of 10 ms are 1 %.
+LOOK_SECONDS = 1.0
 # Share of time that the hypervisor gave to others (man 5 proc, "steal"); 1 % moves medians.
 STEAL_SHARE = 0.01
 
@@ -28,6 +41,32 @@ def stability_report(root: Path = Path("/")) -> tuple[str, ...]:
         for check in (_load, _governor, _boost, _virtual, _steal, _quota)
         for reason in check(root)
     )
+
+
+def overload_reason(
+    device: DeviceInfo, threads: int, seconds: float = LOOK_SECONDS, root: Path = Path("/")
+) -> str | None:
+    """Return why nothing measured on a device would mean anything now; None if it would.
+
+    Watches for a while how busy other programs keep the processors that the threads need, or the
+    GPU. A simulated device is never overloaded.
+
+    Args:
+        device: What is to be measured.
+        threads: CPU threads of the engine.
+        seconds: How long to watch.
+        root: Where ``proc`` and ``sys`` lie.
+    """
+    if device.kind == "cuda":
+        busy = gpu_utilisation(device)
+        if busy is not None and busy > BUSY_GPU_SHARE:
+            return f"other programs keep the GPU busy ({busy:.0%} of the last second)"
+        return None
+    if device.kind != "cpu":
+        return None
+    others = OthersClock(root)
+    time.sleep(seconds)
+    return contention(threads, others.busy() or 0.0, usable_processors(root))
 
 
 def load_average() -> float | None:

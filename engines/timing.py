@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from .errors import MeasurementError
-from .measurement import Measurement
-from .processors import OthersClock, usable_processors
-from .protocol import MIN_SAMPLES_FOR_CI, TimingProtocol
-from .stats import relative_half_width, relative_slope
-
-if TYPE_CHECKING:
-    from .base import Engine
+from .protocol import (
+    COLD,
+    MIN_SAMPLES_FOR_CI,
+    SETTLE_NEVER_MS,
+    SETTLE_ONCE_MS,
+    WARM,
+    TimingProtocol,
+)
+from .stats import MIN_FOR_THIRDS, relative_half_width, relative_slope
 
 Timer = Callable[[int], float]
 
@@ -35,6 +33,13 @@ MAX_GROWTH = 16
 MAX_BLOCK_RUNS = 1_000_000
 # A trend needs three points.
 MIN_STEADY_BLOCKS = 3
+# Convergence is looked at again after so much more: looking costs up to a millisecond.
+LOOKS_SHARE = 16
+REFERENCE_SHARE = 0.2
+"""What timing a reference beside an engine may take of the time."""
+
+# Where an engine is slow to settle again, the reference takes several samples at a time.
+REFERENCE_ROUND = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,70 +62,137 @@ class Timing:
 
 
 class Sampler:
-    """Take warm-up blocks and samples from one timer until the protocol is satisfied."""
+    """Take warm-up blocks and samples of one engine until the protocol is satisfied.
 
-    def __init__(self, timer: Timer, protocol: TimingProtocol) -> None:
-        self._timer = timer
+    Args:
+        timers: One per input of the engine; samples take them in turns.
+        protocol: When it is satisfied.
+        untimed_ms: What each run takes beside what its timer tells (emptying caches).
+
+    Attributes:
+        spent_ms: Time spent so far, on warm-up, settling and samples.
+        settled_ms: The part of it spent on settling.
+    """
+
+    def __init__(
+        self, timers: Sequence[Timer], protocol: TimingProtocol, untimed_ms: float = 0.0
+    ) -> None:
+        self.spent_ms = 0.0
+        self.settled_ms = 0.0
+        self._timers = tuple(timers)
         self._protocol = protocol
+        self._untimed_ms = untimed_ms
         self._runs = 1
         self._raw: list[float] = []
         self._warmup: list[float] = []
-        self._spent_ms = 0.0
+        self._warmed_ms = 0.0
         self._steady = False
         self._converged = False
+        self._next_look = protocol.min_samples
 
     def warm_up(self) -> None:
         """Run until the last blocks show no trend, sizing the blocks on the way."""
         protocol = self._protocol
-        spent, window = 0.0, 0  # window: blocks since the size last changed
+        for timer in self._timers[1:]:
+            self._run(timer, 1)
+        begin, window = self.spent_ms, 0  # window: blocks since the size last changed
         # Bounds the loop for a timer that claims to take no time at all.
         most = math.ceil(protocol.warmup_max_ms / protocol.min_block_ms) + MAX_GROWTH
         for _ in range(most):
-            total = self._timer(self._runs)
+            total = self._run(self._timers[0], self._runs)
             self._warmup.append(total / self._runs)
-            spent += total
+            spent = self.spent_ms - begin
             window += 1
             if self._grow(total):
                 window = 0
             enough = window >= protocol.warmup_window and spent >= protocol.warmup_min_ms
             if enough and self._is_steady(window):
-                self._steady = True
-                return
+                break
             if spent >= protocol.warmup_max_ms and window >= MIN_STEADY_BLOCKS:
                 break
         self._steady = window >= MIN_STEADY_BLOCKS and self._is_steady(window)
+        self._warmed_ms = self.spent_ms
 
-    def take(self, *, settle: bool = False) -> None:
-        """Take one sample; ``settle`` runs the engine untimed before."""
-        if settle and self._protocol.settle_runs:
-            self._spent_ms += self._timer(self._protocol.settle_runs)
-        total = self._timer(self._runs)
-        self._spent_ms += total
-        self._raw.append(total / self._runs)
-        if len(self._raw) >= self._protocol.min_samples:
-            self._converged = relative_half_width(self._raw) <= self._protocol.target_rel_ci
+    def take(self, *, settle: int = 0) -> None:
+        """Take one sample of the next input after ``settle`` untimed runs."""
+        timer = self._timers[len(self._raw) % len(self._timers)]
+        if settle:
+            before = self.spent_ms
+            self._run(timer, settle)
+            self.settled_ms += self.spent_ms - before
+        self._raw.append(self._run(timer, self._runs) / self._runs)
+        taken = len(self._raw)
+        if taken >= self._next_look and self._round_is_full:
+            self._next_look = taken + max(1, taken // LOOKS_SHARE)
+            self._converged = self._is_narrow()
+
+    @property
+    def block_runs(self) -> int:
+        """Return the runs per sample."""
+        return self._runs
+
+    @property
+    def run_ms(self) -> float:
+        """Return what a run took last; 0 before the first."""
+        taken = self._raw or self._warmup
+        return taken[-1] if taken else 0.0
+
+    @property
+    def block_ms(self) -> float:
+        """Return what a sample takes, by the last one."""
+        return self._runs * (self.run_ms + self._untimed_ms)
+
+    @property
+    def settle_runs(self) -> int:
+        """Return how many untimed runs a sample needs after another engine ran."""
+        if self.run_ms > SETTLE_NEVER_MS or self._protocol.cache == COLD:
+            return 0
+        wanted = self._protocol.settle_runs
+        return min(wanted, 1) if self.run_ms > SETTLE_ONCE_MS else wanted
+
+    @property
+    def taken(self) -> int:
+        """Return the number of samples."""
+        return len(self._raw)
 
     @property
     def done(self) -> bool:
         """Tell whether enough samples are taken, or as many as are allowed."""
+        return self._round_is_full and (self._converged or self.exhausted)
+
+    @property
+    def exhausted(self) -> bool:
+        """Tell whether as many samples are taken as are allowed."""
         taken = len(self._raw)
-        over = self._spent_ms >= self._protocol.max_seconds * 1000.0
-        return (
-            self._converged
-            or taken >= self._protocol.max_samples
-            or (over and taken >= MIN_SAMPLES_FOR_CI)
+        over = self.spent_ms - self._warmed_ms >= self._protocol.max_seconds * 1000.0
+        return self._round_is_full and (
+            taken >= self._protocol.max_samples or (over and taken >= MIN_SAMPLES_FOR_CI)
         )
 
     def result(self) -> Timing:
         """Return what was taken so far."""
-        return Timing(
-            tuple(self._raw), tuple(self._warmup), self._runs, self._converged, self._steady
+        converged = self._converged or (
+            len(self._raw) >= self._protocol.min_samples and self._is_narrow()
         )
+        return Timing(tuple(self._raw), tuple(self._warmup), self._runs, converged, self._steady)
+
+    @property
+    def _round_is_full(self) -> bool:
+        return len(self._raw) % len(self._timers) == 0
+
+    def _run(self, timer: Timer, runs: int) -> float:
+        total = timer(runs)
+        self.spent_ms += total + runs * self._untimed_ms
+        return total
+
+    def _is_narrow(self) -> bool:
+        width = relative_half_width(self._raw, len(self._timers))
+        return width <= self._protocol.target_rel_ci
 
     def _grow(self, total: float) -> bool:
         """Make the block longer if it was shorter than the protocol asks; tell whether it was."""
         least = self._protocol.min_block_ms
-        if total >= least or self._runs >= MAX_BLOCK_RUNS:
+        if total >= least or self._runs >= MAX_BLOCK_RUNS or self._protocol.cache == COLD:
             return False
         factor = least * BLOCK_HEADROOM / total if total > 0 else MAX_GROWTH
         wanted = math.ceil(self._runs * min(factor, MAX_GROWTH))
@@ -133,87 +205,96 @@ class Sampler:
 
 
 def time_interleaved(
-    timers: Sequence[Timer], protocol: TimingProtocol, rng: np.random.Generator
+    samplers: Sequence[Sampler],
+    rng: np.random.Generator,
+    after_warm_up: Callable[[], None] | None = None,
 ) -> list[Timing]:
-    """Warm up all timers, then take samples in rounds; each round visits them in random order.
+    """Warm up all engines, then take samples in rounds; each round visits them in random order.
 
-    Whatever slows the machine down for a while thus hits all timers alike. A timer leaves the
-    rounds once it has converged or reached a limit of the protocol.
+    Whatever slows the machine down for a while thus hits all engines alike. One leaves the rounds
+    once it has converged or reached a limit of the protocol.
+
+    Args:
+        samplers: One per engine.
+        rng: Order of the rounds.
+        after_warm_up: Called between warm-up and samples.
 
     Source: Google Benchmark, random interleaving (40 % less run-to-run variance).
     """
-    samplers = [Sampler(timer, protocol) for timer in timers]
     with _no_garbage_collection():
         for sampler in samplers:
             sampler.warm_up()
-        active = samplers
+        if after_warm_up:
+            after_warm_up()
+        active = list(samplers)
         while active:  # ends: every round takes a sample of each, and max_samples bounds those
             several = len(active) > 1
             for index in rng.permutation(len(active)):
-                active[index].take(settle=several)
+                sampler = active[index]
+                sampler.take(settle=sampler.settle_runs if several else 0)
             active = [sampler for sampler in active if not sampler.done]
     return [sampler.result() for sampler in samplers]
 
 
-def measure_interleaved(
-    engines: Sequence[Engine],
-    protocol: TimingProtocol,
-    inputs: Sequence[Mapping[str, npt.NDArray[Any]] | None] | None = None,
-    *,
-    rng: np.random.Generator | None = None,
-) -> list[Measurement]:
-    """Measure engines side by side in randomly ordered rounds, so that drift hits all alike.
+def time_beside(
+    sampler: Sampler,
+    reference: Sampler,
+    after_warm_up: Callable[[], None] | None = None,
+) -> tuple[Timing, Timing]:
+    """Take samples of an engine, and of a reference in alternation with them.
+
+    The reference tells how fast the machine was meanwhile. It takes at most
+    :data:`REFERENCE_SHARE` of the time, settling included, but is sampled at least once; where it
+    has fewer than :data:`~engines.stats.MIN_FOR_THIRDS` samples when the engine is done, the
+    engine goes on within its limits.
 
     Args:
-        engines: Engines built with the protocol's threads and precision.
-        protocol: How to measure.
-        inputs: One mapping of arrays per engine; None for the model's example inputs.
-        rng: Order of the rounds; seed 0 if None.
-
-    Returns:
-        One measurement per engine, in the order of ``engines``.
-
-    Raises:
-        MeasurementError: An engine was built for other threads or another precision, or ``inputs``
-            has another length than ``engines``.
-        EngineInputError: Arrays do not fit an engine's inputs.
+        sampler: Of the engine.
+        reference: Made by :func:`reference_sampler`.
+        after_warm_up: Called between warm-up and samples.
     """
-    given = [None] * len(engines) if inputs is None else list(inputs)
-    if len(given) != len(engines):
-        raise MeasurementError(f"{len(engines)} engines but {len(given)} inputs; give one each")
-    for engine in engines:
-        check_protocol(engine, protocol)
-    timers = [engine.timer(arrays) for engine, arrays in zip(engines, given, strict=True)]
-    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    others, processors = OthersClock(), usable_processors()
-    timings = time_interleaved(timers, protocol, rng or np.random.default_rng(0))
-    busy = others.busy()
-    return [
-        Measurement(
-            raw_ms=timing.raw_ms,
-            warmup_ms=timing.warmup_ms,
-            block_runs=timing.block_runs,
-            protocol=protocol,
-            device=engine.device,
-            converged=timing.converged,
-            steady=timing.steady,
-            started_at=started,
-            others_busy=busy,
-            processors=processors,
-        )
-        for engine, timing in zip(engines, timings, strict=True)
-    ]
+    with _no_garbage_collection():
+        sampler.warm_up()
+        reference.warm_up()
+        if after_warm_up:
+            after_warm_up()
+        for _ in range(_round_of(sampler)):
+            reference.take()
+        disturbed = True
+        while True:  # ends: every turn takes a sample, and the protocol bounds those
+            sampler.take(settle=sampler.settle_runs if disturbed else 0)
+            disturbed = _take_reference(sampler, reference)
+            known = reference.taken >= MIN_FOR_THIRDS
+            if sampler.exhausted or (sampler.done and known):
+                return sampler.result(), reference.result()
 
 
-def check_protocol(engine: Engine, protocol: TimingProtocol) -> None:
-    """Raise :class:`MeasurementError` unless the engine was built as the protocol measures."""
-    for name in ("threads", "precision"):
-        built, asked = getattr(engine, name), getattr(protocol, name)
-        if built != asked:
-            raise MeasurementError(
-                f"the engine was built with {name}={built!r} but the protocol says "
-                f"{name}={asked!r}; build it with {name}={asked!r} or change the protocol"
-            )
+def reference_sampler(timer: Timer, protocol: TimingProtocol) -> Sampler:
+    """Return a sampler for a reference, whose warm-up only sizes its blocks."""
+    quick = replace(
+        protocol,
+        cache=WARM,
+        warmup_min_ms=0.0,
+        warmup_window=MIN_STEADY_BLOCKS,
+        warmup_max_ms=protocol.min_block_ms,
+    )
+    return Sampler([timer], quick)
+
+
+def _take_reference(sampler: Sampler, reference: Sampler) -> bool:
+    """Take samples of the reference if its share allows; tell whether it ran."""
+    blocks = _round_of(sampler)
+    cost = reference.block_ms * (1 + blocks) + sampler.run_ms * sampler.settle_runs
+    caused = reference.spent_ms + sampler.settled_ms + cost
+    if caused > REFERENCE_SHARE * (sampler.spent_ms + reference.spent_ms + cost):
+        return False
+    for index in range(blocks):
+        reference.take(settle=0 if index else reference.block_runs)
+    return True
+
+
+def _round_of(sampler: Sampler) -> int:
+    return REFERENCE_ROUND if sampler.run_ms > SETTLE_ONCE_MS else 1
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Importing the room loads neither torch nor an engine.
 
 from __future__ import annotations
 
+from .agenda import Agenda, FixedAgenda, Task
 from .baselines import graph_macs, isolated_sum_ms, macs_proportional_ms
 from .closure import Closure, fit_closure
 from .context import ContextPlan, Recipe, plan_context
@@ -15,12 +16,14 @@ from .describe import (
     describe_table,
     merge_tables,
     predict_archs,
+    read_tables,
 )
 from .diff import Change, Gate, TableDiff, diff_tables, holm
 from .errors import (
     LatencyError,
     PredictorError,
     ProfileError,
+    RecordingError,
     TableError,
     TableMismatchError,
     UnprofiledModuleError,
@@ -39,26 +42,35 @@ from .fitting import context_costs, fit
 from .formats import FORMATS, Format, Origin
 from .layer_names import module_of_node, modules_of_layer
 from .manifest import Manifest
+from .plan import ProfileConfig, make_agenda, plan_profile, sample_distinct
 from .predictor import CONFIDENCE, Latency, ModuleCost, ModuleTime, Predictor
 from .predictor_file import load_predictor, save_predictor
-from .profiler import ProfileConfig, plan_profile, profile, sample_distinct
+from .profiler import profile
+from .recording import Origin as RecordingOrigin, Recording, record
+from .recording_file import (
+    open_recording,
+    read_recording,
+    recording_path,
+    write_recording,
+)
 from .simulated import (
     EFFICIENCIES,
     DeviceFigure,
     Efficiency,
     SimulatedDevice,
-    SimulatedPredictor,
     get_simulated_device,
     is_simulated,
-    make_simulated,
-    predict_simulated,
     read_simulated_device,
     simulated_devices,
 )
+from .simulated.describe import describe_devices, describe_simulation, predict_simulated
+from .simulated.predictor import SimulatedPredictor, make_simulated, simulated_ms
 from .space_predictor import SpacePredictor
+from .spaces import choose_space
 from .split import split_table
 from .table import LatencyTable, Row
 from .table_file import TableWriter, read_table, write_table
+from .transfer import transfer_agenda
 from .workload import CHAIN, DETECTOR, MODULE, Workload, WorkloadModel
 
 __all__ = [
@@ -68,6 +80,7 @@ __all__ = [
     "EFFICIENCIES",
     "FORMATS",
     "MODULE",
+    "Agenda",
     "Change",
     "Closure",
     "ContextPlan",
@@ -76,6 +89,7 @@ __all__ = [
     "Efficiency",
     "Estimates",
     "Evaluation",
+    "FixedAgenda",
     "Format",
     "Gate",
     "Latency",
@@ -91,6 +105,9 @@ __all__ = [
     "ProfileConfig",
     "ProfileError",
     "Recipe",
+    "Recording",
+    "RecordingError",
+    "RecordingOrigin",
     "Row",
     "Scores",
     "SimulatedDevice",
@@ -100,16 +117,20 @@ __all__ = [
     "TableError",
     "TableMismatchError",
     "TableWriter",
+    "Task",
     "UnprofiledModuleError",
     "Workload",
     "WorkloadModel",
     "choose_next",
+    "choose_space",
     "compare_tables",
     "context_costs",
+    "describe_devices",
     "describe_evaluation",
     "describe_import",
     "describe_latency",
     "describe_predictor",
+    "describe_simulation",
     "describe_table",
     "diff_tables",
     "evaluate",
@@ -125,23 +146,32 @@ __all__ = [
     "isolated_sum_ms",
     "load_predictor",
     "macs_proportional_ms",
+    "make_agenda",
     "make_origin",
     "make_simulated",
     "merge_tables",
     "module_of_node",
     "modules_of_layer",
+    "open_recording",
     "plan_context",
     "plan_profile",
     "predict_archs",
     "predict_simulated",
     "profile",
+    "read_recording",
     "read_simulated_device",
     "read_table",
+    "read_tables",
+    "record",
+    "recording_path",
     "sample_distinct",
     "save_predictor",
     "score",
     "simulated_devices",
+    "simulated_ms",
     "split_file",
     "split_table",
+    "transfer_agenda",
+    "write_recording",
     "write_table",
 ]

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from .errors import PredictorError
 
 Floats = npt.NDArray[np.float64]
+JOINT = "joint"
 MODELS = ("identity", "scale", "affine")
 HUBER_K, HUBER_ROUNDS = 1.345, 20  # 95 % efficiency on normal errors (Huber 1964)
 NORMAL_MAD = 1.4826  # standard deviation of a normal distribution over its MAD
@@ -32,12 +33,13 @@ class Closure:
     """Correct a sum of module costs to a whole detector's latency.
 
     Attributes:
-        model: One of :data:`MODELS`.
+        model: One of :data:`MODELS`, or :data:`JOINT`: the sums are whole as they are.
         scale: ``a`` in t = a s + b.
         offset_ms: ``b`` in t = a s + b.
         residuals: Relative errors measured / predicted - 1 of calibration detectors, each
             predicted by the model fitted on the others; one for every replicate, so that the
-            machine's own drift is in them; sorted.
+            machine's own drift is in them; sorted. Of :data:`JOINT` in standard deviations of the
+            prediction instead of shares of it.
         detectors: How many detectors the residuals are of.
     """
 

@@ -15,6 +15,7 @@ from .closure import conformal_quantile
 from .errors import LatencyError
 from .evaluation import Evaluation
 from .predictor import CONFIDENCE, Latency, Predictor
+from .spaces import find_space, refuse_unfamiliar
 from .table import LatencyTable
 from .table_file import read_table, write_table
 
@@ -40,6 +41,12 @@ def describe_table(table: LatencyTable) -> dict[str, Any]:
         "space": dict(table.manifest.space),
         "measured": {role: roles.count(role) for role in sorted(set(roles))},
         "failures": [f"{row.workload.label}: {row.error}" for row in table.failures],
+        "refused": [
+            f"{row.workload.label}, replicate {row.replicate}: {row.refused}"
+            for row in table.refused
+        ],
+        "exploratory": sum(row.exploratory for row in table.rows),
+        "sentinel": _describe_sentinel(table),
         "disturbed": list(table.disturbed),
         "unstable": unstable,
         "without_samples": len(single),
@@ -47,10 +54,21 @@ def describe_table(table: LatencyTable) -> dict[str, Any]:
     }
 
 
+def _describe_sentinel(table: LatencyTable) -> dict[str, float] | None:
+    """Return how fast the machine was: the sentinel's median, and its extremes against it."""
+    told = [row.sentinel_ms for row in table.counted if row.sentinel_ms is not None]
+    if not told or table.reference_ms is None:
+        return None
+    return {
+        "reference_ms": table.reference_ms,
+        "fastest_pct": 100 * (min(told) / table.reference_ms - 1),
+        "slowest_pct": 100 * (max(told) / table.reference_ms - 1),
+    }
+
+
 def describe_predictor(predictor: Predictor) -> dict[str, Any]:
     """Return what a predictor was fitted on and how well its sum closes."""
     closure = predictor.closure
-    closed = closure.detectors > 0  # a predictor of modules alone has seen no detector
     return {
         "device": predictor.manifest.device.name,
         "engine": predictor.manifest.device.engine,
@@ -67,10 +85,27 @@ def describe_predictor(predictor: Predictor) -> dict[str, Any]:
             "scale": closure.scale,
             "offset_ms": closure.offset_ms,
         },
-        "left_out_mape": 100 * float(np.abs(closure.residuals).mean()) if closed else None,
-        "interval_half_width_pct": 100 * closure.margin(CONFIDENCE) if closed else None,
+        **_describe_closure(predictor),
         "estimated_families": _describe_families(predictor),
     }
+
+
+def _describe_closure(predictor: Predictor) -> dict[str, float | None]:
+    """Return how well calibration detectors are predicted by everything but themselves.
+
+    The unattributed share is what whole detectors take beside their modules' costs.
+    """
+    closure, joint = predictor.closure, predictor.joint
+    names = ("left_out_mape", "interval_half_width_pct", "unattributed_pct")
+    if not closure.detectors:  # a predictor of modules alone has seen none
+        return dict.fromkeys(names)
+    errors, width, beside = np.abs(closure.residuals), 1.0, 1.0 - 1.0 / closure.scale
+    if joint is not None:
+        measured, predicted, sd = joint.left_out()
+        errors, width = np.abs(predicted / measured - 1), float(np.median(sd / predicted))
+        beside = float(np.median(closure.offset_ms / predicted))
+    values = (errors.mean(), width * closure.margin(CONFIDENCE), beside)
+    return {name: 100 * float(value) for name, value in zip(names, values, strict=True)}
 
 
 def _describe_families(predictor: Predictor) -> dict[str, dict[str, float]]:
@@ -91,6 +126,7 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     """Return scores, interval coverage and every detector compared."""
     return {
         **asdict(evaluation.scores),
+        "as_measured": asdict(evaluation.as_measured),
         "interval_coverage": evaluation.interval_coverage,
         "confidence": evaluation.confidence,
         "left_out": evaluation.left_out,
@@ -127,38 +163,53 @@ def describe_latency(arch: str, latency: Latency) -> dict[str, Any]:
 def predict_archs(
     predictor: Predictor, archs: Sequence[str], confidence: float = CONFIDENCE
 ) -> list[dict[str, Any]]:
-    """Predict architectures written as ``space:code`` in the predictor's own space.
+    """Predict architectures written as ``space:code``, made as the profiled spaces were.
 
     Raises:
-        LatencyError: An architecture is of another space than the predictor.
+        LatencyError: An architecture holds modules unlike those that were profiled.
         ArchitectureError: A code is malformed.
     """
     rows = []
     for text in archs:
-        options = dict(predictor.manifest.space)
-        profiled = options.pop("name")
-        space, arch = parse_arch(text, **options)
-        if space.name != profiled:
-            raise LatencyError(
-                f"{text} is of space {space.name}, but the predictor was fitted on {profiled}"
-            )
+        name, colon, code = text.partition(":")
+        if not (name and colon):
+            parse_arch(text)  # says what is wrong with it
+        space, _, profiled = find_space(predictor, name)
+        arch = space.decode(code)
+        if not profiled:
+            refuse_unfamiliar(predictor, space, [arch])
         rows.append(describe_latency(text, predictor.predict(space.detector(arch), confidence)))
     return rows
 
 
 def merge_tables(paths: Sequence[Path], output: Path) -> LatencyTable:
-    """Merge table files into one.
+    """Merge table files into one; of several spaces, too, which a note then says.
 
     Raises:
         TableMismatchError: They come from other devices, protocols or batch sizes.
-        LatencyError: There is nothing to merge, or the output exists.
+        LatencyError: There is nothing to merge, a file is named twice, or the output exists.
+    """
+    if output.exists():
+        raise LatencyError(f"{output} exists; write to another file by -o")
+    write_table(output, read_tables(paths))
+    return read_table(output)
+
+
+def read_tables(paths: Sequence[Path]) -> LatencyTable:
+    """Read table files of one device, engine, protocol and batch as one table.
+
+    Raises:
+        TableError: A file is no table, or damaged.
+        TableMismatchError: They come from other devices, protocols or batch sizes.
+        LatencyError: There is nothing to read, or a file is named twice.
     """
     if not paths:
         raise LatencyError("nothing to merge; name at least one table")
-    if output.exists():
-        raise LatencyError(f"{output} exists; write to another file by -o")
+    names = [path.resolve() for path in paths]
+    for path, name in zip(paths, names, strict=True):
+        if names.count(name) > 1:
+            raise LatencyError(f"{path} is named twice; its measurements would count twice")
     merged, *others = [read_table(path) for path in paths]
     for table in others:
         merged = merged.merge(table)
-    write_table(output, merged)
-    return read_table(output)
+    return merged

@@ -1,19 +1,25 @@
 """Compare two tables of one device: what became slower or faster, and is it more than chance.
 
-A comparison has two layers: every workload, and every kind of module over all its workloads (by
-its in-context cost where the tables have recipes). Three sources of error are kept apart:
+A comparison has two layers: every workload, and every kind of module over all workloads that hold
+it, by its share of their time (:mod:`latency.diff_kinds`). Sources of error are kept apart:
 
 * samples of one engine follow each other (autocorrelation, drift), so that a test which takes
   them as independent, such as Mann-Whitney's, sees differences everywhere; here the interval of
   each median comes from :func:`engines.stats.median_ci`, which allows for it;
+* the machine's speed at each row, where a sentinel was timed beside it, is divided out;
 * two engines built of one model differ, and so do two passes over the machine: replicates show by
   how much. With two to five of them a variance is a poor guess, so it is moderated over all
-  workloads (Smyth 2004, doi:10.2202/1544-6115.1027), as is usual for thousands of genes;
-* a single replicate shows nothing of that: a spread is assumed, or taken from how differently
-  workloads of one kind changed;
+  workloads (Smyth 2004, doi:10.2202/1544-6115.1027), as is usual for thousands of genes.
+  Replicates that were disturbed are left out of the medians, not of the variances;
+* a single replicate shows nothing of that: a spread is assumed, or taken from how workloads
+  scatter about what their kinds explain. On a busy machine, whose disturbances last from one row
+  to the next, this is too little: profile with two replicates at least;
 * two sessions on one machine differ, as a whole, by what no replicate shows. A change therefore
   counts if it differs from the median change of all kinds, or exceeds by itself what sessions
   are assumed to differ by.
+
+A kind that is a small share of every chain is told apart better by modules timed alone:
+`detfit profile --isolated`.
 
 Each layer's p-values are adjusted by Holm's method at half of :data:`ALPHA`, so that the chance of
 any false alarm in a whole comparison is at most :data:`ALPHA`. A gate ``slower>2%`` is violated by
@@ -89,7 +95,7 @@ class Change:
         name: The workload's label or the kind.
         key: The workload's key; the kind again for a kind.
         a_ms: Before; for a kind the sum over its modules.
-        b_ms: After; for a kind without recipes the sum before times the mean ratio.
+        b_ms: After; for a kind the sum before times its ratio.
         change: ``b / a - 1``.
         lo: Lower end of the 95 % interval of the change.
         hi: Upper end.

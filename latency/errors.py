@@ -5,6 +5,7 @@ LatencyError
 │   └── TableMismatchError    two tables, or a table and this machine, that must not be mixed
 ├── PredictorError            a predictor file or a fit that cannot be had
 ├── ProfileError              a profile that cannot start
+│   └── RecordingError        recorded inputs that cannot be made, read or used
 └── UnprofiledModuleError     a module that no measurement covers (also a KeyError)
 """
 
@@ -39,6 +40,10 @@ class PredictorError(LatencyError):
 
 class ProfileError(LatencyError):
     """A profile cannot start or go on."""
+
+
+class RecordingError(ProfileError):
+    """Recorded inputs cannot be made, read or used for a profile."""
 
 
 class UnprofiledModuleError(LatencyError, KeyError):

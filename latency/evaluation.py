@@ -24,10 +24,12 @@ class DetectorError:
 
     Attributes:
         label: The architecture, or the module.
-        measured_ms: Measured median.
+        measured_ms: Measured median, at the speed of the machine that predictions are for (see
+            :meth:`~latency.LatencyTable.normalised_ms`).
         predicted_ms: Predicted median.
         lo_ms: Lower end of the predicted interval.
         hi_ms: Upper end of the predicted interval.
+        as_measured_ms: Measured median, whatever the machine's speed was.
     """
 
     label: str
@@ -35,6 +37,7 @@ class DetectorError:
     predicted_ms: float
     lo_ms: float
     hi_ms: float
+    as_measured_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Evaluation:
     """Hold the scores of a predictor and what they were made of.
 
     Attributes:
-        scores: Errors of the medians.
+        scores: Errors of the medians, at one speed of the machine.
+        as_measured: The same, the machine's drift between both tables included.
         interval_coverage: Share of detectors inside their predicted interval, 0..1.
         confidence: What the coverage should reach.
         detectors: Every detector compared.
@@ -69,6 +73,7 @@ class Evaluation:
     """
 
     scores: Scores
+    as_measured: Scores
     interval_coverage: float
     confidence: float
     detectors: tuple[DetectorError, ...]
@@ -124,8 +129,12 @@ def evaluate(
             "the predictor was fitted on every whole detector of this table; profile others with "
             "another --seed and --no-modules"
         )
+    factor = 1.0
+    if predictor.reference_ms and held_out.reference_ms:
+        factor = predictor.reference_ms / held_out.reference_ms
     compared = [
-        _compare(predictor, workload, measurement, confidence) for workload, measurement in fresh
+        _compare(predictor, work, m, factor * held_out.normalised_ms(work.key), confidence)
+        for work, m in fresh
     ]
     level = min(confidence, predictor.closure.max_confidence)
     return _summary(compared, level, len(held_out.detectors()) - len(fresh))
@@ -142,7 +151,8 @@ def _evaluate_modules(
         )
     times = predictor.module_times(list(fresh), confidence)
     compared = [
-        DetectorError(t.spec.key, fresh[t.spec], t.ms, *_around(t.ms, t.margin_ms)) for t in times
+        DetectorError(t.spec.key, fresh[t.spec], t.ms, *_around(t.ms, t.margin_ms), fresh[t.spec])
+        for t in times
     ]
     return _summary(compared, confidence, len(held_out.entries) - len(fresh))
 
@@ -154,17 +164,28 @@ def _around(ms: float, margin_ms: float) -> tuple[float, float]:
 
 def _summary(compared: Sequence[DetectorError], level: float, left_out: int) -> Evaluation:
     measured = np.array([item.measured_ms for item in compared])
-    scores = score(np.array([item.predicted_ms for item in compared]), measured)
+    predicted = np.array([item.predicted_ms for item in compared])
+    as_measured = np.array([item.as_measured_ms for item in compared])
+    scores = score(predicted, measured), score(predicted, as_measured)
     inside = np.array([item.lo_ms <= item.measured_ms <= item.hi_ms for item in compared])
-    return Evaluation(scores, float(inside.mean()), level, tuple(compared), left_out)
+    return Evaluation(*scores, float(inside.mean()), level, tuple(compared), left_out)
 
 
 def _compare(
-    predictor: Predictor, workload: Workload, measurement: Measurement, confidence: float
+    predictor: Predictor,
+    workload: Workload,
+    measurement: Measurement,
+    measured_ms: float,
+    confidence: float,
 ) -> DetectorError:
     latency = predictor.predict(workload.graph, confidence)
     return DetectorError(
-        workload.label, measurement.median_ms, latency.p50_ms, latency.lo_ms, latency.hi_ms
+        workload.label,
+        measured_ms,
+        latency.p50_ms,
+        latency.lo_ms,
+        latency.hi_ms,
+        measurement.median_ms,
     )
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from engines import Measurement
-from searchspaces import Graph, ModuleSpec
+from searchspaces import ModuleSpec
 
-from .closure import Closure, fit_closure
-from .errors import PredictorError, UnprofiledModuleError
+from .closure import JOINT, Closure
+from .errors import PredictorError
 from .estimator import fit_estimator
+from .joint import JointCosts, KnownBasis, equations_of, fit_joint
 from .predictor import ModuleCost, Predictor
 from .table import LatencyTable
-from .workload import Workload
+from .workload import CHAIN
 
 OPEN = Closure("identity", 1.0, 0.0, (0.0,), 0)
 """No closure: the sum as it is, calibrated on no detector."""
@@ -23,54 +23,80 @@ OPEN = Closure("identity", 1.0, 0.0, (0.0,), 0)
 CI_TO_STDERR = 1 / (2 * 1.96)  # a 95 % interval spans 3.92 standard errors
 
 
-def fit(table: LatencyTable, seed: int = 0) -> Predictor:
-    """Fit in-context costs, an estimator of other modules, and the closure on whole detectors.
+def fit(table: LatencyTable, seed: int = 0, source: Predictor | None = None) -> Predictor:
+    """Learn what modules cost inside whole detectors from everything a table holds.
 
-    Modules that a profile did not reach are estimated from others of their family; predictions
-    say so by their coverage. Detectors that hold a module of which not even that is possible are
-    left out. A table of modules alone, such as an imported one, gives a predictor of modules: the
-    sums that it predicts are closed on nothing, and say so by a confidence of 0.
+    Chains and whole detectors are solved together (:mod:`latency.joint`). Modules that a profile
+    did not reach follow from modules of like layers; predictions say so by their coverage and by
+    wider intervals. A table of modules alone, such as an imported one, gives a predictor of
+    modules: the sums that it predicts are closed on nothing, and say so by a confidence of 0.
 
     Args:
         table: What was measured.
-        seed: Draws the folds that calibrate the estimator's intervals.
+        seed: Draws the folds that calibrate the intervals of a predictor of modules alone.
+        source: Of another device or engine, whose times these are thought to resemble: few
+            measurements then do (see :func:`latency.transfer`).
 
     Raises:
-        PredictorError: The table holds neither chains nor modules, or no whole detectors to
-            close the sum of chains on.
+        PredictorError: The table holds neither modules nor whole detectors to close a sum on, or
+            the source knows modules alone.
     """
-    rng = np.random.default_rng(seed)
-    if table.entries and not table.manifest.recipes and not table.detectors():
-        return _fit_modules(table, rng)
-    costs = context_costs(table)
-    if not costs:
-        raise PredictorError(
-            "the table holds no chains to take module costs from; profile without --no-modules"
-        )
+    if table.entries and not table.detectors() and not _has_chains(table):
+        return _fit_modules(table, np.random.default_rng(seed))
     if not table.detectors():
         raise PredictorError(
             "the table holds no whole detectors to close the sum on; profile with --detectors 16"
         )
-    estimator = fit_estimator({spec: cost.ms for spec, cost in costs.items()}, rng)
-    open_sum = Predictor(table.manifest, costs, OPEN, (), estimator)
-    known = [(w, m) for w, m in table.detectors() if _is_covered(open_sum, w.graph)]
-    if not known:
-        planned = len(table.manifest.recipes)
+    joint = fit_joint(equations_of(table), basis=None if source is None else basis_of(source))
+    specs = sorted({s for e in joint.equations for s in e.counts}, key=lambda spec: spec.key)
+    costs = {
+        spec: ModuleCost(cost.ms, cost.sd_ms)
+        for spec, cost in zip(specs, joint.modules(specs), strict=True)
+    }
+    keys = tuple(sorted(workload.key for workload, _ in table.detectors()))
+    return Predictor(
+        table.manifest,
+        costs,
+        _closure(table, joint),
+        keys,
+        joint=joint,
+        reference_ms=table.reference_ms,
+    )
+
+
+def basis_of(source: Predictor) -> KnownBasis:
+    """Return the costs of a source as what others are measured by.
+
+    Raises:
+        PredictorError: It was fitted on modules alone.
+    """
+    if source.joint is None:
         raise PredictorError(
-            f"the profile is not finished: {planned - len(costs)} of {planned} modules have no "
-            "cost yet, and no whole detector can be summed; go on with profile --resume"
+            "the source was fitted on modules alone or by an earlier version; fit it anew on a "
+            "table of chains and whole detectors"
         )
-    return _close(table, open_sum, known)
+    return KnownBasis(source.joint)
 
 
-def _close(
-    table: LatencyTable, open_sum: Predictor, known: Sequence[tuple[Workload, Measurement]]
-) -> Predictor:
-    sums = open_sum.predict_ms([workload.graph for workload, _ in known])
-    measured = np.array([measurement.median_ms for _, measurement in known])
-    keys = [workload.key for workload, _ in known]
-    closure = fit_closure(sums, measured, [table.replicates_ms(key) for key in keys])
-    return replace(open_sum, closure=closure, calibrated_on=tuple(sorted(keys)))
+def _closure(table: LatencyTable, joint: JointCosts) -> Closure:
+    """Return what is left of the detectors, each predicted from all else, in standard deviations.
+
+    An interval has to hold for one more measurement at another time, so that every replicate
+    counts by itself.
+    """
+    keys = [equation.key for equation in joint.equations if equation.whole]
+    _, predicted, sds = joint.left_out()
+    residuals = [
+        (ms - middle) / sd
+        for key, middle, sd in zip(keys, predicted, sds, strict=True)
+        for ms in table.replicates_ms(key)
+    ]
+    ordered = tuple(np.sort(residuals).tolist())
+    return Closure(JOINT, 1.0, joint.start_ms, ordered, len(keys))
+
+
+def _has_chains(table: LatencyTable) -> bool:
+    return any(workload.role == CHAIN for workload in table.workloads.values())
 
 
 def _fit_modules(table: LatencyTable, rng: np.random.Generator) -> Predictor:
@@ -80,23 +106,20 @@ def _fit_modules(table: LatencyTable, rng: np.random.Generator) -> Predictor:
     return Predictor(table.manifest, costs, OPEN, (), estimator)
 
 
-def _is_covered(predictor: Predictor, graph: Graph) -> bool:
-    """Return whether every module of a graph is measured or can be estimated."""
-    try:
-        predictor.predict_ms([graph])
-    except UnprofiledModuleError:
-        return False
-    return True
-
-
 def context_costs(table: LatencyTable) -> dict[ModuleSpec, ModuleCost]:
-    """Return the in-context cost of every module whose chains were all measured."""
-    costs = {}
+    """Return the in-context cost of every module whose chains were all measured.
+
+    Of several recipes for one module, as tables of several spaces have, the surest is taken.
+    """
+    costs: dict[ModuleSpec, ModuleCost] = {}
     for recipe in table.manifest.recipes:
         parts = [(weight, table.measurements.get(key)) for weight, key in recipe.terms]
         known = [(weight, part) for weight, part in parts if part is not None]
-        if len(known) == len(parts):
-            costs[recipe.spec] = _combine(known)
+        if len(known) < len(parts):
+            continue
+        found = _combine(known)
+        best = costs.setdefault(recipe.spec, found)
+        costs[recipe.spec] = min(best, found, key=lambda cost: cost.stderr_ms)
     return costs
 
 

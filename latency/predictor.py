@@ -14,6 +14,7 @@ from searchspaces import DetectorSpec, Graph, ModuleSpec, SearchSpace, cost_of
 from .closure import Closure
 from .errors import UnprofiledModuleError
 from .estimator import ModuleEstimator
+from .joint import JointCosts
 from .manifest import Manifest
 from .space_predictor import SpacePredictor
 
@@ -32,9 +33,10 @@ class ModuleTime:
         part: Part of the detector, or ``""`` where only counts were given.
         count: How often it occurs.
         ms: Milliseconds of all occurrences, before closure.
-        measured: Whether the cost was measured; otherwise it is estimated from measured modules
-            of its family or, if they are too few, from multiply-adds at the rate of its kind.
-        margin_ms: How far an estimate may be off, at the confidence asked for; 0 if measured.
+        measured: Whether the module was part of anything measured; otherwise it is estimated from
+            modules like it or, if they are too few, from multiply-adds at the rate of its kind.
+        margin_ms: How far an estimate may be off, at the confidence asked for; 0 if measured, or
+            if the doubt is in the detector's own interval.
         familiar: Whether the module is measured, or estimated and like those that were.
     """
 
@@ -95,7 +97,12 @@ class Predictor:
         costs: In-context cost of every profiled module.
         closure: Correction of the sum, with its residuals.
         calibrated_on: Keys of the workloads (whole detectors) that the closure was fitted on.
-        estimator: Of modules that were not measured; ``None`` estimates by multiply-adds alone.
+        estimator: Of modules that were not measured, in tables of modules alone; ``None``
+            estimates by multiply-adds alone.
+        joint: Costs, measured or not, from chains and whole detectors at once; ``None`` for
+            tables of modules alone.
+        reference_ms: What the sentinel takes at the machine's speed that predictions are for;
+            ``None`` where no sentinel was timed.
     """
 
     manifest: Manifest
@@ -103,6 +110,8 @@ class Predictor:
     closure: Closure
     calibrated_on: tuple[str, ...]
     estimator: ModuleEstimator | None = None
+    joint: JointCosts | None = None
+    reference_ms: float | None = None
 
     def predict(self, modules: Modules, confidence: float = CONFIDENCE) -> Latency:
         """Predict one detector.
@@ -118,7 +127,8 @@ class Predictor:
         total = sum(item.ms for item in breakdown)
         guessed = sum(item.ms for item in breakdown if not item.measured)
         p50 = float(self.closure.apply(np.array([total]))[0])
-        half = p50 * self.closure.margin(confidence) + sum(item.margin_ms for item in breakdown)
+        unit = self._unit_ms(breakdown, p50)
+        half = unit * self.closure.margin(confidence) + sum(item.margin_ms for item in breakdown)
         return Latency(
             p50,
             max(0.0, p50 - half),
@@ -168,7 +178,17 @@ class Predictor:
         predicted = self.predict(modules, confidence)
         margin = max(0.0, self.closure.upper_margin(confidence))
         guessed = sum(item.margin_ms for item in predicted.breakdown)
-        return predicted.p50_ms * (1 + margin) + guessed
+        unit = self._unit_ms(predicted.breakdown, predicted.p50_ms)
+        return predicted.p50_ms + unit * margin + guessed
+
+    def _unit_ms(self, breakdown: Sequence[ModuleTime], p50_ms: float) -> float:
+        """Return the milliseconds that the closure's residuals are counted in."""
+        if self.joint is None:
+            return p50_ms
+        counts: dict[ModuleSpec, int] = {}
+        for item in breakdown:
+            counts[item.spec] = counts.get(item.spec, 0) + item.count
+        return float(self.joint.whole_sd_ms([counts])[0])
 
     def _counts(self, modules: Modules) -> dict[tuple[ModuleSpec, str], int]:
         if isinstance(modules, DetectorSpec):
@@ -197,11 +217,23 @@ class Predictor:
 
     def _costs(self, specs: Set[ModuleSpec], confidence: float) -> dict[ModuleSpec, _Cost]:
         """Return the cost of every module: measured, else by the estimator, else by its rate."""
+        if self.joint is not None:
+            return self._joint_costs(self.joint, sorted(specs, key=lambda spec: spec.key))
         found = {spec: _Cost(self.costs[spec].ms) for spec in specs if spec in self.costs}
         rest = [spec for spec in specs if spec not in found]
         estimable = [s for s in rest if self.estimator is not None and self.estimator.knows(s)]
         found |= self._estimated(estimable, confidence)
         return found | {spec: self._rated(spec) for spec in rest if spec not in found}
+
+    def _joint_costs(
+        self, joint: JointCosts, specs: Sequence[ModuleSpec]
+    ) -> dict[ModuleSpec, _Cost]:
+        """Return the costs of modules: those that were part of something measured, and others."""
+        found = {spec: _Cost(self.costs[spec].ms) for spec in specs if spec in self.costs}
+        rest = [spec for spec in specs if spec not in found]
+        for spec, part in zip(rest, joint.modules(rest), strict=True):
+            found[spec] = _Cost(part.ms, measured=False, familiar=part.is_familiar)
+        return found
 
     def _estimated(
         self, specs: Sequence[ModuleSpec], confidence: float

@@ -10,15 +10,18 @@ from typing import Any
 
 from searchspaces import ModuleSpec
 
-from .closure import MODELS, Closure
+from .closure import JOINT, MODELS, Closure
 from .errors import LatencyError, PredictorError
 from .estimator import estimator_from_fields, estimator_to_fields
+from .joint import joint_from_fields, joint_to_fields
 from .manifest import Manifest
 from .predictor import ModuleCost, Predictor
+from .simulated import is_simulated
 from .table_file import replace_file
 
-SCHEMA = "detfit.predictor/2"
-READABLE = ("detfit.predictor/1", SCHEMA)  # the first held no estimator
+SCHEMA = "detfit.predictor/3"
+READABLE = ("detfit.predictor/1", "detfit.predictor/2", SCHEMA)
+"""The first held no estimator, the second no joint costs."""
 
 
 def save_predictor(path: Path | str, predictor: Predictor) -> None:
@@ -30,6 +33,8 @@ def save_predictor(path: Path | str, predictor: Predictor) -> None:
         "closure": asdict(predictor.closure),
         "calibrated_on": list(predictor.calibrated_on),
         "estimator": None if estimator is None else estimator_to_fields(estimator),
+        "reference_ms": predictor.reference_ms,
+        "joint": None if predictor.joint is None else joint_to_fields(predictor.joint),
         "costs": {s.key: [c.ms, c.stderr_ms] for s, c in predictor.costs.items()},
     }
     path = Path(path)
@@ -40,8 +45,14 @@ def load_predictor(path: Path | str) -> Predictor:
     """Read a predictor.
 
     Raises:
-        PredictorError: The file is missing, of an unknown schema or damaged.
+        PredictorError: The file is missing, of an unknown schema or damaged; or a simulated device
+            is named, which nothing was measured on.
     """
+    if is_simulated(str(path)):
+        raise PredictorError(
+            f"{path} is no measured device: its times come from data sheets, so that nothing can "
+            "be verified or certified by them; give a predictor made by `detfit fit`"
+        )
     path = Path(path)
     try:
         fields = json.loads(path.read_text())
@@ -72,18 +83,23 @@ def _from_fields(fields: dict[str, Any]) -> Predictor:
     }
     manifest = Manifest.from_dict(fields["manifest"])
     estimator = None if fields["schema"] == READABLE[0] else fields["estimator"]
+    current = fields["schema"] == SCHEMA
+    joint, reference = (fields[k] if current else None for k in ("joint", "reference_ms"))
     return Predictor(
         manifest,
         costs,
         _closure(fields["closure"]),
         tuple(map(str, fields["calibrated_on"])),
         None if estimator is None else estimator_from_fields(estimator),
+        None if joint is None else joint_from_fields(joint),
+        None if reference is None else _number(reference, "reference_ms"),
     )
 
 
 def _closure(fields: dict[str, Any]) -> Closure:
-    if fields["model"] not in MODELS:
-        raise PredictorError(f"closure {fields['model']!r} is not one of {', '.join(MODELS)}")
+    known = (*MODELS, JOINT)
+    if fields["model"] not in known:
+        raise PredictorError(f"closure {fields['model']!r} is not one of {', '.join(known)}")
     residuals = sorted(_number(value, "residuals") for value in fields["residuals"])
     if not residuals:
         raise PredictorError("closure has no residuals; fit the table again")

@@ -2,18 +2,21 @@
 
 A row reads ``{...,"crc":"8f3a01c2"}``; the checksum is the CRC-32 of everything before
 ``,"crc"``, so that a byte that flipped is found in its own line. A module that was timed alone is
-written as its key; other workloads with their whole graph. Fields of a measurement that hold their
-default are left out, and so are protocol and device, which stand in line 1 once.
+written as its key; other workloads with their whole graph. Fields that hold their default are left
+out, and so are protocol and device, which stand in line 1 once: of the protocol a row has only its
+cache mode, where that is not what its role implies.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import zlib
-from dataclasses import MISSING, fields as fields_of
+from dataclasses import MISSING, fields as fields_of, replace
+from functools import lru_cache
 from typing import Any
 
-from engines import Measurement
+from engines import CHAINED, WARM, Measurement, TimingProtocol
 from searchspaces import Graph, ModuleSpec, chain
 
 from .errors import TableError
@@ -26,6 +29,8 @@ _SEAL_BYTES = len(_SEAL % 0)
 _NODE = "m0"  # of a graph that `chain` makes
 _DEFAULTS = {f.name: f.default for f in fields_of(Measurement) if f.default is not MISSING}
 _SHARED = ("protocol", "device")
+_VISIT_FIELDS = ("attempt", "refused", "exploratory", "sentinel_ms", "sentinel_drift")
+_VISIT = {f.name: f.default for f in fields_of(Row) if f.name in _VISIT_FIELDS}
 _ROW_FIELDS = frozenset({"replicate", "measurement", "error"})
 _TARGETS = frozenset({"module", "workload"})
 
@@ -69,8 +74,9 @@ def encode_row(row: Row) -> bytes:
         {
             **_target(row.workload),
             "replicate": row.replicate,
-            "measurement": None if row.measurement is None else _values(row.measurement),
+            "measurement": None if row.measurement is None else _values(row),
             "error": row.error,
+            **_visit(row),
         }
     )
 
@@ -103,9 +109,34 @@ def _row(fields: dict[str, Any], manifest: Manifest) -> Row:
     values, reason = fields["measurement"], fields["error"]
     if isinstance(reason, str) == (values is not None) or not isinstance(reason, str | None):
         raise TableError("a row holds either a measurement or the text of an error")
-    if values is None:
-        return Row(workload, replicate, None, reason)
-    return Row(workload, replicate, _measurement(values, manifest))
+    measured = None if values is None else _measurement(values, manifest, workload.role)
+    return Row(workload, replicate, measured, reason, **_visit_of(fields))
+
+
+def _visit(row: Row) -> dict[str, Any]:
+    """Return what a row says of its visit, without what is as by default."""
+    values = {name: getattr(row, name) for name in _VISIT}
+    return {name: value for name, value in values.items() if value != _VISIT[name]}
+
+
+def _visit_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """Check and return what a row says of its visit."""
+    values = {**_VISIT, **{name: fields[name] for name in _VISIT if name in fields}}
+    whole_number("attempt", values["attempt"], 0)
+    refused, exploratory = values["refused"], values["exploratory"]
+    if refused is not None and (not isinstance(refused, str) or fields["measurement"] is None):
+        raise TableError(f"refused must be a text beside a measurement, got {refused!r}")
+    if not isinstance(exploratory, bool):
+        raise TableError(f"exploratory must be true or false, got {exploratory!r}")
+    for name, least in (("sentinel_ms", 0.0), ("sentinel_drift", -1.0)):
+        value = values[name]
+        if value is not None and not (_is_number(value) and least < value < math.inf):
+            raise TableError(f"{name} must be a finite number > {least:g}, got {value!r}")
+    return values
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_seal(line: bytes, stored: object) -> None:
@@ -125,7 +156,7 @@ def _check_names(fields: dict[str, Any]) -> None:
         missing.append("module or workload")
     if missing:
         raise TableError(f"the row lacks {', '.join(missing)}")
-    unknown = sorted(fields.keys() - _ROW_FIELDS - _TARGETS)
+    unknown = sorted(fields.keys() - _ROW_FIELDS - _TARGETS - _VISIT.keys())
     if unknown or len(targets) > 1:
         raise TableError(
             f"the row has no field {', '.join(unknown)}" if unknown else "the row names two things"
@@ -155,17 +186,32 @@ def _workload(fields: dict[str, Any]) -> Workload:
     raise TableError(f"module must be a key, or a key and a label, got {target!r}")
 
 
-def _values(measurement: Measurement) -> dict[str, Any]:
-    values = measurement.to_dict()
-    return {
+def _values(row: Row) -> dict[str, Any]:
+    if row.measurement is None:
+        raise TableError(f"{row.workload.label} has no measurement to write")
+    values, cache = row.measurement.to_dict(), row.measurement.protocol.cache
+    own = {
         name: value
         for name, value in values.items()
         if name not in _SHARED and not (name in _DEFAULTS and value == _DEFAULTS[name])
     }
+    return own if cache == _usual_cache(row.workload.role) else {**own, "cache": cache}
 
 
-def _measurement(values: Any, manifest: Manifest) -> Measurement:
+def _measurement(values: Any, manifest: Manifest, role: str) -> Measurement:
     if not isinstance(values, dict):
         raise TableError(f"measurement must be a JSON object, got {values!r}")
-    shared = {"protocol": manifest.protocol, "device": manifest.device}
-    return Measurement.from_dict({**_DEFAULTS, **values, **shared})
+    own = dict(values)
+    cache = own.pop("cache", _usual_cache(role))
+    shared = {"protocol": _with_cache(manifest.protocol, cache), "device": manifest.device}
+    return Measurement.from_dict({**_DEFAULTS, **own, **shared})
+
+
+def _usual_cache(role: str) -> str:
+    return WARM if role == MODULE else CHAINED
+
+
+@lru_cache(maxsize=64)
+def _with_cache(protocol: TimingProtocol, cache: str) -> TimingProtocol:
+    """Return a protocol that all rows of one cache mode share."""
+    return replace(protocol, cache=cache)

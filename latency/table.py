@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from engines import DeviceInfo, Measurement, TimingProtocol
 from searchspaces import ModuleSpec
@@ -15,32 +17,56 @@ from .manifest import Manifest
 from .workload import DETECTOR, MODULE, Workload
 
 MAX_REPLICATE_GAP = 0.10  # contention takes a share of the core; drift of a machine stays below
+MAX_ATTEMPTS = 3
+"""Visits of one replicate, after which the quietest refused one counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Keep one measurement, or why there is none.
+    """Keep one visit of a workload: its measurement, or why there is none.
 
     Attributes:
         workload: What was timed.
         replicate: Which independent repetition (a new engine) this is, from 0.
         measurement: The samples; ``None`` when it failed.
         error: Why it failed; ``None`` when it did not.
+        attempt: Which visit of this replicate, from 0; refused ones are repeated.
+        refused: Why the measurement must not count; ``None`` if it may.
+        exploratory: Taken by a session that was told to go on regardless: it counts even if
+            refused.
+        sentinel_ms: Median of the sentinel that was timed beside; ``None`` without one.
+        sentinel_drift: Change of the sentinel from the first to the last third of the visit.
     """
 
     workload: Workload
     replicate: int
     measurement: Measurement | None
     error: str | None = None
+    attempt: int = 0
+    refused: str | None = None
+    exploratory: bool = False
+    sentinel_ms: float | None = None
+    sentinel_drift: float | None = None
+
+    @property
+    def visit(self) -> tuple[str, int, int]:
+        """Return what no other row of a table has: workload, replicate, attempt."""
+        return self.workload.key, self.replicate, self.attempt
 
 
 @dataclass(frozen=True)
 class LatencyTable(Mapping[ModuleSpec, Measurement]):
     """Hold the measurements of one device; as a mapping it gives modules that were timed alone.
 
-    Replicates of one workload are pooled: their raw samples stand one after the other. A replicate
-    whose median lies more than :data:`MAX_REPLICATE_GAP` above the quietest one's was disturbed
-    and is left out; its row stays in the table, and :attr:`disturbed` names the workload.
+    Replicates of one workload are pooled: their raw samples stand one after the other. Refused
+    visits do not count, unless all :data:`MAX_ATTEMPTS` were refused, or the session was
+    exploratory: then the quietest one does. A replicate whose median lies more than
+    :data:`MAX_REPLICATE_GAP` above the quietest one's was disturbed and is left out, too. All rows
+    stay in the table, and :attr:`disturbed` names their workloads.
+
+    Medians of rows with a sentinel can be brought to one speed of the machine
+    (:meth:`normalised_ms`): that at which the sentinel takes :attr:`reference_ms`. Rows without
+    one, such as imported ones, count as measured at that speed. Raw samples stay as they are.
 
     Attributes:
         manifest: Device, protocol and provenance.
@@ -53,32 +79,79 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
     @cached_property
     def measurements(self) -> Mapping[str, Measurement]:
         """Return the pooled measurement of every workload that has one, by workload key."""
-        return {key: _pool(_quiet(parts)) for key, parts in self._replicates.items()}
+        return {key: _pool(self._quiet(rows)) for key, rows in self._by_workload.items()}
+
+    @cached_property
+    def counted(self) -> tuple[Row, ...]:
+        """Return the rows whose measurement counts: one for every replicate at most."""
+        visits: dict[tuple[str, int], list[Row]] = {}
+        for row in self.rows:
+            visits.setdefault(row.visit[:2], []).append(row)
+        chosen = (_counting(rows, self._speed) for rows in visits.values())
+        return tuple(row for row in chosen if row is not None)
 
     def replicates(self, key: str) -> tuple[Measurement, ...]:
         """Return every undisturbed replicate of a workload."""
-        return tuple(_quiet(self._replicates[key]))
+        return tuple(map(_measurement, self._quiet(self._by_workload[key])))
 
-    def replicates_ms(self, key: str) -> tuple[float, ...]:
-        """Return the median of every undisturbed replicate of a workload."""
-        return tuple(part.median_ms for part in self.replicates(key))
+    def replicates_ms(self, key: str, *, normalised: bool = True) -> tuple[float, ...]:
+        """Return the median of every undisturbed replicate of a workload.
+
+        Args:
+            key: Of the workload.
+            normalised: Bring them to one speed of the machine.
+        """
+        return tuple(
+            _measurement(row).median_ms / (self._speed(row) if normalised else 1.0)
+            for row in self._quiet(self._by_workload[key])
+        )
+
+    def normalised_ms(self, key: str) -> float:
+        """Return the median of a workload's replicates, brought to one speed of the machine."""
+        return float(np.median(self.replicates_ms(key)))
+
+    @cached_property
+    def reference_ms(self) -> float | None:
+        """Return the median of all sentinels, the speed that medians are brought to."""
+        known = [row.sentinel_ms for row in self.rows if row.sentinel_ms and not row.refused]
+        known = known or [row.sentinel_ms for row in self.rows if row.sentinel_ms]
+        return float(np.median(known)) if known else None
 
     @cached_property
     def disturbed(self) -> tuple[str, ...]:
-        """Return the labels of workloads of which a replicate was left out as disturbed."""
+        """Return the labels of workloads with a replicate that was left out or disturbed."""
+        refused = {row.workload.key for row in self.counted if row.refused}
         return tuple(
             self.workloads[key].label
-            for key, parts in self._replicates.items()
-            if len(_quiet(parts)) < len(parts)
+            for key, rows in self._by_workload.items()
+            if key in refused or len(self._quiet(rows)) < len(rows)
         )
 
+    @property
+    def refused(self) -> tuple[Row, ...]:
+        """Return the rows that were refused, whether they count in the end or not."""
+        return tuple(row for row in self.rows if row.refused)
+
     @cached_property
-    def _replicates(self) -> Mapping[str, list[Measurement]]:
-        grouped: dict[str, list[Measurement]] = {}
-        for row in self.rows:
-            if row.measurement is not None:
-                grouped.setdefault(row.workload.key, []).append(row.measurement)
+    def _by_workload(self) -> Mapping[str, list[Row]]:
+        grouped: dict[str, list[Row]] = {}
+        for row in self.counted:
+            grouped.setdefault(row.workload.key, []).append(row)
         return grouped
+
+    def _speed(self, row: Row) -> float:
+        """Return how many times slower than the reference the machine was."""
+        if row.sentinel_ms is None or self.reference_ms is None:
+            return 1.0
+        return row.sentinel_ms / self.reference_ms
+
+    def _quiet(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Leave out disturbed replicates: contention only ever makes a run slower."""
+        if len(rows) == 1:
+            return rows
+        medians = [_measurement(row).median_ms / self._speed(row) for row in rows]
+        limit = (1 + MAX_REPLICATE_GAP) * min(medians)
+        return [row for row, median in zip(rows, medians, strict=True) if median <= limit]
 
     @cached_property
     def workloads(self) -> Mapping[str, Workload]:
@@ -87,8 +160,9 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
 
     @cached_property
     def failures(self) -> tuple[Row, ...]:
-        """Return the rows whose workload was never measured."""
-        return tuple(row for row in self.rows if row.workload.key not in self.measurements)
+        """Return the rows of errors whose workload was never measured."""
+        measured = {row.workload.key for row in self.rows if row.measurement is not None}
+        return tuple(row for row in self.rows if row.workload.key not in measured)
 
     @cached_property
     def entries(self) -> Mapping[ModuleSpec, Measurement]:
@@ -138,38 +212,57 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
         """Return both tables' rows in one table; equal (workload, replicate) rows stay apart.
 
         Raises:
-            TableMismatchError: They come from other devices, protocols, batch sizes, spaces or
-                software.
+            TableMismatchError: They come from other devices, protocols, batch sizes or software.
         """
         manifest = self.manifest.joined(other.manifest, "these tables must not be merged")
-        taken = {(row.workload.key, row.replicate) for row in self.rows}
+        taken = {row.visit[:2] for row in self.rows}
+        numbers: dict[tuple[str, int], int] = {}
         added = []
         for row in other.rows:
-            fresh = (
-                n for n in itertools.count(row.replicate) if (row.workload.key, n) not in taken
-            )
-            number = next(fresh)
-            taken.add((row.workload.key, number))
-            added.append(replace(row, replicate=number))
+            key, replicate, _ = row.visit
+            if (key, replicate) not in numbers:
+                fresh = (n for n in itertools.count(replicate) if (key, n) not in taken)
+                numbers[key, replicate] = next(fresh)
+                taken.add((key, numbers[key, replicate]))
+            added.append(replace(row, replicate=numbers[key, replicate]))
         return LatencyTable(manifest, (*self.rows, *added))
 
 
-def _quiet(parts: list[Measurement]) -> list[Measurement]:
-    """Leave out disturbed replicates: contention only ever makes a run slower."""
-    if len(parts) == 1:
-        return parts
-    medians = [part.median_ms for part in parts]
-    limit = (1 + MAX_REPLICATE_GAP) * min(medians)
-    return [part for part, median in zip(parts, medians, strict=True) if median <= limit]
+def _measurement(row: Row) -> Measurement:
+    if row.measurement is None:
+        raise ValueError(f"{row.workload.label} was not measured: {row.error}")
+    return row.measurement
 
 
-def _pool(parts: list[Measurement]) -> Measurement:
+def _counting(rows: Sequence[Row], speed: Callable[[Row], float]) -> Row | None:
+    """Return the row of one replicate's visits that counts; None if it is to be repeated."""
+    measured = [row for row in rows if row.measurement is not None]
+    for row in measured:
+        if row.refused is None:
+            return row
+    # A failure or an exploratory session ends the attempts, too.
+    over = len(rows) >= MAX_ATTEMPTS or any(row.error or row.exploratory for row in rows)
+    if not (measured and over):
+        return None
+    return min(measured, key=lambda row: _measurement(row).median_ms / speed(row))
+
+
+def _pool(rows: Sequence[Row]) -> Measurement:
+    parts = [_measurement(row) for row in rows]
+    whole = all(part.converged for part in parts) and not any(row.refused for row in rows)
     if len(parts) == 1:
-        return parts[0]
+        return parts[0] if whole == parts[0].converged else replace(parts[0], converged=whole)
+    inputs = {part.inputs for part in parts}
     return replace(
         parts[0],
-        raw_ms=tuple(itertools.chain.from_iterable(part.raw_ms for part in parts)),
+        raw_ms=tuple(itertools.chain.from_iterable(map(_rounds, parts))),
         warmup_ms=tuple(itertools.chain.from_iterable(part.warmup_ms for part in parts)),
-        converged=all(part.converged for part in parts),
+        converged=whole,
         steady=all(part.steady for part in parts),
+        inputs=inputs.pop() if len(inputs) == 1 else 1,
     )
+
+
+def _rounds(part: Measurement) -> tuple[float, ...]:
+    """Return the samples up to the last whole round of inputs, so that parts can follow on."""
+    return part.raw_ms[: len(part.raw_ms) // part.inputs * part.inputs]

@@ -21,7 +21,7 @@ from searchspaces import write_atomically
 
 from .bulk import without_collection
 from .errors import LatencyError, TableError
-from .manifest import SCHEMA, Manifest
+from .manifest import UNSEALED, Manifest
 from .row_text import decode_json, decode_row, encode_json, encode_row
 from .table import LatencyTable, Row
 
@@ -43,7 +43,7 @@ def read_table(path: Path | str) -> LatencyTable:
     if torn and len(lines) == 1 and lines[0].startswith(b"{"):
         raise TableError(f"{path}, line 1: it ends in the middle of this line")
     fields, manifest = _first_line(path, lines[0])
-    sealed, closed = fields["schema"] == SCHEMA, manifest.sha256 is not None
+    sealed, closed = fields["schema"] != UNSEALED, manifest.sha256 is not None
     if torn and closed:
         raise TableError(f"{path}, line {len(lines)}: it ends in the middle of this line")
     whole = lines[1:-1] if torn else lines[1:]  # a kill cut the last write short; never finished
@@ -112,7 +112,8 @@ class TableWriter:
                 f"there are {_chains(manifest)}; resume with the same --modules or --no-modules"
             )
         self._rows = list(table.rows)
-        kept = replace(table.manifest, sha256=None)
+        sentinel = table.manifest.sentinel or manifest.sentinel  # a table of before has none
+        kept = replace(table.manifest, sha256=None, sentinel=sentinel)
         lines = [encode_json(kept.to_dict()), *(encode_row(row) for row in self._rows)]
         replace_file(self.path, lines)  # repairs a torn last line and opens a closed table
         return kept
@@ -217,15 +218,15 @@ def _check_closed(path: Path, fields: dict[str, Any], lines: Sequence[bytes]) ->
 
 
 def _check_unique(path: Path, rows: Iterable[Row]) -> None:
-    seen: dict[tuple[str, int], int] = {}
+    seen: dict[tuple[str, int, int], int] = {}
     for number, row in enumerate(rows, start=2):
-        key = (row.workload.key, row.replicate)
-        if key in seen:
+        if row.visit in seen:
+            attempt = f", attempt {row.attempt}" if row.attempt else ""
             raise TableError(
-                f"{path}, line {number}: repeats line {seen[key]} ({row.workload.label}, "
-                f"replicate {row.replicate})"
+                f"{path}, line {number}: repeats line {seen[row.visit]} ({row.workload.label}, "
+                f"replicate {row.replicate}{attempt})"
             )
-        seen[key] = number
+        seen[row.visit] = number
 
 
 def _reason(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +15,11 @@ ENOUGH = 10
 """Degrees of freedom from which on scatter is believed where it is below an assumption."""
 
 _MAD_TO_SD = 1.482602218505602  # of a normal distribution
+TAIL = 0.9  # so that one value in ten may have changed without being taken for scatter
+_TAIL_OF_NORMAL = 1.6448536269514722  # that quantile of its absolute values
+_ROUNDS, _HUBER_K = 10, 1.345  # 95 % efficiency on normal errors
+_RCOND = 1e-6  # singular values below this share of the largest count as none
+_MIN_LEFT = 0.1  # share of a value's variance that a fit must leave for its residual to tell
 _MAD_EFFICIENCY = 0.37  # of it as a measure of spread, against the standard deviation
 
 
@@ -58,31 +62,51 @@ def moderated(squares: Floats, freedom: Floats) -> Tested:
     return Tested((weights * prior + np.maximum(squares, least)) / total, total)
 
 
-def from_scatter(values: Floats, own: Floats, least: Floats, groups: Sequence[str]) -> Tested:
+def from_scatter(residuals: Floats, freedom: float, own: Floats, least: Floats) -> Tested:
     """Return variances of single values: their own, and one more that all share.
 
-    The shared one is what values of one group scatter by beyond their own, by the median absolute
-    deviation; with fewer than :data:`ENOUGH` degrees of freedom it is at least as assumed.
+    The shared one is what the residuals scatter by beyond their own: by the median absolute
+    deviation, or by the :data:`TAIL` quantile where that is more, since single values have heavy
+    tails. With fewer than :data:`ENOUGH` degrees of freedom it is at least as assumed.
 
     Args:
-        values: ``(n,)`` log ratios.
+        residuals: ``(n,)`` log ratios without what explains them, at full variance.
+        freedom: Degrees of freedom of the residuals.
         own: ``(n,)`` variances by samples.
         least: ``(n,)`` assumed variances beyond them.
-        groups: ``(n,)`` names; members of one group are expected to change alike.
     """
-    names = np.asarray(groups)
-    residuals = np.zeros(len(values))
-    for name in set(groups):
-        members = names == name
-        residuals[members] = values[members] - np.median(values[members])
-    freedom = len(values) - len(set(groups))
-    if not freedom:
-        return Tested(np.maximum(own + least, RESOLUTION**2), np.full(len(values), np.inf))
-    spread = _MAD_TO_SD * float(np.median(np.abs(residuals)))
-    shared = spread**2 * len(values) / freedom - float(np.median(own))
+    if freedom < 1:
+        return Tested(np.maximum(own + least, RESOLUTION**2), np.full(len(own), np.inf))
+    middle, tail = np.quantile(np.abs(residuals), [0.5, TAIL])
+    spread = max(_MAD_TO_SD * float(middle), float(tail) / _TAIL_OF_NORMAL)
+    shared = spread**2 - float(np.median(own))
     floor = least if freedom < ENOUGH else np.zeros(len(own))
     variances = np.maximum(own + np.maximum(floor, shared), RESOLUTION**2)
-    return Tested(variances, np.full(len(values), max(1.0, _MAD_EFFICIENCY * freedom)))
+    return Tested(variances, np.full(len(own), max(1.0, _MAD_EFFICIENCY * freedom)))
+
+
+def unexplained(values: Floats, design: Floats) -> tuple[Floats, float]:
+    """Return what a robust linear fit leaves of values, and its degrees of freedom.
+
+    Residuals are enlarged to the variance of the values themselves, which a fit shrinks; those
+    that the fit follows wholly say nothing and are left out.
+
+    Args:
+        values: ``(n,)``.
+        design: ``(n, k)``; columns may depend on each other.
+
+    Source: Huber 1964 (doi:10.1214/aoms/1177703732), by reweighting.
+    """
+    weights = np.ones(len(values))
+    for _ in range(_ROUNDS):
+        root = np.sqrt(weights)[:, None]
+        projector = np.linalg.pinv(design * root, rcond=_RCOND) * root.T
+        residuals = values - design @ (projector @ values)
+        spread = _MAD_TO_SD * float(np.median(np.abs(residuals))) + RESOLUTION**2
+        weights = np.minimum(1.0, _HUBER_K * spread / np.maximum(np.abs(residuals), spread))
+    left = 1.0 - np.einsum("ij,ji->i", design, projector)
+    telling = left > _MIN_LEFT
+    return residuals[telling] / np.sqrt(left[telling]), float(len(values) - design.shape[1])
 
 
 def _prior(variances: Floats, freedom: Floats) -> tuple[float, float]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from detection import GraphModel
 
+    from .recording import Recording
+
 MODULE, CHAIN, DETECTOR = "module", "chain", "detector"
 ROLES = (MODULE, CHAIN, DETECTOR)
 
@@ -53,11 +55,20 @@ class Workload:
 
 
 class WorkloadModel:
-    """Offer a workload to the engines; torch and ONNX forms are made when asked for."""
+    """Offer a workload to the engines; torch and ONNX forms are made when asked for.
 
-    def __init__(self, workload: Workload, seed: int = 0) -> None:
+    Args:
+        workload: What is timed.
+        seed: Of weights, and of inputs that are not recorded.
+        recording: Gives data-dependent modules the inputs that they have in a detector.
+    """
+
+    def __init__(
+        self, workload: Workload, seed: int = 0, recording: Recording | None = None
+    ) -> None:
         self._workload = workload
         self._seed = seed
+        self._recording = recording
 
     @property
     def name(self) -> str:
@@ -78,19 +89,35 @@ class WorkloadModel:
     def _model(self) -> GraphModel:
         from detection import GraphModel
 
-        return GraphModel(self._workload.graph, seed=self._seed)
+        graph, recording = self._workload.graph, self._recording
+        if recording is None:
+            return GraphModel(graph, seed=self._seed)
+        sets, weights = recording.input_sets(graph), recording.weights_of(graph)
+        return GraphModel(graph, self._seed, input_sets=sets, weights=weights)
+
+    def input_sets(self) -> tuple[dict[str, npt.NDArray[np.generic]], ...]:
+        """Return what the workload is timed on in turns, arrays for every graph input each.
+
+        One set without a recording, or without modules that depend on their data.
+        """
+        return self._inputs
+
+    @cached_property
+    def _inputs(self) -> tuple[dict[str, npt.NDArray[np.generic]], ...]:
+        return self._model.all_inputs()
 
     def example_inputs(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return seeded arrays for every graph input."""
-        return self._model.example_inputs()
+        """Return the first of the sets."""
+        return self._inputs[0]
 
     def torch_module(self) -> torch.nn.Module:
         """Return the runnable module in eval mode, with seeded weights."""
         return self._model.torch_module()
 
     def onnx_bytes(self) -> bytes:
-        """Return the graph as a checked ONNX model."""
+        """Return the graph as an ONNX model; the engine that loads it checks it."""
         from engines import to_onnx
 
-        model = to_onnx(self.torch_module(), self.example_inputs(), self._model.output_names)
+        module, inputs = self.torch_module(), self.example_inputs()
+        model = to_onnx(module, inputs, self._model.output_names, check=False)
         return bytes(model.SerializeToString())

@@ -8,10 +8,10 @@ five bits, a sixth bit saying whether more follow (pycocotools, ``common/maskApi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
-from typing_extensions import TypedDict
 
 Mask = npt.NDArray[np.bool_]
 

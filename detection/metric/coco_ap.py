@@ -148,18 +148,13 @@ def evaluate_coco(
             image or category or of an image that occurred before, or masks are missing that are
             to be compared.
     """
-    if iou_type not in IOU_TYPES:
-        raise MetricError(f"iou_type must be one of {', '.join(IOU_TYPES)}, got {iou_type!r}")
     if backend not in METRIC_BACKENDS:
         raise MetricError(
             f"unknown metric backend {backend!r}; known: {', '.join(sorted(METRIC_BACKENDS))}"
         )
-    if not annotations.images:
-        raise MetricError(f"{annotations.path}: no images to evaluate on")
-    if iou_type == "segm" and not annotations.has_masks:
-        raise MetricError(f"{annotations.path}: outlines were not read; load it with masks=True")
+    check_scorable(annotations, detections, iou_type)
     truth = annotations.ground_truth()
-    found = {**truth, "annotations": _detection_rows(annotations, detections)}
+    found = {**truth, "annotations": _detection_rows(detections)}
     if iou_type == "segm":
         _add_masks(found["annotations"], detections)
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints as it goes
@@ -183,12 +178,22 @@ def evaluate_coco(
     )
 
 
-def _detection_rows(
-    annotations: CocoAnnotations, detections: Sequence[ImageDetections]
-) -> list[dict[str, Any]]:
+def check_scorable(
+    annotations: CocoAnnotations, detections: Sequence[ImageDetections], iou_type: str
+) -> None:
+    """Refuse detections that are not of the annotations' images and categories.
+
+    Raises:
+        MetricError: As in `evaluate_coco`, but for the backend.
+    """
+    if iou_type not in IOU_TYPES:
+        raise MetricError(f"iou_type must be one of {', '.join(IOU_TYPES)}, got {iou_type!r}")
+    if not annotations.images:
+        raise MetricError(f"{annotations.path}: no images to evaluate on")
+    if iou_type == "segm" and not annotations.has_masks:
+        raise MetricError(f"{annotations.path}: outlines were not read; load it with masks=True")
     images = {image.id for image in annotations.images}
     categories = set(annotations.category_ids)
-    rows: list[dict[str, Any]] = []
     for item in detections:
         if item.image_id not in images:
             raise MetricError(f"image {item.image_id} is unknown or has two entries")
@@ -196,6 +201,13 @@ def _detection_rows(
         unknown = set(item.category_ids.tolist()) - categories
         if unknown:
             raise MetricError(f"image {item.image_id}: category id {min(unknown)} is unknown")
+        if iou_type == "segm" and item.masks is None and len(item):
+            raise MetricError(f"image {item.image_id}: its detections have no masks to compare")
+
+
+def _detection_rows(detections: Sequence[ImageDetections]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for item in detections:
         sizes = item.boxes[:, 2:] - item.boxes[:, :2]
         boxes = np.hstack([item.boxes[:, :2], sizes])
         columns = (boxes, sizes.prod(axis=1), item.scores, item.category_ids)
@@ -220,8 +232,6 @@ def _add_masks(rows: list[dict[str, Any]], detections: Sequence[ImageDetections]
 
     masks: list[Rle] = []
     for item in detections:
-        if item.masks is None and len(item):
-            raise MetricError(f"image {item.image_id}: its detections have no masks to compare")
         masks.extend(item.masks or ())
     for row, mask in zip(rows, masks, strict=True):
         row["segmentation"], row["area"] = mask, float(coco_mask.area(mask))

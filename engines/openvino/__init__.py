@@ -1,5 +1,6 @@
 """OpenVINO on the CPU."""
 
 from .backend import OpenVinoBackend
+from .options import OpenVinoOptions
 
-__all__ = ["OpenVinoBackend"]
+__all__ = ["OpenVinoBackend", "OpenVinoOptions"]

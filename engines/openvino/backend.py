@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 from .._imports import missing_reason
-from ..base import EngineBase, Model, check_build
+from ..base import EngineBase, Model, NamedOutputs, check_build
 from ..device import DeviceInfo, cpu_device, parse_device
 from ..errors import EngineBuildError
+from ..options import Option, options_text, parse_options
 from .engine import INSTALL, OpenVinoEngine, compile_onnx, tensor_names, version
+from .options import OPTIONS, OpenVinoOptions
 
 
 class OpenVinoBackend:
     """Run ONNX models with OpenVINO's CPU plugin.
+
+    Args:
+        options: How to build; part of the device's identity where they are not the defaults.
 
     Example:
         >>> OpenVinoBackend().name
@@ -18,6 +26,22 @@ class OpenVinoBackend:
     """
 
     name = "openvino"
+
+    def __init__(self, options: OpenVinoOptions | None = None) -> None:
+        self._options = options or OpenVinoOptions()
+
+    @property
+    def known_options(self) -> Mapping[str, Option]:
+        """Return the options by name."""
+        return OPTIONS
+
+    def with_options(self, texts: Sequence[str]) -> OpenVinoBackend:
+        """Return such a backend with other options, each ``NAME=VALUE``.
+
+        Raises:
+            EngineBuildError: A name or a value is none that it takes; the message lists those.
+        """
+        return OpenVinoBackend(OpenVinoOptions(**parse_options(self.name, OPTIONS, texts)))
 
     def unavailable_reason(self) -> str | None:
         """Return why openvino cannot be used here, with the pip line; None if it can."""
@@ -31,7 +55,8 @@ class OpenVinoBackend:
             EngineUnavailableError: openvino is not installed, or does not load.
         """
         _check_device(device)
-        return cpu_device(self.name, version())
+        info = cpu_device(self.name, version())
+        return replace(info, options=options_text(OPTIONS, self._options))
 
     def build(
         self, model: Model, *, precision: str = "fp32", threads: int = 1, device: str = "cpu"
@@ -51,13 +76,18 @@ class OpenVinoBackend:
         check_build(self.name, precision, threads, ("fp32",))
         info = self.probe(device)
         content = model.onnx_bytes()
+        examples = model.example_inputs()
+        known = tuple(model.output_names) if isinstance(model, NamedOutputs) else ()
+        # A model that knows its names saves reading the graph, and needing onnx for that.
+        names = (set(examples), known) if known else tensor_names(content)
         return OpenVinoEngine(
-            compile_onnx(content, threads, model.name),
+            compile_onnx(content, threads, model.name, self._options),
             content,
-            tensor_names(content),
+            names,
+            self._options,
             device=info,
             threads=threads,
-            examples=model.example_inputs(),
+            examples=examples,
         )
 
 

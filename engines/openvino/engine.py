@@ -17,10 +17,14 @@ from .._imports import load
 from ..base import Array, Arrays, EngineBase
 from ..device import DeviceInfo
 from ..errors import EngineBuildError, foreign_errors
-from ..tensors import TensorInfo
+from ..layer_times import LayerTime
+from ..tensors import TensorInfo, check_arrays
 from ..timing import Timer
+from .options import OpenVinoOptions
+from .profiling import layer_times
 
 INSTALL = "'detfit[openvino]'"
+PROFILE_RUNS = 20
 
 
 def runtime() -> Any:
@@ -41,8 +45,17 @@ def version() -> str:
     return str(runtime().__version__).partition("-")[0]
 
 
-def compile_onnx(content: bytes, threads: int, name: str) -> Any:
+def compile_onnx(
+    content: bytes, threads: int, name: str, options: OpenVinoOptions, *, counters: bool = False
+) -> Any:
     """Compile an ONNX model for the CPU: one inference at a time, in fp32, with ``threads``.
+
+    Args:
+        content: The serialised model.
+        threads: Of one inference.
+        name: Of the model, for messages.
+        options: How else.
+        counters: Whether runs also time their layers, which makes them slower.
 
     Raises:
         EngineBuildError: OpenVINO refuses the model.
@@ -53,8 +66,8 @@ def compile_onnx(content: bytes, threads: int, name: str) -> Any:
         "INFERENCE_NUM_THREADS": threads,
         # The default is bf16 on a CPU that computes in it.
         "INFERENCE_PRECISION_HINT": "f32",
-        # As the other engines: pinned pools of two processes would share processors.
-        "ENABLE_CPU_PINNING": False,
+        "ENABLE_CPU_PINNING": options.pin_threads,
+        "PERF_COUNT": counters,
     }
     with foreign_errors(EngineBuildError, f"openvino refuses model {name!r}"):
         return _core().compile_model(_core().read_model(content), "CPU", settings)
@@ -78,6 +91,7 @@ class OpenVinoEngine(EngineBase):
         compiled: The compiled model.
         content: The serialised ONNX model that it was compiled from.
         names: What :func:`tensor_names` gives for it.
+        options: How it was compiled.
         device: What it runs on.
         threads: What the model was compiled for.
         examples: An array for every input, also for those that no operator uses, which OpenVINO
@@ -89,6 +103,7 @@ class OpenVinoEngine(EngineBase):
         compiled: Any,
         content: bytes,
         names: tuple[set[str], tuple[str, ...]],
+        options: OpenVinoOptions,
         *,
         device: DeviceInfo,
         threads: int,
@@ -108,6 +123,34 @@ class OpenVinoEngine(EngineBase):
         self._compiled = compiled
         self._request = compiled.create_infer_request()
         self._content = content
+        self._options = options
+
+    def layer_times(
+        self, inputs: Arrays | None = None, *, runs: int = PROFILE_RUNS
+    ) -> tuple[LayerTime, ...]:
+        """Return the median time of every layer, in the order in which they run.
+
+        Of the model compiled once more, with counters, which :meth:`measure` does without: the sum
+        of the layers is more than the latency. :func:`engines.attribute` brings them back to
+        modules; what is left are reorderings of memory between layers.
+
+        Args:
+            inputs: Arrays to run on; the model's example inputs if None.
+            runs: Timed runs.
+
+        Raises:
+            EngineInputError: The arrays do not fit.
+            EngineRunError: The runtime failed.
+        """
+        self._check_open()
+        arrays = self._examples if inputs is None else check_arrays(self._inputs, inputs)
+        with self._running():
+            compiled = compile_onnx(
+                self._content, self.threads, "to profile", self._options, counters=True
+            )
+            request = compiled.create_infer_request()
+            self._set_inputs(request, arrays)
+            return layer_times(compiled, request, self._content, max(runs, 1))
 
     def _run(self, arrays: dict[str, Array]) -> dict[str, Array]:
         self._set_inputs(self._request, arrays)

@@ -1,110 +1,20 @@
-"""Bring TensorRT's layer times back to the modules that the layers come from.
+"""Bring TensorRT's layers back to the ONNX nodes that they come from.
 
 TensorRT fuses ONNX nodes to layers and names a layer after them: ``/stem/Conv + /stem/Relu``,
 ``PWN(/a/Sigmoid)``, ``{ForeignNode[/a/Exp.../b/Mul]}``, ``Reformatting CopyNode for Input Tensor 0
 to /a/Conv``. An engine built in detail also tells each layer's nodes ("Metadata": ``[ONNX Layer:
-/stem/Conv]``), which covers the layers whose name says nothing (``__myl_...``). The exporter names
-a node after its module: ``/backbone_s1_b0/conv1/Conv`` belongs to ``backbone_s1_b0``.
+/stem/Conv]``), which covers the layers whose name says nothing (``__myl_...``).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterable
 
 _METADATA = re.compile(r"\[ONNX Layer: ([^\]\x1e]+)\]")
 # What may stand next to a node's name in the name of a layer.
 _BREAKS = re.compile(r"[\s+,()\[\]{}]+|\.\.\.")
-
-
-@dataclass(frozen=True, slots=True)
-class LayerTime:
-    """Hold the time of one layer of an engine.
-
-    Attributes:
-        name: As TensorRT names it.
-        ms: Median milliseconds of one run.
-        nodes: ONNX nodes that it computes, as far as TensorRT tells; empty if it does not.
-    """
-
-    name: str
-    ms: float
-    nodes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleTimes:
-    """Hold milliseconds by module; the parts add up to the total.
-
-    Attributes:
-        modules: Of layers that belong to one module each.
-        shared: Of layers that were fused across modules, by these modules: not divided among them,
-            since TensorRT does not tell how.
-        unattributed: Of layers that belong to no known module, by name.
-    """
-
-    modules: Mapping[str, float]
-    shared: Mapping[tuple[str, ...], float]
-    unattributed: Mapping[str, float]
-
-    @property
-    def unattributed_ms(self) -> float:
-        """Return the time that belongs to no module."""
-        return sum(self.unattributed.values())
-
-    @property
-    def total_ms(self) -> float:
-        """Return the time of all layers."""
-        return sum(self.modules.values()) + sum(self.shared.values()) + self.unattributed_ms
-
-    def rows(self) -> list[tuple[str, float]]:
-        """Return ``(name, ms)``: modules, fused modules joined by +, then ``(unattributed)``."""
-        return [
-            *self.modules.items(),
-            *((" + ".join(names), ms) for names, ms in self.shared.items()),
-            ("(unattributed)", self.unattributed_ms),
-        ]
-
-
-def attribute(layers: Iterable[LayerTime], modules: Sequence[str]) -> ModuleTimes:
-    """Sum layer times by the modules that the layers' nodes belong to.
-
-    Args:
-        layers: Of one engine.
-        modules: Names of modules, as the exporter puts them into the paths of nodes.
-
-    Example:
-        >>> layers = [LayerTime("/stem/Conv", 2.0, ("/stem/Conv",)), LayerTime("copy", 0.5)]
-        >>> attribute(layers, ["stem"]).rows()
-        [('stem', 2.0), ('(unattributed)', 0.5)]
-    """
-    known = set(modules)
-    single: dict[str, float] = {}
-    shared: dict[tuple[str, ...], float] = {}
-    rest: dict[str, float] = {}
-    for layer in layers:
-        owners = {owner for node in layer.nodes if (owner := owner_of(node, known)) is not None}
-        names = tuple(name for name in modules if name in owners)
-        if len(names) == 1:
-            single[names[0]] = single.get(names[0], 0.0) + layer.ms
-        elif names:
-            shared[names] = shared.get(names, 0.0) + layer.ms
-        else:
-            rest[layer.name] = rest.get(layer.name, 0.0) + layer.ms
-    return ModuleTimes(MappingProxyType(single), MappingProxyType(shared), MappingProxyType(rest))
-
-
-def owner_of(node: str, modules: set[str]) -> str | None:
-    """Return the module in the path of an ONNX node: its first part that is a module's name.
-
-    Example:
-        >>> owner_of("/nodes.3/stem/conv/Conv", {"stem"})
-        'stem'
-    """
-    return next((part for part in re.split(r"[/.]", node) if part in modules), None)
 
 
 def nodes_by_layer(

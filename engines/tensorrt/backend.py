@@ -2,67 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..base import Arrays, Model, check_build
 from ..device import DeviceInfo, parse_device
 from ..errors import EngineBuildError, EngineUnavailableError, foreign_errors
+from ..options import Option, options_text, parse_options
 from ..tensors import TensorInfo, check_arrays
-from .builder import ON_CACHE_MISS, Order, build_plan
-from .cuda import load_cuda
+from .builder import Order, build_plan
+from .cuda import Cuda, Gpu, load_cuda
 from .gpu import describe_gpu, gpu_index, installed_capability, missing_parts
 from .limits import install_line, precision_warning
-from .shapes import BatchRange
-from .timing_cache import TimingCache, engine_version
+from .options import OPTIONS, TensorRtOptions
+from .timing_cache import engine_version
 
 if TYPE_CHECKING:
     from .engine import TensorRtEngine
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorRtOptions:
-    """State how engines are built beyond what every backend is told.
-
-    Attributes:
-        batch: Batch sizes of models whose first dimension is open; None for that of the examples.
-        timing_cache: Pinned timing cache: part of the device's identity. None for none.
-        on_cache_miss: ``time`` what the cache does not hold, or ``refuse`` to build.
-        workspace_bytes: Most scratch memory of the builder; None for all there is.
-        level: Optimisation level, 0 (fast build) to 5 (TensorRT's default is 3).
-        cuda: ``pycuda`` or ``cuda-python``; None for the first that is installed.
-
-    Raises:
-        EngineBuildError: A value is not among these.
-    """
-
-    batch: BatchRange | None = None
-    timing_cache: TimingCache | None = None
-    on_cache_miss: str = "time"
-    workspace_bytes: int | None = None
-    level: int = 3
-    cuda: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.on_cache_miss not in ON_CACHE_MISS:
-            raise EngineBuildError(
-                f"on_cache_miss must be one of {', '.join(ON_CACHE_MISS)}, "
-                f"got {self.on_cache_miss!r}"
-            )
-        if self.on_cache_miss == "refuse" and self.timing_cache is None:
-            raise EngineBuildError("on_cache_miss='refuse' needs a timing_cache")
-        if self.level not in range(6):
-            raise EngineBuildError(f"level must be 0 to 5, got {self.level!r}")
-        if self.workspace_bytes is not None and self.workspace_bytes < 1:
-            raise EngineBuildError(f"workspace_bytes must be >= 1, got {self.workspace_bytes!r}")
 
 
 class TensorRtBackend:
     """Build and run TensorRT engines on an NVIDIA GPU.
 
     Args:
-        options: How to build.
+        options: How to build; part of the device's identity where they are not the defaults.
 
     Example:
         >>> TensorRtBackend().name
@@ -73,6 +37,20 @@ class TensorRtBackend:
 
     def __init__(self, options: TensorRtOptions | None = None) -> None:
         self._options = options or TensorRtOptions()
+
+    @property
+    def known_options(self) -> Mapping[str, Option]:
+        """Return the options by name."""
+        return OPTIONS
+
+    def with_options(self, texts: Sequence[str]) -> TensorRtBackend:
+        """Return such a backend with other options, each ``NAME=VALUE``.
+
+        Raises:
+            EngineBuildError: A name or a value is none that it takes; the message lists those. A
+                timing cache cannot be read, or is another one than pinned.
+        """
+        return TensorRtBackend(TensorRtOptions(**parse_options(self.name, OPTIONS, texts)))
 
     def unavailable_reason(self) -> str | None:
         """Return everything that is missing here, with the pip line; None if nothing is.
@@ -97,8 +75,7 @@ class TensorRtBackend:
         index = gpu_index(*parse_device(device), device)
         self._check_available()
         api = load_api()
-        version = engine_version(api.version, self._options.timing_cache)
-        return describe_gpu(load_cuda(self._options.cuda), index, api.version, version)[1]
+        return self._describe(load_cuda(self._options.cuda), index, api.version)[1]
 
     def build(
         self,
@@ -145,8 +122,7 @@ class TensorRtBackend:
         from .logger import Messages, make_logger
 
         api, cuda = load_api(), load_cuda(self._options.cuda)
-        version = engine_version(api.version, self._options.timing_cache)
-        gpu, info = describe_gpu(cuda, index, api.version, version)
+        gpu, info = self._describe(cuda, index, api.version)
         order = self._order(model, precision, calibration)
         messages = Messages()
         warning = precision_warning(gpu.capability, precision)
@@ -172,6 +148,11 @@ class TensorRtBackend:
         except BaseException:
             session.close()
             raise
+
+    def _describe(self, cuda: Cuda, index: int, version: str) -> tuple[Gpu, DeviceInfo]:
+        identity = engine_version(version, self._options.timing_cache)
+        gpu, info = describe_gpu(cuda, index, version, identity)
+        return gpu, replace(info, options=options_text(OPTIONS, self._options))
 
     def _order(self, model: Model, precision: str, calibration: Sequence[Arrays] | None) -> Order:
         options = self._options

@@ -12,10 +12,11 @@ import numpy as np
 from ..base import Array, Arrays, EngineBase
 from ..device import DeviceInfo
 from ..errors import EngineBuildError, EngineRunError
+from ..layer_times import LayerTime
 from ..tensors import check_arrays
 from ..timing import Timer
 from .api import Api
-from .attribution import LayerTime, nodes_by_layer
+from .attribution import nodes_by_layer
 from .builder import Plan
 from .cuda import Event, Session
 from .logger import Messages

@@ -1,5 +1,6 @@
 """PyTorch itself, on the CPU and on CUDA devices."""
 
 from .backend import TorchBackend
+from .options import TorchOptions
 
-__all__ = ["TorchBackend"]
+__all__ = ["TorchBackend", "TorchOptions"]

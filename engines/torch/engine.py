@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import torch
 
 from ..base import Array, Arrays, EngineBase, Model, output_names_of
 from ..device import DeviceInfo, cpu_device, cuda_device, parse_device
 from ..errors import EngineBuildError, foreign_errors
+from ..options import options_text
 from ..timing import Timer
+from .calls import Prepared, compiling, prepare
+from .graphs import Replay, try_capture
+from .options import OPTIONS, TorchOptions
+from .settings import running_on
 
-Context = Callable[[], AbstractContextManager[None]]
+_BF16_SINCE = (8, 0)  # CUDA C++ Programming Guide, Compute Capabilities
 
 
-def describe(device: str) -> DeviceInfo:
+def describe(device: str, options: TorchOptions) -> DeviceInfo:
     """Describe ``cpu``, ``cuda`` or ``cuda:1`` as driven by torch.
 
     Raises:
@@ -27,33 +31,43 @@ def describe(device: str) -> DeviceInfo:
         EngineUnavailableError: There is no such device.
     """
     kind, index = parse_device(device)
-    if kind == "cpu":
-        return cpu_device("torch", torch.__version__)
-    return cuda_device("torch", torch.__version__, index)
+    info = (
+        cpu_device("torch", torch.__version__)
+        if kind == "cpu"
+        else cuda_device("torch", torch.__version__, index)
+    )
+    return replace(info, options=options_text(OPTIONS, options))
 
 
-def build(model: Model, precision: str, threads: int, device: str) -> TorchEngine:
+def build(
+    model: Model, precision: str, threads: int, device: str, options: TorchOptions
+) -> TorchEngine:
     """Copy the module to the device, run it once and wrap it.
 
     Raises:
-        EngineBuildError: The module does not run on its example inputs, or gives no tensors.
+        EngineBuildError: The module does not run on its example inputs, or gives no tensors, or
+            the device cannot do what the options ask for.
         EngineUnavailableError: There is no such device.
     """
-    info = describe(device)
+    info = describe(device, options)
     kind, index = parse_device(device)
     target = torch.device("cpu") if kind == "cpu" else torch.device("cuda", index)
-    context = _context(target, threads, precision)
+    if kind == "cuda" and precision == "fp16":
+        check_half(info.name, torch.cuda.get_device_capability(target), options.half)
+    context = running_on(target, threads)
     failed = f"model {model.name!r} does not run on its example inputs"
     with foreign_errors(EngineBuildError, failed):
         examples = model.example_inputs()
-        # A copy: an engine stays what it was when its module is trained, moved or changed later.
-        module = copy.deepcopy(model.torch_module()).to(target).eval()
-        with context():
-            outputs = flat_outputs(module(*to_tensors(examples, target)))
+        prepared = prepare(model.torch_module(), target, context, precision, options)
+        with context(), compiling(options):
+            tensors = prepared.tensors(examples)
+            outputs = flat_outputs(prepared.call(*tensors))
+            captured = try_capture(prepared.call, tensors, options.graphs)
+            if isinstance(captured, str):
+                prepared.call(*tensors)  # it still runs after the failed capture
     return TorchEngine(
-        module,
-        target,
-        context,
+        prepared,
+        captured,
         device=info,
         precision=precision,
         threads=threads,
@@ -62,25 +76,39 @@ def build(model: Model, precision: str, threads: int, device: str) -> TorchEngin
     )
 
 
+def check_half(name: str, capability: tuple[int, int], half: str) -> None:
+    """Check that a GPU computes in a half type.
+
+    Raises:
+        EngineBuildError: It has no bfloat16, which torch would imitate, slowly.
+    """
+    if half == "bf16" and capability < _BF16_SINCE:
+        raise EngineBuildError(
+            f"{name} (compute capability {capability[0]}.{capability[1]}) has no bf16 arithmetic, "
+            "which begins with 8.0; use half=fp16"
+        )
+
+
 class TorchEngine(EngineBase):
     """Run a module without gradients.
 
     Args:
-        module: In eval mode, on ``target``.
-        target: Where it runs.
-        context: Sets threads, precision and flags while the module runs, and resets them.
-        device: What ``target`` is.
+        prepared: The module, on its device.
+        captured: Its CUDA graph; a text says why there is none, None that none was asked for.
+        device: What it runs on.
         precision: Precision that it was built for.
         threads: CPU threads that it was built for.
         examples: An array for every input.
         output_names: Names of the outputs.
+
+    Attributes:
+        warnings: What could not be done as asked: a CUDA graph.
     """
 
     def __init__(
         self,
-        module: torch.nn.Module,
-        target: torch.device,
-        context: Context,
+        prepared: Prepared,
+        captured: Replay | str | None,
         *,
         device: DeviceInfo,
         precision: str,
@@ -95,58 +123,54 @@ class TorchEngine(EngineBase):
             examples=examples,
             output_names=output_names,
         )
-        self._module = module
-        self._target = target
-        self._context = context
+        self._prepared = prepared
+        self._replay = captured if isinstance(captured, Replay) else None
+        if isinstance(captured, str):
+            self.warnings = (f"no CUDA graph, kernels are launched one by one: {captured}",)
 
     def _run(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        with self._context():
-            outputs = flat_outputs(self._module(*to_tensors(arrays, self._target)))
-        named = zip(self.output_names, outputs, strict=True)
-        return {name: _to_array(tensor) for name, tensor in named}
+        with self._prepared.context():
+            tensors = self._prepared.tensors(arrays)
+            if self._replay is None:
+                given = self._prepared.call(*tensors)
+            else:
+                self._replay.load(tensors)
+                self._replay.play()
+                given = self._replay.outputs
+            named = zip(self.output_names, flat_outputs(given), strict=True)
+            return {name: _to_array(tensor) for name, tensor in named}
 
     def _timer(self, arrays: dict[str, Array]) -> Timer:
-        tensors = to_tensors(arrays, self._target)
-        block = self._time_cuda if self._target.type == "cuda" else self._time_cpu
+        prepared, replay = self._prepared, self._replay
+        with prepared.context():
+            tensors = prepared.tensors(arrays)
+        step = partial(prepared.call, *tensors) if replay is None else replay.play
+        block = _time_cuda if prepared.target.type == "cuda" else _time_cpu
 
         def timer(runs: int) -> float:
-            with self._context():
-                return block(tensors, runs)
+            with prepared.context():
+                if replay is not None:
+                    replay.load(tensors)  # another timer, or a run, has loaded its own
+                return block(step, runs)
 
         return timer
 
-    def _time_cpu(self, tensors: Sequence[torch.Tensor], runs: int) -> float:
-        module = self._module
-        start = time.perf_counter_ns()
-        for _ in range(runs):
-            module(*tensors)
-        return (time.perf_counter_ns() - start) / 1e6
-
-    def _time_cuda(self, tensors: Sequence[torch.Tensor], runs: int) -> float:
-        """Time on the device's own clock, from an idle queue to an empty one."""
-        module = self._module
-        start = torch.cuda.Event(enable_timing=True)
-        end = torch.cuda.Event(enable_timing=True)
-        torch.cuda.synchronize(self._target)
-        start.record()
-        for _ in range(runs):
-            module(*tensors)
-        end.record()
-        end.synchronize()
-        return float(start.elapsed_time(end))
-
     def _serialise(self) -> bytes:
-        """Return a ``.pt2`` archive: what ``torch.export.load`` and AOTInductor read."""
+        """Return a ``.pt2`` archive: what ``torch.export.load`` and AOTInductor read.
+
+        In the usual layout, whatever the engine's: torch cannot save another one.
+        """
         if self.precision != "fp32":
             raise EngineBuildError(
                 f"a torch engine of precision {self.precision!r} cannot be saved: the precision "
                 "is a setting, not part of the module; save the fp32 engine"
             )
         buffer = io.BytesIO()
-        arguments = to_tensors(self._examples, self._target)
+        usual = self._prepared.in_usual_layout()
+        arguments = usual.tensors(self._examples)
         try:
             with torch.no_grad():  # not inference mode: its tensors cannot be saved
-                program = torch.export.export(self._module, arguments, strict=False)
+                program = torch.export.export(usual.module, arguments, strict=False)
             torch.export.save(program, buffer)
         except Exception as error:  # torch.export raises errors of many unrelated kinds
             raise EngineBuildError(
@@ -155,9 +179,31 @@ class TorchEngine(EngineBase):
         return buffer.getvalue()
 
     def _close(self) -> None:
-        del self._module
-        if self._target.type == "cuda":
+        on_cuda = self._prepared.target.type == "cuda"
+        self._replay = None
+        del self._prepared
+        if on_cuda:
             torch.cuda.empty_cache()
+
+
+def _time_cpu(step: Callable[[], object], runs: int) -> float:
+    start = time.perf_counter_ns()
+    for _ in range(runs):
+        step()
+    return (time.perf_counter_ns() - start) / 1e6
+
+
+def _time_cuda(step: Callable[[], object], runs: int) -> float:
+    """Time on the current device's own clock, from an idle queue to an empty one."""
+    start = torch.cuda.Event(enable_timing=True)
+    end = torch.cuda.Event(enable_timing=True)
+    torch.cuda.synchronize()
+    start.record()
+    for _ in range(runs):
+        step()
+    end.record()
+    end.synchronize()
+    return float(start.elapsed_time(end))
 
 
 def flat_outputs(outputs: object) -> tuple[torch.Tensor, ...]:
@@ -176,71 +222,7 @@ def flat_outputs(outputs: object) -> tuple[torch.Tensor, ...]:
     return given
 
 
-def to_tensors(arrays: Arrays, target: torch.device) -> tuple[torch.Tensor, ...]:
-    """Copy arrays to the device, in order."""
-    return tuple(torch.tensor(array, device=target) for array in arrays.values())
-
-
 def _to_array(tensor: torch.Tensor) -> Array:
     wide = tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
     array: Array = wide.cpu().numpy().copy()  # a module may return its own buffer
     return array
-
-
-def _context(target: torch.device, threads: int, precision: str) -> Context:
-    @contextmanager
-    def context() -> Iterator[None]:
-        on_device = torch.cuda.device(target) if target.type == "cuda" else nullcontext()
-        with _threads(threads), on_device, _exact_fp32(target), torch.inference_mode():
-            enabled = precision == "fp16"
-            with torch.autocast("cuda", torch.float16) if enabled else nullcontext():
-                yield
-
-    return context
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if before == count:
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def _exact_fp32(target: torch.device) -> Iterator[None]:
-    """Switch TF32 off, which torch allows in convolutions, and tune for fixed shapes."""
-    if target.type != "cuda":
-        yield
-        return
-    with ExitStack() as stack:
-        for owner, name, value in _exact_settings():
-            before = getattr(owner, name)
-            if before != value:
-                stack.callback(setattr, owner, name, before)
-                setattr(owner, name, value)
-        yield
-
-
-def _exact_settings() -> list[tuple[Any, str, object]]:
-    """Return ``(owner, attribute, value)`` of torch's global flags.
-
-    Since torch 2.9 TF32 can be set in two ways, and the older one raises, even on reading, once
-    the newer has been used: then the newer is used here too (PyTorch's "CUDA semantics", TF32).
-    """
-    cudnn: Any = torch.backends.cudnn  # a module, typed without the attributes of newer torch
-    matmul = torch.backends.cuda.matmul
-    flags = [(cudnn, "enabled", True), (cudnn, "benchmark", True), (cudnn, "deterministic", False)]
-    older = [(owner, "allow_tf32", False) for owner in (matmul, cudnn)]
-    try:
-        for owner, name, _ in older:
-            getattr(owner, name)
-    except RuntimeError:
-        newer = (matmul, cudnn.conv, cudnn.rnn)
-        return [*flags, *((owner, "fp32_precision", "ieee") for owner in newer)]
-    return [*flags, *older]

@@ -9,32 +9,51 @@ from searchspaces import parse_arch
 
 from ..describe import describe_latency
 from ..predictor import CONFIDENCE, Latency
-from .predictor import PREFIX, SimulatedPredictor, make_simulated
+from .device import WIDER
+from .device_file import PREFIX, get_simulated_device, simulated_devices
+from .predictor import SimulatedPredictor, make_simulated
 
 LABEL = "simulated from data sheets; nothing was measured"
-
-
-def is_simulated(name: str) -> bool:
-    """Return whether a predictor's name asks for a simulated device: ``simulated:V100``."""
-    return name.startswith(PREFIX)
 
 
 def describe_simulated(
     arch: str, latency: Latency, predictor: SimulatedPredictor
 ) -> dict[str, Any]:
     """Return a prediction and what it was simulated with; ``simulated`` is always true."""
-    device = predictor.device
     return {
         **describe_latency(arch, latency),
         "simulated": True,
+        **describe_simulation(predictor),
+    }
+
+
+def describe_simulation(predictor: SimulatedPredictor) -> dict[str, Any]:
+    """Return what is simulated, and that nothing was measured."""
+    return {
         "note": LABEL,
-        "device": device.name,
+        "device": predictor.device.name,
         "engine": predictor.engine,
         "precision": predictor.precision,
         "batch": predictor.batch,
-        "calibrated": device.calibrated,
-        "estimated_figures": list(device.estimated),
+        "calibrated": predictor.device.calibrated,
+        "estimated_figures": list(predictor.device.estimated),
     }
+
+
+def describe_devices() -> list[dict[str, Any]]:
+    """Return the simulated devices, what runs on them and how well each is known."""
+    devices = [get_simulated_device(name) for name in simulated_devices()]
+    return [
+        {
+            "name": f"{PREFIX}{device.name}",
+            "about": device.about,
+            "engines": list(device.launch_us),
+            "precisions": [name for name in WIDER if name in device.peak_tflops],
+            "calibrated": device.calibrated,
+            "estimated_figures": list(device.estimated),
+        }
+        for device in devices
+    ]
 
 
 def predict_simulated(

@@ -11,6 +11,12 @@ from ..errors import PredictorError
 from .device import SCHEMA, SimulatedDevice
 
 FOLDER = Path(__file__).parent / "devices"
+PREFIX = "simulated:"
+
+
+def is_simulated(name: str) -> bool:
+    """Return whether a predictor's name asks for a simulated device: ``simulated:V100``."""
+    return name.startswith(PREFIX)
 
 
 def simulated_devices() -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,11 @@ from searchspaces import DetectorSpec, Graph, ModuleSpec
 from ..errors import PredictorError
 from ..predictor import CONFIDENCE, Latency, Modules, ModuleTime
 from .device import FUSING, WIDER, SimulatedDevice
-from .device_file import get_simulated_device
+from .device_file import PREFIX, get_simulated_device
 from .efficiency import EFFICIENCIES, Efficiency
 from .roofline import Roofline
 from .splits import split
 
-PREFIX = "simulated:"
 CALIBRATED_FACTOR, UNCALIBRATED_FACTOR = 1.5, 2.0
 """What 90 % of times are to lie within, above and below the prediction: judged, not calibrated.
 Single fp32 convolutions of the V100 measure 0.59 (5 %) to 1.45 (95 %) of it; sums spread less,
@@ -138,6 +138,18 @@ class SimulatedPredictor:
             known = self._times[spec] = self._roofline.layers_ms(split(spec))
         return known
 
+    def modules_ms(self, specs: Sequence[ModuleSpec]) -> npt.NDArray[np.float64]:
+        """Return the milliseconds ``(n,)`` of modules, as fitted predictors do.
+
+        Raises:
+            PredictorError: A kind cannot be simulated.
+        """
+        return np.array([self.module_ms(spec) for spec in specs], dtype=np.float64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all that decides a prediction as JSON-able fields."""
+        return {"simulated": True, **asdict(self)}
+
     def least_ms(self, spec: ModuleSpec) -> float:
         """Return what a module takes at the peak rates of the data sheet, at least."""
         return self._roofline.least_ms(split(spec))
@@ -208,3 +220,33 @@ def make_simulated(
     device = get_simulated_device(device_name)
     fitting = [each for each in device.launch_us if precision != "int8" or FUSING[each]]
     return SimulatedPredictor(device, precision, named or engine or fitting[0], batch)
+
+
+def simulated_ms(
+    specs: Sequence[ModuleSpec],
+    device: str,
+    engine: str | None = None,
+    precision: str = "fp32",
+) -> npt.NDArray[np.float64]:
+    """Return the milliseconds ``(n,)`` of modules on a simulated device.
+
+    A prior where a table is sparse: what matters is how modules compare, the level comes from
+    what was measured.
+
+    Args:
+        specs: The modules; each carries its own batch.
+        device: A name of :func:`simulated_devices`, or a specification file.
+        engine: Of the device's; ``None`` takes the first that has the precision.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+
+    Raises:
+        PredictorError: Device, engine, precision or a kind are unknown.
+
+    Example:
+        >>> from searchspaces import make_space, distinct_modules
+        >>> modules, _ = distinct_modules(make_space("detnas-nano"))
+        >>> ms = simulated_ms(modules, "CPU", "onnxruntime")
+        >>> len(ms) == len(modules) and bool((ms > 0).all())
+        True
+    """
+    return make_simulated(device, precision, engine).modules_ms(specs)

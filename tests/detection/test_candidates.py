@@ -78,3 +78,21 @@ def test_equal_seeds_give_equal_weights():
     graph = space.detector(space.decode("0" * 10)).graph()
     a, b = (GraphModel(graph, seed=3).torch_module().state_dict() for _ in range(2))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_of_several_inputs_the_median_one_gets_the_share():
+    space = make_space("detnas-nano", head="retinanet", input_hw=(96, 96), num_classes=3)
+    graph = space.detector(space.decode("0" * 10)).graph()
+    rng = np.random.default_rng(0)
+    sets = [{"image": rng.standard_normal((1, 3, 96, 96)).astype("f4") * k} for k in (1, 3, 0.3)]
+    module = GraphModel(graph, input_sets=sets).torch_module()
+    passing = []
+    for each in sets:
+        with torch.no_grad():
+            (logits,) = module.run({"image": torch.from_numpy(each["image"])}, ("retinanet_head",))
+        passing.append(int((logits.sigmoid() > 0.05).sum()))
+    few, middle, many = sorted(passing)
+    assert few < middle < many
+    (alone,) = GraphModel(graph, input_sets=sets[:1]).all_inputs()
+    assert passing[0] == middle
+    assert alone["image"] is sets[0]["image"]

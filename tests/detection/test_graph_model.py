@@ -101,3 +101,26 @@ def test_detections_of_a_module_alone_carry_the_detectors_names(make_spec: MakeS
         "count",
     )
     assert GraphModel(graph.subgraph(["proposals"])).output_names == ("proposals", "proposals_1")
+
+
+def test_a_node_has_the_same_weights_wherever_it_stands(make_spec: MakeSpec) -> None:
+    graph = make_spec("fpn").graph()
+    whole = GraphModel(graph, 3).unspread_module().state_dict()
+    part = GraphModel(graph.subgraph(["box_head", "rpn_head"]), 3).unspread_module().state_dict()
+    assert all(torch.equal(value, whole[name]) for name, value in part.items())
+    spec = next(node.spec for node in graph.nodes if node.name == "rpn_head")
+    other = GraphModel(chain([spec]), 3).unspread_module().state_dict()
+    assert not torch.equal(  # another name: copies in a chain differ
+        other["nodes.m0.conv.weight"], whole["nodes.rpn_head.conv.weight"]
+    )
+
+
+def test_recorded_inputs_come_first_and_what_is_missing_is_drawn(make_spec: MakeSpec) -> None:
+    graph = make_spec("fpn").graph().subgraph(["proposals"])
+    drawn = GraphModel(graph).example_inputs()
+    first, second = list(drawn)
+    sets = [{first: np.full_like(drawn[first], value)} for value in (1, 2)]
+    given = GraphModel(graph, input_sets=sets).all_inputs()
+    assert [tuple(each) for each in given] == [(first, second)] * 2
+    assert [float(each[first].max()) for each in given] == [1.0, 2.0]
+    assert given[0][second].shape == drawn[second].shape

@@ -62,6 +62,7 @@ def test_clocks_do_not_identify(device: DeviceInfo) -> None:
         {"driver": "b"},
         {"os": "b"},
         {"python": "b"},
+        {"options": "half=bf16"},
     ],
 )
 def test_everything_else_identifies(device: DeviceInfo, change: dict[str, object]) -> None:
@@ -72,9 +73,17 @@ def test_everything_else_identifies(device: DeviceInfo, change: dict[str, object
     assert mine == getattr(device, name)
 
 
+def test_files_from_before_there_were_options_are_of_the_defaults(device: DeviceInfo) -> None:
+    old = device.to_dict()
+    assert old.pop("options") == "default"
+    assert DeviceInfo.from_dict(old) == device
+    assert device.fingerprint == "dab343397c482936"  # what those files hold
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"options": ""}, "options must be a non-empty string, got ''"),
         ({"name": ""}, "name must be a non-empty string, got ''"),
         ({"cores": 0}, "cores must be an int >= 1"),
         ({"kind": "tpu"}, "kind must be one of cpu, cuda, simulated, got 'tpu'"),

@@ -22,7 +22,7 @@ from engines.conformance import small_model
 def test_everything_is_told_as_plain_json() -> None:
     fields = diagnose()
     assert json.loads(json.dumps(fields, allow_nan=False)) == fields
-    assert fields.keys() == {"device", "engines", "cuda", "gpus", "unstable", "support"}
+    assert fields.keys() == {"device", "engines", "options", "cuda", "gpus", "unstable", "support"}
     assert DeviceInfo.from_dict(fields["device"]).cores >= 1
     assert [row["engine"] for row in fields["engines"]] == list(BACKENDS)
 
@@ -78,6 +78,23 @@ def test_ready_engines_tell_the_fingerprint_of_their_measurements() -> None:
     with BACKENDS["onnxruntime"].build(small_model()) as engine:
         assert rows["onnxruntime"]["fingerprint"] == engine.device.fingerprint
         assert rows["onnxruntime"]["version"] == engine.device.engine_version
+
+
+def test_engines_tell_their_options_whether_ready_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(type(BACKENDS["torch"])):  # type: ignore[misc]
+        def probe(self, device: str = "cpu") -> DeviceInfo:
+            raise EngineUnavailableError("pip install torch")
+
+    monkeypatch.setattr(module, "BACKENDS", {"torch": Broken(), "fake": BACKENDS["fake"]})
+    first, *others = diagnose()["options"]
+    assert first == {
+        "engine": "torch",
+        "option": "channels_last",
+        "takes": "true|false",
+        "default": "false",
+        "help": "Lay weights and images out with the channels last.",
+    }
+    assert {row["engine"] for row in others} == {"torch"}
 
 
 def test_cuda_devices_are_told(monkeypatch: pytest.MonkeyPatch, device: DeviceInfo) -> None:

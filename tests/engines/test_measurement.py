@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from engines import DeviceInfo, Measurement, MeasurementError, TimingProtocol
+from engines.clocks import ClockReading, Clocks
 
 Make = Callable[..., Measurement]
 
@@ -44,6 +45,8 @@ def test_round_trip_is_exact(
         started_at="2026-01-02T03:04:05+00:00",
         others_busy=load,
         processors=None if load is None else load + 1.0,
+        inputs=1 + flag * (len(raw) - 1),
+        clocks=Clocks(ClockReading(cpu_mhz=load), ClockReading()) if flag else None,
     )
     assert Measurement.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured
 
@@ -89,6 +92,14 @@ def test_a_good_measurement_has_no_reasons(make_measurement: Make) -> None:
         ({"raw_ms": (1.03,) * 6 + (1.0,) * 6}, "drift: second half -2.9% against the first"),
         ({"raw_ms": (1.0,) * 12 + (1.6,)}, "outliers: the slowest sample is 60% above"),
         ({"raw_ms": (1.0,) * 12 + (0.4,)}, "outliers: the fastest sample is 60% below"),
+        (
+            {"clocks": Clocks(ClockReading(cpu_mhz=3000), ClockReading(cpu_mhz=2000))},
+            "cpu clock from 3000 to 2000 MHz",
+        ),
+        (
+            {"clocks": Clocks(ClockReading(), ClockReading(throttle=("power cap",)))},
+            "throttled: power cap",
+        ),
         (
             {"others_busy": 3.2},
             "busy machine: other programs kept 3.2 of 4 usable processors busy, and 1 threads",
@@ -152,12 +163,33 @@ def test_below_the_thresholds(make_measurement: Make, change: dict[str, object])
         ({"protocol": None}, "TimingProtocol must be a JSON object, got NoneType"),
         ({"device": {}}, "DeviceInfo lacks the field"),
         ({"extra": 1}, "Measurement has no field extra"),
+        ({"inputs": 0}, "inputs must be an int >= 1"),
+        ({"inputs": 9}, "inputs is 9, but there are 8 samples"),
+        ({"clocks": 3}, "Clocks must be a JSON object"),
     ],
 )
 def test_refuses_damage(make_measurement: Make, change: dict[str, object], message: str) -> None:
     data = {**make_measurement().to_dict(), **change}
     with pytest.raises(MeasurementError, match=message):
         Measurement.from_dict(data)
+
+
+def test_inputs_differ_without_disturbing(make_measurement: Make) -> None:
+    rng = np.random.default_rng(0)
+    rounds = np.array([1.0, 2.0, 3.0, 10.0]) * rng.lognormal(0.0, 0.003, (20, 4))
+    measured = make_measurement(raw_ms=tuple(rounds.ravel().tolist()), inputs=4)
+    assert measured.per_input_medians() == pytest.approx((1.0, 2.0, 3.0, 10.0), rel=0.01)
+    assert measured.median_ms == pytest.approx(2.5, rel=0.01)
+    assert measured.p90_ms > 9
+    assert measured.rel_ci < 0.005
+    assert measured.unstable_reasons() == ()
+    assert replace(measured, inputs=1).unstable_reasons()
+
+
+def test_files_of_before_have_one_input_and_no_clocks(make_measurement: Make) -> None:
+    data = make_measurement().to_dict()
+    del data["inputs"], data["clocks"], data["protocol"]["cache"]
+    assert Measurement.from_dict(data) == make_measurement()
 
 
 def test_refuses_a_missing_field(make_measurement: Make) -> None:

@@ -27,6 +27,7 @@ def test_round_trip() -> None:
         ({"warmup_window": 2}, r"warmup_window must be an int >= 3"),
         ({"min_samples": 5}, r"min_samples must be an int >= 6, got 5"),
         ({"max_samples": 19}, r"max_samples must be an int >= 20, got 19"),
+        ({"cache": "hot"}, r"cache must be one of warm, chained, cold, got 'hot'"),
         ({"settle_runs": -1}, r"settle_runs must be an int >= 0, got -1"),
     ],
 )
@@ -40,7 +41,7 @@ def test_refuses_other_fields() -> None:
         TimingProtocol.from_dict(
             {k: v for k, v in TimingProtocol().to_dict().items() if k != "threads"}
         )
-    with pytest.raises(MeasurementError, match="no field speed; known are max_samples"):
+    with pytest.raises(MeasurementError, match="no field speed; known are cache, max_samples"):
         TimingProtocol.from_dict({**TimingProtocol().to_dict(), "speed": 1})
     with pytest.raises(MeasurementError, match="must be a JSON object, got list"):
         TimingProtocol.from_dict([])

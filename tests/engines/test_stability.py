@@ -1,8 +1,9 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engines import stability as module, stability_report
+from engines import DeviceInfo, overload_reason, stability as module, stability_report
 
 
 def _write(root: Path, path: str, text: str) -> None:
@@ -69,3 +70,40 @@ def test_damaged_files_are_no_reason(tmp_path: Path) -> None:
 
 def test_this_machine_answers() -> None:
     assert all(isinstance(reason, str) for reason in stability_report())
+
+
+def _others(busy: float | None) -> type:
+    class Others:
+        def __init__(self, root: Path) -> None:
+            pass
+
+        def busy(self) -> float | None:
+            return busy
+
+    return Others
+
+
+@pytest.mark.parametrize(
+    ("kind", "busy", "gpu", "reason"),
+    [
+        ("cpu", 3.05, None, None),
+        ("cpu", None, None, None),
+        ("cpu", 3.4, None, "other programs kept 3.4 of 4 usable processors busy"),
+        ("simulated", 9.0, 1.0, None),
+        ("cuda", 9.0, None, None),
+        ("cuda", 0.0, 0.05, None),
+        ("cuda", 0.0, 0.5, "keep the GPU busy (50% of the last second)"),
+    ],
+)
+def test_overload(
+    device: DeviceInfo,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    busy: float | None,
+    gpu: float | None,
+    reason: str | None,
+) -> None:
+    monkeypatch.setattr(module, "OthersClock", _others(busy))
+    monkeypatch.setattr(module, "gpu_utilisation", lambda device: gpu)
+    found = overload_reason(replace(device, kind=kind), threads=1, seconds=0.0)
+    assert found is None if reason is None else reason in str(found)

@@ -1,4 +1,5 @@
 import math
+import time
 
 import numpy as np
 import pytest
@@ -7,13 +8,15 @@ from scipy import stats as oracle
 
 from engines.stats import (
     MAX_AUTOCORRELATION,
-    effective_size,
+    block_length,
     half_drift,
     median_ci,
     median_ci_rank,
+    median_of,
     rank_autocorrelation,
     relative_half_width,
     relative_slope,
+    third_drift,
 )
 
 positive = st.floats(1e-3, 1e3)
@@ -62,14 +65,85 @@ def test_interval_covers_the_median_of_a_skewed_distribution(n: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rho", "n", "least"),
-    [(0.0, 100, 0.95), (0.5, 100, 0.95), (0.8, 100, 0.95), (0.9, 100, 0.92), (0.5, 20, 0.9)],
+    ("rho", "n", "least", "most"),
+    [
+        *((rho, 100, 0.94, 0.98) for rho in (0.0, 0.3, 0.5, 0.8, 0.9)),
+        *((rho, 400, 0.935, 0.98) for rho in (0.3, 0.8)),
+        (0.5, 40, 0.94, 0.99),
+        (0.5, 20, 0.9, 0.97),
+        (0.8, 20, 0.9, 0.97),
+    ],
 )
 def test_interval_covers_the_median_of_samples_that_resemble_their_predecessors(
-    rho: float, n: int, least: float
+    rho: float, n: int, least: float, most: float
 ) -> None:
-    bounds = _bounds(np.exp(_autoregression(rho, n, 1000, seed=n)))  # skewed, median 1
-    assert np.mean((bounds[:, 0] <= 1.0) & (bounds[:, 1] >= 1.0)) >= least
+    bounds = _bounds(np.exp(_autoregression(rho, n, 1500, seed=n)))  # skewed, median 1
+    assert least <= np.mean((bounds[:, 0] <= 1.0) & (bounds[:, 1] >= 1.0)) <= most
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.8])
+def test_interval_is_as_wide_as_the_medians_scatter(rho: float) -> None:
+    rows = _autoregression(rho, 500, 400, seed=1)
+    bounds = _bounds(rows)
+    wanted = 2 * 1.96 * np.median(rows, axis=1).std()
+    assert np.median(bounds[:, 1] - bounds[:, 0]) == pytest.approx(wanted, rel=0.15)
+
+
+@pytest.mark.parametrize(("sigma", "half_width", "n"), [(0.02, 0.005, 97), (0.1, 0.005, 2414)])
+def test_planning_figures_of_independent_noise(sigma: float, half_width: float, n: int) -> None:
+    # n = (1.96 * 1.2533 * sigma / h)**2
+    rng = np.random.default_rng(n)
+    widths = [relative_half_width(rng.lognormal(0.0, sigma, n).tolist()) for _ in range(200)]
+    assert np.median(widths) == pytest.approx(half_width, rel=0.08)
+
+
+@pytest.mark.parametrize("n", [40, 200, 1000])
+def test_a_look_takes_less_than_a_millisecond(n: int) -> None:
+    row = np.exp(_autoregression(0.5, n, 1, seed=0)[0]).tolist()
+    median_ci(row)  # draws once
+    taken = []
+    for _ in range(20):
+        start = time.perf_counter()
+        median_ci(row)
+        taken.append(time.perf_counter() - start)
+    assert min(taken) < 1e-3
+
+
+def test_equal_samples_give_equal_intervals() -> None:
+    row = _autoregression(0.8, 60, 1, seed=0)[0].tolist()
+    assert median_ci(row) == median_ci(list(row))
+
+
+def test_blocks_grow_with_what_samples_have_in_common() -> None:
+    assert block_length(100, 0.0) == 1
+    lengths = [block_length(1000, rho) for rho in (0.1, 0.3, 0.5, 0.8, 0.9)]
+    assert lengths == sorted(lengths)
+    assert block_length(8000, 0.5) == math.ceil(12000 ** (1 / 3) * (4 / 3) ** (2 / 3))
+    assert block_length(20, 0.95) == 6  # never more than a third
+    assert block_length(2, 0.9) == 1
+
+
+def _inputs(n: int, sigma: float, seed: int) -> list[float]:
+    """Return rounds of four inputs that differ far more than their samples do."""
+    rng = np.random.default_rng(seed)
+    return (np.tile([1.0, 2.0, 3.0, 5.0], n) * rng.lognormal(0.0, sigma, 4 * n)).tolist()
+
+
+def test_what_inputs_differ_by_is_no_uncertainty() -> None:
+    row = _inputs(30, 0.01, seed=0)
+    assert median_of(row, 4) == pytest.approx(2.5, rel=0.01)
+    assert relative_half_width(row, 4) < 0.005
+    assert relative_half_width(row) > 0.1
+
+
+def test_interval_over_inputs_covers() -> None:
+    bounds = np.array([median_ci(_inputs(20, 0.05, seed), 4) for seed in range(400)])
+    assert 0.9 <= np.mean((bounds[:, 0] <= 2.5) & (bounds[:, 1] >= 2.5)) <= 0.98
+
+
+def test_too_few_rounds_bound_nothing() -> None:
+    assert median_ci(_inputs(5, 0.01, seed=0), 4) == (0.0, math.inf)
+    assert median_ci([2.0] * 24, 4) == (2.0, 2.0)
 
 
 def test_independent_samples_keep_their_narrow_interval() -> None:
@@ -104,8 +178,6 @@ def test_autocorrelation_is_found(rho: float) -> None:
     # Spearman's correlation of normal values, in closed form
     expected = 6 / math.pi * math.asin(rho / 2)
     assert rank_autocorrelation(row.tolist()) == pytest.approx(expected, abs=0.05)
-    size = effective_size(row.tolist())
-    assert size == pytest.approx(4000 * (1 - expected) / (1 + expected), rel=0.15)
 
 
 def test_one_outlier_does_not_hide_the_autocorrelation() -> None:
@@ -152,3 +224,14 @@ def test_drift() -> None:
     assert half_drift([1.0]) == 0.0
     assert half_drift([1.0, 1.0, 5.0, 1.1, 1.1]) == pytest.approx(0.1)  # the middle one is in none
     assert half_drift([2.0, 1.0]) == pytest.approx(-0.5)
+
+
+def test_thirds_tell_a_drift_and_how_sure_it_is() -> None:
+    assert third_drift([1.0] * 8) == (0.0, math.inf)
+    assert third_drift([1.0] * 3 + [5.0] * 3 + [1.02] * 3) == (pytest.approx(0.02), 0.0)
+    rng = np.random.default_rng(0)
+    drifts, errors = zip(
+        *(third_drift(rng.lognormal(0.0, 0.02, 60).tolist()) for _ in range(500)), strict=True
+    )
+    assert np.std(drifts) == pytest.approx(np.median(errors), rel=0.15)
+    assert np.mean(drifts) == pytest.approx(0.0, abs=0.001)

@@ -6,9 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines import FakeBackend, MeasurementError, TimingProtocol, TorchModel, measure_interleaved
+from engines import TimingProtocol
 from engines.stats import median_ci
-from engines.timing import MAX_BLOCK_RUNS, Sampler, time_interleaved
+from engines.timing import (
+    MAX_BLOCK_RUNS,
+    Sampler,
+    Timer,
+    Timing,
+    reference_sampler,
+    time_beside,
+    time_interleaved,
+)
 
 PROTOCOL = TimingProtocol(warmup_min_ms=0.0, min_block_ms=1.0)
 RNG = np.random.default_rng
@@ -30,12 +38,18 @@ class Script:
         return runs * next(self._values)
 
 
+def interleave(
+    timers: Sequence[Timer], protocol: TimingProtocol, rng: np.random.Generator
+) -> list[Timing]:
+    return time_interleaved([Sampler([timer], protocol) for timer in timers], rng)
+
+
 def script(*values: float) -> Script:
     return Script(endless(*values), [], "a")
 
 
 def warmed(timer: Callable[[int], float], protocol: TimingProtocol = PROTOCOL) -> Sampler:
-    sampler = Sampler(timer, protocol)
+    sampler = Sampler([timer], protocol)
     sampler.warm_up()
     return sampler
 
@@ -90,7 +104,7 @@ def test_a_timer_without_time_does_not_hang() -> None:
 
 
 def test_stops_when_the_interval_is_narrow() -> None:
-    (timing,) = time_interleaved([script(2.0)], PROTOCOL, RNG(0))
+    (timing,) = interleave([script(2.0)], PROTOCOL, RNG(0))
     assert timing.converged
     assert timing.raw_ms == (2.0,) * PROTOCOL.min_samples
 
@@ -101,7 +115,7 @@ def test_takes_more_samples_of_a_noisier_timer() -> None:
         return lambda runs: runs * 2.0 * float(rng.lognormal(sigma=sigma))
 
     protocol = replace(PROTOCOL, max_seconds=1e6)
-    timings = [time_interleaved([noisy(s)], protocol, RNG(0))[0] for s in (0.01, 0.04, 0.08)]
+    timings = [interleave([noisy(s)], protocol, RNG(0))[0] for s in (0.01, 0.04, 0.08)]
     assert all(timing.converged for timing in timings)
     counts = [len(timing.raw_ms) for timing in timings]
     assert counts[0] < counts[1] < counts[2]
@@ -113,7 +127,7 @@ def test_adaptive_stop_keeps_the_coverage() -> None:
 
     def covers(seed: int) -> bool:
         rng = RNG(seed)
-        sampler = Sampler(lambda runs: runs * 2.0 * float(rng.lognormal(sigma=0.04)), protocol)
+        sampler = Sampler([lambda runs: runs * 2.0 * float(rng.lognormal(sigma=0.04))], protocol)
         while not sampler.done:
             sampler.take()
         low, high = median_ci(sampler.result().raw_ms)
@@ -124,20 +138,20 @@ def test_adaptive_stop_keeps_the_coverage() -> None:
 
 def test_gives_up_after_max_samples() -> None:
     wild = Script(itertools.cycle((1.0, 3.0)), [], "a")
-    (timing,) = time_interleaved([wild], replace(PROTOCOL, max_samples=40), RNG(0))
+    (timing,) = interleave([wild], replace(PROTOCOL, max_samples=40), RNG(0))
     assert not timing.converged
     assert len(timing.raw_ms) == 40
 
 
 def test_gives_up_after_max_seconds() -> None:
     wild = Script(itertools.cycle((100.0, 300.0)), [], "a")
-    (timing,) = time_interleaved([wild], replace(PROTOCOL, max_seconds=6.0), RNG(0))
+    (timing,) = interleave([wild], replace(PROTOCOL, max_seconds=6.0), RNG(0))
     assert not timing.converged
     assert sum(timing.raw_ms) == pytest.approx(6000.0, abs=300.0)
 
 
 def test_a_slow_engine_still_gets_an_interval() -> None:
-    (timing,) = time_interleaved([script(9000.0)], PROTOCOL, RNG(0))
+    (timing,) = interleave([script(9000.0)], PROTOCOL, RNG(0))
     assert len(timing.raw_ms) == 6
     assert not timing.converged  # fewer samples than min_samples
 
@@ -145,7 +159,7 @@ def test_a_slow_engine_still_gets_an_interval() -> None:
 def _three(seed: int, values: Sequence[float] = (2.0, 3.0, 4.0)) -> list[tuple[str, int]]:
     log: list[tuple[str, int]] = []
     timers = [Script(endless(v), log, n) for n, v in zip("abc", values, strict=True)]
-    time_interleaved(timers, replace(PROTOCOL, settle_runs=2), RNG(seed))
+    interleave(timers, replace(PROTOCOL, settle_runs=2), RNG(seed))
     return log
 
 
@@ -169,7 +183,7 @@ def test_the_order_is_the_seed_s() -> None:
 
 def test_a_timer_alone_is_not_settled() -> None:
     log: list[tuple[str, int]] = []
-    time_interleaved([Script(endless(2.0), log, "a")], PROTOCOL, RNG(0))
+    interleave([Script(endless(2.0), log, "a")], PROTOCOL, RNG(0))
     assert {runs for _, runs in log} == {1}
 
 
@@ -177,9 +191,7 @@ def test_who_has_converged_leaves_the_rounds() -> None:
     log: list[tuple[str, int]] = []
     wild = Script(itertools.cycle((1.0, 3.0)), log, "wild")
     calm = Script(endless(2.0), log, "calm")
-    timings = time_interleaved(
-        [wild, calm], replace(PROTOCOL, max_samples=50, settle_runs=0), RNG(0)
-    )
+    timings = interleave([wild, calm], replace(PROTOCOL, max_samples=50, settle_runs=0), RNG(0))
     assert [len(timing.raw_ms) for timing in timings] == [50, 20]
     assert {name for name, _ in log[-30:]} == {"wild"}
 
@@ -191,7 +203,7 @@ def test_drift_hits_interleaved_timers_alike() -> None:
         return lambda runs: runs * ms * (1.0 + 0.002 * next(clock))
 
     protocol = replace(PROTOCOL, target_rel_ci=1e-6, max_samples=100)
-    first, second = time_interleaved([drifting(2.0), drifting(4.0)], protocol, RNG(0))
+    first, second = interleave([drifting(2.0), drifting(4.0)], protocol, RNG(0))
     ratio = np.median(second.raw_ms) / np.median(first.raw_ms)
     assert ratio == pytest.approx(2.0, rel=0.01)
 
@@ -203,7 +215,7 @@ def test_garbage_collection_is_off_meanwhile_and_back_afterwards() -> None:
         seen.append(gc.isenabled())
         return 2.0 * runs
 
-    time_interleaved([timer], PROTOCOL, RNG(0))
+    interleave([timer], PROTOCOL, RNG(0))
     assert not any(seen)
     assert gc.isenabled()
 
@@ -211,41 +223,64 @@ def test_garbage_collection_is_off_meanwhile_and_back_afterwards() -> None:
         raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):
-        time_interleaved([broken], PROTOCOL, RNG(0))
+        interleave([broken], PROTOCOL, RNG(0))
     assert gc.isenabled()
 
 
 def test_no_timers() -> None:
-    assert time_interleaved([], PROTOCOL, RNG(0)) == []
+    assert interleave([], PROTOCOL, RNG(0)) == []
 
 
-def _model(name: str, macs: int) -> TorchModel:
-    return TorchModel(None, {"x": np.ones((1, 2), np.float32)}, name=name, macs=macs)
+def beside(
+    timer: Timer, reference: Timer, protocol: TimingProtocol = PROTOCOL
+) -> tuple[Timing, Timing]:
+    return time_beside(Sampler([timer], protocol), reference_sampler(reference, protocol))
 
 
-def test_measure_interleaved_keeps_the_order() -> None:
-    backend = FakeBackend(overhead_ms=1.0, macs_per_ms=10.0)
-    engines = [backend.build(_model(str(macs), macs)) for macs in (0, 10, 20)]
-    measured = measure_interleaved(engines, TimingProtocol())
-    assert [m.median_ms for m in measured] == [1.0, 2.0, 3.0]
-    assert all(m.converged and m.steady for m in measured)
+def test_a_reference_alternates_with_the_engine() -> None:
+    log: list[tuple[str, int]] = []
+    engine, reference = Script(endless(30.0), log, "a"), Script(endless(2.5), log, "r")
+    timing, other = beside(engine, reference)
+    assert set(timing.raw_ms) == {30.0}
+    names = "".join(name for name, _ in log)
+    assert names.startswith("aaaaa" + "rrr" + "rrr" + "aa")  # warm-ups, samples, settled sample
+    assert "arrrraa" in names  # settled, three samples; settled, one sample
+    assert set(other.raw_ms) == {2.5}
+    assert len(other.raw_ms) >= 9
+    spent = {name: sum(runs for n, runs in log if n == name) for name in "ar"}
+    caused = 2.5 * spent["r"] + 30.0 * (names.count("raa"))
+    assert caused <= 0.2 * (2.5 * spent["r"] + 30.0 * spent["a"])
+    assert len(timing.raw_ms) <= 25
 
 
-def test_measure_interleaved_equals_measure_without_noise() -> None:
-    engine = FakeBackend().build(_model("a", 10))
-    alone, together = engine.measure(PROTOCOL), measure_interleaved([engine], PROTOCOL)[0]
-    assert alone.raw_ms == together.raw_ms
+def test_short_engines_go_on_until_the_reference_is_known() -> None:
+    timing, other = beside(script(1.0), script(2.5))
+    assert timing.converged
+    assert len(other.raw_ms) == 9
+    assert len(timing.raw_ms) > PROTOCOL.min_samples
+    few, one = beside(script(1.0), script(50.0), replace(PROTOCOL, max_samples=20))
+    assert len(few.raw_ms) == 20
+    assert len(one.raw_ms) == 1
 
 
-def test_measure_interleaved_checks_before_it_runs() -> None:
-    fine = FakeBackend().build(_model("a", 10))
-    other = FakeBackend().build(_model("b", 10), threads=2, precision="fp16")
-    with pytest.raises(MeasurementError, match="threads=2 but the protocol says threads=1"):
-        measure_interleaved([fine, other], PROTOCOL)
-    with pytest.raises(
-        MeasurementError, match="precision='fp16' but the protocol says precision='fp32'"
-    ):
-        measure_interleaved([other], replace(PROTOCOL, threads=2))
-    with pytest.raises(MeasurementError, match="1 engines but 2 inputs"):
-        measure_interleaved([fine], PROTOCOL, [None, None])
-    assert measure_interleaved([], PROTOCOL) == []
+@pytest.mark.parametrize(
+    ("ms", "settle"), [(2.0, 2), (20.0, 2), (30.0, 1), (100.0, 1), (101.0, 0)]
+)
+def test_slow_engines_settle_less(ms: float, settle: int) -> None:
+    sampler = warmed(script(ms))
+    assert sampler.settle_runs == settle
+    none = Sampler([script(ms)], replace(PROTOCOL, settle_runs=0))
+    none.warm_up()
+    assert none.settle_runs == 0
+
+
+def test_inputs_are_sampled_in_turns_and_in_whole_rounds() -> None:
+    timers = [script(ms) for ms in (1.0, 2.0, 4.0)]
+    sampler = Sampler(timers, replace(PROTOCOL, min_samples=20))
+    (timing,) = time_interleaved([sampler], RNG(0))
+    assert timing.converged
+    assert timing.raw_ms == (1.0, 2.0, 4.0) * 7  # 20 samples are no whole round
+    wild = [Script(itertools.cycle((1.0, 3.0)), [], "w") for _ in range(3)]
+    limited = Sampler(wild, replace(PROTOCOL, max_samples=20))
+    (timing,) = time_interleaved([limited], RNG(0))
+    assert len(timing.raw_ms) == 21

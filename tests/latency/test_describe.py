@@ -84,8 +84,9 @@ def test_a_predictor(predictor: Predictor) -> None:
     fields = plain(describe_predictor(predictor))
     assert fields["modules"] == len(predictor.costs)
     assert fields["calibration_detectors"] == 8
-    assert fields["left_out_mape"] == pytest.approx(0.0, abs=1e-6)
-    assert fields["interval_half_width_pct"] == pytest.approx(0.0, abs=1e-6)
+    assert 0 <= fields["left_out_mape"] < 3  # costs there follow no rule: each is a surprise
+    assert 0 < fields["interval_half_width_pct"] < 10
+    assert 0 <= fields["unattributed_pct"] < 2  # a constant: any module that all hold may have it
 
 
 def test_a_prediction(predictor: Predictor, space: SearchSpace) -> None:
@@ -108,8 +109,8 @@ def test_architectures_are_predicted_in_the_predictors_own_space(
     (row,) = predict_archs(predictor, [f"detnas-nano:{code}"])
     graph = space.detector(space.decode(code)).graph()
     assert row["arch"] == f"detnas-nano:{code}"
-    assert row["p50_ms"] == pytest.approx(true_latency_ms(graph))
-    with pytest.raises(LatencyError, match=r"of space detnas-small, but .* fitted on detnas-nano"):
+    assert row["p50_ms"] == pytest.approx(true_latency_ms(graph), rel=1e-4)
+    with pytest.raises(LatencyError, match="fitted on detnas-nano"):
         predict_archs(predictor, ["detnas-small:" + "0" * 20])
     with pytest.raises(ArchitectureError):
         predict_archs(predictor, ["detnas-nano:0"])
@@ -120,7 +121,8 @@ def test_an_evaluation(predictor: Predictor, run_profile: RunProfile) -> None:
     held_out = run_profile("held.jsonl", modules=False, seed=9)
     fields = plain(describe_evaluation(evaluate(predictor, held_out)))
     assert fields["n"] == len(fields["detectors"]) > 0
-    assert fields["mape"] == pytest.approx(0.0, abs=1e-6)
+    assert fields["mape"] == pytest.approx(0.0, abs=0.01)
+    assert fields["as_measured"]["mape"] == pytest.approx(0.0, abs=0.01)
     assert fields["within_5pct"] in (1.0, 100.0)
     assert {"kendall_tau", "interval_coverage", "within_10pct"} <= fields.keys()
 

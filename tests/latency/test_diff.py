@@ -9,8 +9,23 @@ import numpy as np
 import pytest
 
 from engines import FakeBackend
-from latency import Gate, LatencyError, TableError, TableMismatchError, diff_tables, holm
-from tests.latency.noise import conv_specs, noisy_table
+from latency import (
+    Gate,
+    LatencyError,
+    LatencyTable,
+    ProfileConfig,
+    Row,
+    TableError,
+    TableMismatchError,
+    WorkloadModel,
+    diff_tables,
+    holm,
+    make_simulated,
+    plan_profile,
+)
+from latency.diff_stats import weighted_median
+from searchspaces import make_space
+from tests.latency.noise import conv_specs, noisy_table, samples
 from tests.latency.oracle import OVERHEAD_MS, true_cost_ms
 
 SLOWER = Gate.parse("slower>2%")
@@ -89,7 +104,7 @@ def test_one_slow_kind_in_context_is_found(run_profile, replicates):
         assert [c.name for c in diff.kinds if SLOWER.violated_by(c)] == [kind]
         (change,) = [c for c in diff.kinds if c.name == kind]
         assert change.change == pytest.approx(0.03, abs=0.004)
-        assert any(text.startswith(f"kind {kind}: +3.0%") for text in diff.violations(SLOWER))
+        assert any(text.startswith(f"kind {kind}: +") for text in diff.violations(SLOWER))
     same = diff_tables(a, run_profile("same.jsonl", slower("", 1.0), replicates=replicates))
     assert not any(c.significant for c in (*same.kinds, *same.workloads))
 
@@ -169,3 +184,79 @@ def test_holm_against_its_definition(rng):
             highest = max(highest, min(1.0, (n - rank) * p[index]))
             expected[index] = highest
         assert holm(list(p)) == pytest.approx(expected)
+
+
+def test_many_weak_shares_tell_a_kind(rng):
+    """A kind that is never more than a third of a workload is found by all of them together."""
+    a = run_whole(rng, {})
+    b = run_whole(rng, {"box_head": 1.05})
+    diff = diff_tables(a, b)
+    (change,) = [c for c in diff.kinds if c.name == "box_head"]
+    assert change.lo < 0.05 < change.hi
+    assert not [c.name for c in diff.kinds if c.name != "box_head" and c.significant]
+
+
+def run_whole(rng, factors, noise=0.003):
+    """Profile detnas-nano on a device whose modules take what a roofline says."""
+    simulated = make_simulated("CPU", engine="onnxruntime")
+
+    def latency_ms(model):
+        counts = model.graph.counts()
+        total = sum(simulated.module_ms(s) * n * factors.get(s.kind, 1) for s, n in counts.items())
+        return total * float(np.exp(noise * rng.standard_normal()))
+
+    space = make_space("detnas-nano", input_hw=(64, 64))
+    config = ProfileConfig(detectors=8, isolated=True, replicates=3)
+    workloads, recipes = plan_profile(space, config)
+    like = noisy_table(rng, SPECS[:1], replicates=1, count=10)
+    rows = []
+    for replicate in range(config.replicates):
+        for workload in workloads:
+            middle = latency_ms(WorkloadModel(workload))
+            measured = replace(like.rows[0].measurement, raw_ms=samples(rng, middle, 20))
+            rows.append(Row(workload, replicate, measured))
+    return LatencyTable(replace(like.manifest, recipes=recipes), tuple(rows))
+
+
+SLOW_ROWS = [index >= 12 and index % 3 == 0 for index in range(36)]  # never the first replicate
+
+
+def test_disturbed_replicates_make_the_others_less_certain(rng):
+    a = noisy_table(rng, SPECS[:12], replicates=3, count=20)
+    b = noisy_table(rng, SPECS[:12], replicates=3, count=20)
+    disturbed = tuple(
+        replace(row, measurement=scaled(row.measurement, 1.5)) if slow else row
+        for row, slow in zip(b.rows, SLOW_ROWS, strict=True)
+    )
+    quiet, loud = diff_tables(a, b), diff_tables(a, replace(b, rows=disturbed))
+    widened = [
+        (two.hi - two.lo) / (one.hi - one.lo)
+        for one, two in zip(quiet.workloads, loud.workloads, strict=True)
+    ]
+    assert min(widened) > 1
+    assert min(widened[::3]) > 3  # of those that were disturbed
+    assert not loud.violations(SLOWER)
+
+
+def scaled(measurement, factor):
+    return replace(measurement, raw_ms=tuple(factor * ms for ms in measurement.raw_ms))
+
+
+def test_a_slow_machine_is_not_a_slow_engine(rng):
+    """The sentinel beside every row tells the machine's speed then."""
+    a = noisy_table(rng, SPECS, replicates=2, count=20)
+    speeds = np.exp(0.1 * rng.standard_normal(len(a.rows)))
+    rows = tuple(
+        replace(row, measurement=scaled(row.measurement, speed), sentinel_ms=float(speed))
+        for row, speed in zip(a.rows, speeds.tolist(), strict=True)
+    )
+    b = replace(a, rows=rows)
+    diff = diff_tables(replace(a, rows=tuple(replace(r, sentinel_ms=1.0) for r in a.rows)), b)
+    assert max(abs(c.change - diff.workloads[0].change) for c in diff.workloads) < 1e-9
+
+
+def test_the_weighted_median_counts_by_weight():
+    values = np.array([5.0, 1.0, 3.0])
+    assert weighted_median(values, np.array([0.2, 0.2, 0.6])) == 3.0
+    assert weighted_median(values, np.array([1.0, 0.0, 1.0])) == 4.0
+    assert weighted_median(np.array([2.0]), np.array([1.0])) == 2.0

@@ -34,7 +34,8 @@ def test_additive_device_is_predicted_exactly(predictor, space, rng):
     for _ in range(20):
         detector = space.detector(space.sample(rng))
         latency = predictor.predict(detector)
-        assert latency.p50_ms == pytest.approx(true_latency_ms(detector.graph()))
+        true_ms = true_latency_ms(detector.graph())
+        assert latency.p50_ms == pytest.approx(true_ms, rel=1e-4)  # some noise is always allowed
         assert latency.lo_ms <= latency.p50_ms <= latency.hi_ms
         assert latency.coverage == 1.0
         total = sum(item.ms for item in latency.breakdown)
@@ -50,16 +51,15 @@ def test_the_ways_to_name_a_detector_agree(predictor, space, rng):
     assert np.ptp(predictor.predict_ms(ways)) < 1e-9
 
 
-def test_unknown_modules_are_estimated_and_flagged_or_refused(predictor):
+def test_unknown_modules_are_estimated_and_widen_the_interval(predictor, space):
     other = make_space("detnas-nano", **OPTIONS | {"input_hw": (96, 64)})
-    detector = other.detector(other.decode("0" * 10))
-    with pytest.raises(UnprofiledModuleError, match="profile the same space"):
-        predictor.predict(detector)  # box selection has no multiply-adds to estimate from
-    blocks = [item for item in detector.modules() if item[0].kind == "shuffle_block"]
-    latency = predictor.predict(blocks)
-    assert latency.coverage == 0.0
-    assert latency.p50_ms > 0
-    assert latency.hi_ms >= 1.4 * latency.p50_ms
+    known, foreign = (s.detector(s.decode("0" * 10)) for s in (space, other))
+    sure, unsure = predictor.predict(known), predictor.predict(foreign)
+    assert (sure.coverage, unsure.coverage) == (1.0, 0.0)
+    assert unsure.p50_ms > 0
+    width = [(each.hi_ms - each.lo_ms) / each.p50_ms for each in (sure, unsure)]
+    assert width[1] > 10 * width[0]
+    assert not all(item.familiar for item in unsure.breakdown)
 
 
 def test_noise_widens_the_interval_and_it_covers(run_profile):
@@ -105,7 +105,8 @@ def test_file_round_trip_and_damage(predictor, tmp_path, space, rng):
     again = load_predictor(path)
     assert again == predictor
     detector = space.detector(space.sample(rng))
-    assert again.predict(detector) == predictor.predict(detector)
+    assert again.predict(detector).p50_ms == predictor.predict(detector).p50_ms
+    assert again.predict(detector).hi_ms == pytest.approx(predictor.predict(detector).hi_ms)
     fields = json.loads(path.read_text())
     for change, message in (
         ({"schema": "detfit.predictor/7"}, "schema 'detfit.predictor/7' is not"),
@@ -132,15 +133,18 @@ def test_file_round_trip_and_damage(predictor, tmp_path, space, rng):
         load_predictor(tmp_path / "none.json")
 
 
-def test_fit_needs_chains_and_detectors(run_profile):
-    with pytest.raises(PredictorError, match="no chains"):
-        fit(run_profile("a.jsonl", modules=False))
+def test_fit_needs_detectors_but_no_chains(run_profile, space):
     with pytest.raises(PredictorError, match="no whole detectors"):
         fit(run_profile("b.jsonl", detectors=0))
+    wholes = fit(run_profile("a.jsonl", modules=False))
+    detector = space.detector(space.decode("0123012301"))
+    latency = wholes.predict(detector)
+    assert latency.p50_ms == pytest.approx(true_latency_ms(detector.graph()), rel=0.2)
+    assert latency.hi_ms - latency.lo_ms > 0.01 * latency.p50_ms
     table = run_profile("c.jsonl")
     tailless = [r for r in table.rows if "tail" not in r.workload.label]
-    with pytest.raises(PredictorError, match="not finished"):
-        fit(replace(table, rows=tuple(tailless)))
+    latency = fit(replace(table, rows=tuple(tailless))).predict(detector)
+    assert latency.p50_ms == pytest.approx(true_latency_ms(detector.graph()), rel=0.05)
 
 
 def test_evaluate_refuses_what_it_cannot_compare(predictor, run_profile):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from latency import LatencyTable, ModuleCost, Predictor, UnprofiledModuleError, fit
+from latency import LatencyTable, ModuleCost, Predictor, fit
 from searchspaces import make_space
 from tests.latency.oracle import OPTIONS, true_latency_ms
 
@@ -23,7 +23,8 @@ def test_sums_equal_each_detectors_own(predictor, space, rng):
     fast = predictor.for_space(space)
     found = fast.predict_ms(archs)
     assert found == pytest.approx(predictor.predict_ms([space.detector(a) for a in archs]))
-    assert found == pytest.approx([true_latency_ms(space.detector(a).graph()) for a in archs])
+    true = [true_latency_ms(space.detector(a).graph()) for a in archs]
+    assert found == pytest.approx(true, rel=1e-4)
     assert fast.predict_ms(archs[:3]) == pytest.approx(found[:3])
     assert fast.predict_ms([]).shape == (0,)
 
@@ -36,10 +37,11 @@ def test_unmeasured_modules_are_estimated_alike(predictor, space, rng):
     assert sparse.for_space(space).predict_ms(archs) == pytest.approx(expected)
 
 
-def test_what_cannot_be_estimated_is_refused(predictor, rng):
+def test_another_spaces_modules_are_estimated_alike(predictor, rng):
     other = make_space("detnas-nano", **OPTIONS | {"input_hw": (96, 64)})
-    with pytest.raises(UnprofiledModuleError):
-        predictor.for_space(other).predict_ms([other.sample(rng)])
+    archs = [other.sample(rng) for _ in range(5)]
+    expected = predictor.predict_ms([other.detector(arch) for arch in archs])
+    assert predictor.for_space(other).predict_ms(archs) == pytest.approx(expected)
 
 
 @pytest.mark.timing

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,10 @@ from latency import (
     read_table,
     write_table,
 )
+from latency.manifest import SCHEMA
 from latency.row_text import encode_json, encode_line
+
+DATA = Path(__file__).parent / "data"
 
 
 @pytest.fixture
@@ -121,20 +125,90 @@ def test_missing_and_foreign_lines_of_a_closed_table_are_refused(path):
 
 def test_tables_of_the_first_schema_are_read(table, path):
     manifest = {**table.manifest.to_dict(), "schema": "detfit.latency-table/1", "sha256": None}
-    del manifest["notes"]
+    del manifest["notes"], manifest["sentinel"], manifest["protocol"]["cache"]
+    plain = [
+        replace(
+            row,
+            measurement=replace(row.measurement, inputs=1, clocks=None),
+            sentinel_ms=None,
+            sentinel_drift=None,
+        )
+        for row in table.rows
+    ]
     rows = []
-    for row in table.rows:
+    for row in plain:
         values = row.measurement.to_dict()
-        del values["protocol"], values["device"]
+        del values["protocol"], values["device"], values["inputs"], values["clocks"]
         workload = row.workload.to_dict()
         rows.append({"workload": workload, "replicate": 0, "measurement": values, "error": None})
     path.write_text("".join(json.dumps(fields) + "\n" for fields in (manifest, *rows)))
     again = read_table(path)
-    assert again.rows == table.rows
+    assert list(again.rows) == plain
     with TableWriter(path, again.manifest, resume=True) as writer:
         writer.close()
-    assert json.loads(path.read_bytes().splitlines()[0])["schema"] == "detfit.latency-table/2"
-    assert read_table(path).rows == table.rows
+    assert json.loads(path.read_bytes().splitlines()[0])["schema"] == SCHEMA
+    assert list(read_table(path).rows) == plain
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_files_of_before_are_read(schema, tmp_path):
+    """Written by the versions that had these schemas, byte for byte."""
+    path = DATA / f"table-schema-{schema}.jsonl"
+    table = read_table(path)
+    chain, module, failed = table.rows
+    assert (chain.workload.role, module.workload.role) == ("chain", "module")
+    assert chain.measurement.raw_ms == module.measurement.raw_ms == (0.896875,) * 6
+    assert chain.measurement.started_at.startswith("2026-11-20")
+    assert (chain.measurement.inputs, chain.measurement.clocks) == (1, None)
+    assert chain.measurement.protocol.cache == "chained"
+    assert module.measurement.protocol.cache == "warm"
+    assert (failed.replicate, failed.error) == (1, "EngineRunError: out of memory")
+    assert {(row.attempt, row.refused, row.sentinel_ms) for row in table.rows} == {(0, None, None)}
+    assert (table.manifest.sentinel, table.reference_ms) == (None, None)
+    for key, measured in table.measurements.items():  # without a sentinel: speed 1
+        assert table.normalised_ms(key) == measured.median_ms
+    assert len(table.manifest.recipes) == 1
+    copy = tmp_path / "copy.jsonl"
+    write_table(copy, table)
+    assert json.loads(copy.read_bytes().splitlines()[0])["schema"] == SCHEMA
+    assert read_table(copy).rows == table.rows
+
+
+def test_visits_are_told_apart_by_attempt(table, path):
+    row = table.rows[0]
+    refused = replace(row, replicate=1, refused="busy machine")
+    again = replace(row, replicate=1, attempt=1, sentinel_drift=-0.004, exploratory=True)
+    with TableWriter(path, table.manifest, resume=True) as writer:
+        writer.append(refused)
+        writer.append(again)
+        writer.close()
+    assert read_table(path).rows == (*table.rows, refused, again)
+    with TableWriter(path, table.manifest, resume=True) as writer:
+        writer.append(again)
+    last = len(table.rows) + 4
+    with pytest.raises(TableError, match=rf"line {last}: repeats line {last - 1} .*, attempt 1\)"):
+        read_table(path)
+
+
+def test_rows_of_another_sentinel_are_not_mixed(table, path):
+    other = replace(table.manifest, sentinel="chain:another")
+    with pytest.raises(TableMismatchError, match="sentinel is") as caught:
+        TableWriter(path, other, resume=True)
+    assert caught.value.fields == ("sentinel",)
+    with pytest.raises(TableMismatchError, match="sentinel is"):
+        table.merge(replace(table, manifest=other))
+    without = replace(table, manifest=replace(table.manifest, sentinel=None))
+    for merged in (table.merge(without), without.merge(table)):
+        assert merged.manifest.sentinel == table.manifest.sentinel
+
+
+def test_merging_keeps_attempts_together(table):
+    row = table.rows[0]
+    visits = (replace(row, refused="busy"), replace(row, attempt=1))
+    merged = table.merge(replace(table, rows=visits))
+    added = merged.rows[len(table.rows) :]
+    assert [(r.replicate, r.attempt, r.refused) for r in added] == [(1, 0, "busy"), (1, 1, None)]
+    assert len(merged.replicates(row.workload.key)) == 2
 
 
 def test_modules_alone_are_written_by_their_key(run_profile, tmp_path):
@@ -256,13 +330,12 @@ def test_merge(run_profile, tmp_path):
         a.merge(other)
 
 
-def test_tables_of_other_spaces_or_software_are_not_merged(table):
-    space = dict(table.manifest.space) | {"num_classes": 4, "proposals": 9}
+def test_tables_of_other_software_are_not_merged(table):
     software = dict(table.manifest.software) | {"torch": "1.0"}
-    manifest = replace(table.manifest, space=space, software=software)
-    with pytest.raises(TableMismatchError, match=r"num_classes is 3 here, 4 there") as caught:
+    manifest = replace(table.manifest, software=software)
+    with pytest.raises(TableMismatchError, match=r"software\.torch is") as caught:
         table.merge(replace(table, manifest=manifest))
-    assert caught.value.fields == ("software.torch", "space.num_classes", "space.proposals")
+    assert caught.value.fields == ("software.torch",)
 
 
 def test_merging_joins_recipes_and_notes(run_profile, table):
@@ -303,6 +376,7 @@ def _fields(line: bytes) -> dict:
         ({"seed": 1.5}, "seed must be an int >= 0"),
         ({"space": {}}, "space must hold a name"),
         ({"space": []}, "line 1: the manifest is wrong"),
+        ({"sentinel": 3}, "sentinel must be a text or null, got 3"),
     ],
 )
 def test_a_wrong_value_in_line_1_is_refused(path, change, message):
@@ -328,6 +402,14 @@ def test_a_recipe_without_finite_weights_is_refused(path):
     [
         ({"replicate": 1.5}, "replicate must be an int >= 0, got 1.5"),
         ({"replicate": -1}, "replicate must be an int >= 0"),
+        ({"attempt": -1}, "attempt must be an int >= 0, got -1"),
+        ({"attempt": True}, "attempt must be an int >= 0, got True"),
+        ({"refused": 3}, "refused must be a text beside a measurement, got 3"),
+        ({"measurement": None, "error": "x", "refused": "y"}, "refused must be a text beside"),
+        ({"exploratory": 1}, "exploratory must be true or false, got 1"),
+        ({"sentinel_ms": 0}, "sentinel_ms must be a finite number > 0, got 0"),
+        ({"sentinel_ms": "1"}, "sentinel_ms must be a finite number > 0, got '1'"),
+        ({"sentinel_drift": -1.5}, "sentinel_drift must be a finite number > -1, got -1.5"),
         ({"measurement": None}, "a row holds either a measurement or the text of an error"),
         ({"error": "out of memory"}, "a row holds either a measurement or the text of an error"),
         (

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import polygamma
 
-from latency.variance import RESOLUTION, _inverse_trigamma, from_scatter, moderated
+from latency.variance import (
+    RESOLUTION,
+    _inverse_trigamma,
+    from_scatter,
+    moderated,
+    unexplained,
+)
 
 
 @pytest.mark.parametrize("value", [1e-4, 0.1, 1.0, 20.0, 1e4])
@@ -44,18 +50,39 @@ def test_no_variance_is_below_the_resolution():
     assert (variances < 4 * RESOLUTION**2).all()
 
 
-def test_scatter_within_groups_is_found(rng):
-    groups = ["a", "b"] * 200
-    jump = np.tile([0.0, 0.3], 200)  # groups differ; that is no scatter
-    values = jump + 0.01 * rng.standard_normal(400)
+def test_scatter_beyond_what_is_explained_is_found(rng):
+    design = np.tile(np.eye(2), (200, 1))  # two groups, of which one changed
+    values = design @ [0.0, 0.3] + 0.01 * rng.standard_normal(400)
+    residuals, freedom = unexplained(values, design)
+    assert freedom == 398
     own, least = np.full(400, 0.003**2), np.full(400, 1e-6)
-    found = from_scatter(values, own, least, groups)
+    found = from_scatter(residuals, freedom, own, least)
     assert found.of_ratio == pytest.approx(np.full(400, 0.01**2), rel=0.25)
     assert found.freedom[0] == pytest.approx(0.37 * 398)
 
 
+def test_residuals_keep_the_variance_that_a_fit_takes(rng):
+    design = np.kron(np.eye(40), np.ones((3, 1)))  # forty means of three values each
+    spreads = [unexplained(rng.standard_normal(120), design)[0].std() for _ in range(20)]
+    assert np.mean(spreads) == pytest.approx(1.0, rel=0.05)
+
+
+def test_a_few_large_changes_do_not_hide_the_scatter(rng):
+    values = 0.01 * rng.standard_normal(200)
+    values[:20] += 0.5
+    residuals, _ = unexplained(values, np.ones((200, 1)))
+    assert np.median(np.abs(residuals)) == pytest.approx(0.0067, rel=0.25)
+    assert np.median(residuals[20:]) == pytest.approx(0.0, abs=0.002)
+
+
+def test_values_that_a_fit_follows_wholly_are_left_out():
+    residuals, freedom = unexplained(np.array([0.0, 0.1, 5.0]), np.array([[1, 0], [1, 0], [0, 1]]))
+    assert residuals == pytest.approx([-0.05 * np.sqrt(2), 0.05 * np.sqrt(2)])
+    assert freedom == 1
+
+
 def test_without_scatter_the_assumption_holds():
     own, least = np.full(3, 1e-4), np.full(3, 2e-4)
-    for groups in (["a", "b", "c"], ["a", "a", "a"]):
-        found = from_scatter(np.zeros(3), own, least, groups)
+    for freedom in (0.0, 2.0):
+        found = from_scatter(np.zeros(3), freedom, own, least)
         assert found.of_ratio == pytest.approx(np.full(3, 3e-4))

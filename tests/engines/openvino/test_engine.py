@@ -15,7 +15,10 @@ from engines import (
     OnnxModel,
     OnnxRuntimeBackend,
     OpenVinoBackend,
+    OpenVinoOptions,
     TimingProtocol,
+    TorchModel,
+    attribute,
     get_backend,
 )
 from engines.conformance import small_model
@@ -221,3 +224,37 @@ def test_refuses_a_model_that_it_cannot_run() -> None:
 def test_refuses(options: dict[str, object], message: str) -> None:
     with pytest.raises(EngineBuildError, match=message):
         OpenVinoBackend().build(small_model(), **options)
+
+
+@needed
+def test_pinned_threads_are_another_device() -> None:
+    backend = OpenVinoBackend(OpenVinoOptions(pin_threads=True))
+    with backend.build(small_model()) as pinned, OpenVinoBackend().build(small_model()) as free:
+        assert pinned._compiled.get_property("ENABLE_CPU_PINNING") is True
+        assert pinned.device.differences(free.device) == (
+            ("options", "pin_threads=true", "default"),
+        )
+        assert backend.probe() == pinned.device
+    with pytest.raises(EngineBuildError, match="pin_threads must be True or False, got 'no'"):
+        OpenVinoOptions(pin_threads="no")
+
+
+@needed
+def test_layers_come_back_to_modules() -> None:
+    # Large enough that no layer is below the microsecond that counters count.
+    inputs = {**small_model().example_inputs(), "image": np.ones((1, 3, 96, 96), np.float32)}
+    model = TorchModel(small_model().torch_module(), inputs, ("features", "total"))
+    with OpenVinoBackend().build(model) as engine:
+        layers = engine.layer_times(runs=3)
+        other = {name: array + 1 for name, array in inputs.items()}
+        assert engine.layer_times(other, runs=1)
+        with pytest.raises(EngineInputError, match="input 'bias' is missing"):
+            engine.layer_times({"image": other["image"]})
+    assert all(layer.ms >= 0 for layer in layers)
+    nodes = {node for layer in layers for node in layer.nodes}
+    names = {node.name for node in onnx.load_from_string(model.onnx_bytes()).graph.node}
+    assert "/conv/Conv" in nodes <= names
+    assert {"/Relu", "/Add"} <= nodes  # fused, and named as the model's output
+    times = attribute(layers, ["conv"])
+    assert set(times.modules) == {"conv"}
+    assert times.total_ms == pytest.approx(sum(layer.ms for layer in layers))

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from engines import attribute
-from engines.tensorrt.attribution import LayerTime, nodes_by_layer, owner_of
+from engines.layer_times import LayerTime, owner_of
+from engines.tensorrt.attribution import nodes_by_layer
 
 NODES = (
     "/stem/Conv",

@@ -1,6 +1,4 @@
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,7 @@ from engines import (
     TorchModel,
 )
 from engines.conformance import small_model
-from engines.torch.engine import _exact_fp32
+from engines.torch.engine import _time_cuda
 
 X = {"x": np.ones((1, 3), np.float32)}
 
@@ -139,7 +137,10 @@ def test_refuses_modules(module: torch.nn.Module, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"precision": "fp16"}, "builds fp32 on cpu, not precision 'fp16'"),
+        (
+            {"precision": "fp16"},
+            "builds fp32 on cpu, not precision 'fp16'; the option half=bf16 builds fp16 as bf",
+        ),
         ({"precision": "int8", "device": "cuda"}, "builds fp32, fp16 on cuda, not .*'int8'"),
         ({"device": "mps"}, "unknown device 'mps'"),
     ],
@@ -173,55 +174,11 @@ def test_cuda_blocks_are_timed_from_idle_to_finished(monkeypatch: pytest.MonkeyP
             assert (self.name, end.name) == ("start", "end")
             return 12.5
 
-    class Logs(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            log.append("run")
-            return x
-
     monkeypatch.setattr(torch.cuda, "Event", Event)
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda target: log.append("idle"))
-    engine = TorchBackend().build(TorchModel(Logs(), X))
-    log.clear()
-    assert engine._time_cuda([torch.ones(1)], 3) == 12.5
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: log.append("idle"))
+    assert _time_cuda(lambda: log.append("run"), 3) == 12.5
     expected = ["idle", "start recorded", "run", "run", "run", "end recorded", "end awaited"]
     assert [entry for entry in log if "made" not in entry] == expected
-
-
-def test_fp32_is_never_tf32() -> None:
-    def flags() -> tuple[bool, bool, bool]:
-        cudnn = torch.backends.cudnn
-        return torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
-
-    before = flags()
-    with _exact_fp32(torch.device("cuda", 0)):
-        assert flags() == (False, False, True)
-    assert flags() == before
-    with _exact_fp32(torch.device("cpu")):
-        assert flags() == before
-
-
-def test_fp32_is_exact_whichever_way_the_user_allowed_tf32() -> None:
-    """In its own process: torch's older flags raise for good once the newer are used."""
-    if not hasattr(torch.backends.cudnn, "conv"):
-        pytest.skip(f"torch {torch.__version__} has the older flags only")
-    code = (
-        "import torch\n"
-        "from engines.torch.engine import _exact_fp32\n"
-        "matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn\n"
-        "flags = lambda: [o.fp32_precision for o in (matmul, cudnn.conv, cudnn.rnn)]\n"
-        "matmul.fp32_precision, cudnn.rnn.fp32_precision = 'tf32', 'ieee'\n"
-        "before = flags(), cudnn.benchmark, cudnn.deterministic\n"
-        "with _exact_fp32(torch.device('cuda', 0)):\n"
-        "    assert flags() == ['ieee'] * 3, flags()\n"
-        "    assert cudnn.benchmark\n"
-        "after = flags(), cudnn.benchmark, cudnn.deterministic\n"
-        "assert after == before == (['tf32', 'tf32', 'ieee'], False, False), after\n"
-    )
-    root = Path(__file__).parents[3]
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
 
 
 class Grows(torch.nn.Module):
@@ -256,47 +213,3 @@ def test_a_timer_of_a_closed_engine_refuses() -> None:
     engine.close()
     with pytest.raises(EngineBuildError, match="closed"):
         timer(1)
-
-
-@pytest.fixture
-def _cuda() -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("torch sees no CUDA device here")
-
-
-@pytest.mark.gpu
-@pytest.mark.usefixtures("_cuda")
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_cuda_agrees_with_the_cpu(precision: str) -> None:
-    model = small_model()
-    wanted = TorchBackend().build(model).run(model.example_inputs())
-    with TorchBackend().build(model, device="cuda:0", precision=precision) as engine:
-        given = engine.run(model.example_inputs())
-        measured = engine.measure(TimingProtocol(precision=precision, max_seconds=1))
-    tolerance = 1e-4 if precision == "fp32" else 5e-2
-    for name, array in wanted.items():
-        assert given[name].dtype == array.dtype
-        np.testing.assert_allclose(given[name], array, tolerance, tolerance)
-    assert measured.device.kind == "cuda"
-
-
-@pytest.mark.gpu
-@pytest.mark.usefixtures("_cuda")
-def test_cuda_flags_are_restored() -> None:
-    before = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
-    TorchBackend().build(small_model(), device="cuda:0").run(small_model().example_inputs())
-    assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
-
-
-@pytest.mark.gpu
-@pytest.mark.usefixtures("_cuda")
-def test_cuda_time_is_that_of_finished_work() -> None:
-    # Launching is asynchronous: without synchronisation both would take the launch time.
-    def milliseconds(size: int) -> float:
-        arrays = {"x": np.ones((size, size), np.float32)}
-        module = torch.nn.Linear(size, size)
-        timer = TorchBackend().build(TorchModel(module, arrays), device="cuda:0").timer()
-        timer(3)
-        return timer(5)
-
-    assert milliseconds(4096) > 3 * milliseconds(256)

@@ -12,15 +12,17 @@ from hypothesis import given, settings, strategies as st
 from latency import (
     PredictorError,
     SimulatedPredictor,
+    describe_devices,
     make_simulated,
     predict_simulated,
     simulated_devices,
+    simulated_ms,
 )
 from latency.simulated import DeviceFigure
 from latency.simulated.efficiency import EFFICIENCIES
 from latency.simulated.layers import Matmul, Pass
 from latency.simulated.roofline import Roofline
-from searchspaces import ZOO, DetectorSpec, ModuleSpec, TensorSpec, make_space, parse_arch
+from searchspaces import KINDS, ZOO, DetectorSpec, ModuleSpec, TensorSpec, make_space, parse_arch
 from tests.latency.simulated.test_splits import EXAMPLES
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -255,3 +257,35 @@ def test_a_launch_costs_as_much_as_the_file_says() -> None:
     slow = replace(predictor, device=replace(predictor.device, launch_us=dearer))
     spec = block(64, 50, 50)  # two convolutions; all else is absorbed
     assert slow.module_ms(spec) - predictor.module_ms(spec) == pytest.approx(2 * 86.6e-3)
+
+
+def test_modules_of_every_kind_have_a_prior_everywhere() -> None:
+    space = make_space("detnas-nano")
+    specs = list(EXAMPLES.values())
+    assert {spec.kind for spec in specs} | {"conv"} >= KINDS.keys()
+    for device in simulated_devices():
+        for engine in make_simulated(device).device.launch_us:
+            times = simulated_ms(specs, device, engine)
+            assert times.shape == (len(specs),)
+            assert (times > 0).all()
+    modules = [node.spec for node in space.detector(space.decode("00-00-0000-00")).graph().nodes]
+    predictor = make_simulated("T4", "fp16", "tensorrt")
+    assert (simulated_ms(modules, "T4", "tensorrt", "fp16") == predictor.modules_ms(modules)).all()
+    with pytest.raises(PredictorError, match="unknown simulated device 'P100'"):
+        simulated_ms(modules, "P100")
+
+
+def test_devices_are_listed_with_what_is_not_known_of_them() -> None:
+    rows = {row["name"]: row for row in describe_devices()}
+    assert rows.keys() == {f"simulated:{name}" for name in simulated_devices()}
+    assert rows["simulated:V100"]["engines"] == ["pytorch", "tensorrt"]
+    assert rows["simulated:V100"]["calibrated"]
+    assert "peak_tflops.int8" in rows["simulated:V100"]["estimated_figures"]
+    assert json.loads(json.dumps(rows)) == rows
+
+
+def test_what_decides_a_prediction_is_written_down() -> None:
+    fields = json.loads(json.dumps(make_simulated("V100", "int8").to_dict()))
+    assert fields["simulated"] is True
+    assert fields["device"]["bandwidth_gb_s"]["source"]
+    assert (fields["engine"], fields["precision"], fields["batch"]) == ("tensorrt", "int8", 1)

@@ -1,0 +1,315 @@
+"""Costs of modules inside detectors, from everything that was measured at once.
+
+Every measured graph, chain or whole detector, states a sum of module costs. There are fewer sums
+than modules, so the costs are a Gaussian process around the layers' rates, and the measurements
+condition it (Rasmussen and Williams 2006, equations 2.22 to 2.24, with sums as observations). What
+was measured is known to the noise; what was not follows from layers of like shape; and the
+variance says which is which.
+
+Berman et al., "AOWS: adaptive and optimal network width search with latency constraints", CVPR
+2020, also fit parts to whole networks, by least squares alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from searchspaces import ModuleSpec
+
+from ..errors import PredictorError
+from ..simulated.layers import Layer
+from ..simulated.splits import SPLITS
+from .covariance import (
+    KIND,
+    LEAST_MS,
+    Spread,
+    Terms,
+    distances,
+    fit_spread,
+    likeness,
+    module_variances,
+    noise_of,
+    start_doubt_ms,
+    terms_of,
+)
+from .equation import Equation
+from .layer_work import FAMILIES, PLACE, WORK, Basis, WorkBasis, family_of, place_of
+from .modules import Modules
+from .rates import Rates, fit_rates
+
+Floats = npt.NDArray[np.float64]
+Counts = Mapping[ModuleSpec, int]
+STEPS = 30  # of the search for the spread
+AT_ONCE = 256  # modules worked out together: bounds the memory
+DOUBTING, LEAST_TO_DOUBT = 3, 20  # rounds of it, and equations below which none is doubted
+SURPRISE = 2.5
+"""Standard deviations from what all others say beyond which a measurement is doubted."""
+
+MOST_FACTOR = 3.0  # of a module over its layers: beyond, noise speaks
+LEAST_SHARE = 0.1  # of what the rates give: no layer is free
+FAMILIAR = 0.2  # standard deviation of a cost over the cost
+MOST_FOR_SPREAD = 400  # equations: as many say how large deviations are, in a few seconds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointCost:
+    """Hold what is known of a module.
+
+    Attributes:
+        ms: Its cost inside a whole detector.
+        sd_ms: Standard deviation of that cost.
+        link: Covariance of the cost with every equation ``(n,)``.
+    """
+
+    ms: float
+    sd_ms: float
+    link: Floats
+
+    @property
+    def is_familiar(self) -> bool:
+        """Return whether the measurements say what it costs, not the rates alone."""
+        return self.sd_ms <= FAMILIAR * self.ms
+
+
+@dataclass(frozen=True)
+class JointCosts:
+    """Know what modules cost inside a whole detector, measured or not.
+
+    Attributes:
+        equations: What was measured.
+        rates: The trend.
+        spread: How far costs depart from it.
+        basis: What the trend is a trend of.
+    """
+
+    equations: tuple[Equation, ...]
+    rates: Rates
+    spread: Spread
+    basis: Basis = field(default_factory=WorkBasis)
+
+    def knows(self, spec: ModuleSpec) -> bool:
+        """Return whether the module's layers are known."""
+        return spec.kind in SPLITS
+
+    def measured(self, spec: ModuleSpec) -> bool:
+        """Return whether the module was part of anything measured."""
+        return spec in self._numbers
+
+    def modules(self, specs: Sequence[ModuleSpec]) -> list[JointCost]:
+        """Return the cost of every module inside a whole detector.
+
+        Raises:
+            PredictorError: The layers of a kind of module are not known.
+        """
+        fresh = [spec for spec in dict.fromkeys(specs) if spec not in self._known]
+        for first in range(0, len(fresh), AT_ONCE):
+            self._learn(fresh[first : first + AT_ONCE])
+        return [self._known[spec] for spec in specs]
+
+    @cached_property
+    def start_ms(self) -> float:
+        """Return what a whole detector takes beside its modules."""
+        return self.rates.start_ms + float(self._start_link @ self._weights)
+
+    def layers_ms(self, layers: Sequence[Layer]) -> Floats:
+        """Return what single layers take inside a detector ``(layers,)``."""
+        families = np.array([family_of(layer) for layer in layers], np.int64)
+        places = np.array([place_of(layer) for layer in layers]).reshape(-1, PLACE)
+        links = self._links_of(families, places)
+        ms = (self.basis.work(layers) * self.rates.layers[families]).sum(1)
+        return np.asarray(ms * np.maximum(1.0 + links @ self._weights, LEAST_SHARE))
+
+    def whole_ms(self, detectors: Sequence[Counts]) -> Floats:
+        """Return the predicted medians of whole detectors ``(n,)``."""
+        self.modules(list(dict.fromkeys(spec for counts in detectors for spec in counts)))
+        sums = [sum(self._known[s].ms * n for s, n in counts.items()) for counts in detectors]
+        return self.start_ms + np.array(sums, np.float64)
+
+    def whole_sd_ms(self, detectors: Sequence[Counts]) -> Floats:
+        """Return how far one visit to each whole detector may be from its prediction ``(n,)``.
+
+        As a standard deviation: of the prediction and of the measurement together.
+        """
+        return np.array([self._sd_ms(counts) for counts in detectors])
+
+    def left_out(self) -> tuple[Floats, Floats, Floats]:
+        """Return what whole detectors would be predicted at, each from all others.
+
+        Returns:
+            Measured milliseconds, predicted milliseconds and the standard deviation of the
+            prediction, each ``(whole detectors,)``; in the order of the equations. Rasmussen and
+            Williams 2006, equation 5.12.
+        """
+        whole = np.array([equation.whole for equation in self.equations], np.bool_)
+        times = np.array([equation.ms for equation in self.equations])
+        predicted, sd = self.each_left_out()
+        return times[whole], predicted[whole], sd[whole]
+
+    def each_left_out(self) -> tuple[Floats, Floats]:
+        """Return for every equation what all others predict, and its standard deviation."""
+        variance = 1.0 / np.square(self._whitening).sum(0)
+        times = np.array([equation.ms for equation in self.equations])
+        return times - self._weights * variance, np.sqrt(variance)
+
+    def _learn(self, specs: Sequence[ModuleSpec]) -> None:
+        modules = Modules(specs, self.basis)
+        terms = terms_of([], modules, self.rates)
+        links = terms.shares @ self._links_of(modules.families, modules.places)
+        kinds = modules.kinds @ self._modules.kinds.T * terms.module_ms[:, None]
+        links += KIND**2 * kinds @ self._terms.by_module.T
+        links += self.spread.whole**2 * np.outer(terms.module_ms, self._terms.whole_mean)
+        priors = module_variances(modules, terms, self.spread)
+        for index, spec in enumerate(modules.specs):
+            ms, link = float(terms.module_ms[index]), links[index]
+            place = self._numbers.get(spec)
+            if place is not None:
+                link = link + self.spread.module**2 * ms * self._terms.by_module[:, place]
+            cost = max(0.0, ms + float(link @ self._weights))
+            left = max(0.0, priors[index] - float(np.square(self._whitening @ link).sum()))
+            self._known[spec] = JointCost(cost, math.sqrt(left), link)
+
+    def _links_of(self, families: npt.NDArray[np.int64], places: Floats) -> Floats:
+        """Return the covariance of layers' deviations with every equation ``(layers, n)``."""
+        links = np.zeros((len(families), len(self.equations)))
+        for family in range(len(FAMILIES)):
+            mine, theirs = families == family, self._modules.families == family
+            apart = distances(places[mine], self._modules.places[theirs])
+            links[mine] = likeness(apart, self.spread) @ self._terms.by_layer[:, theirs].T
+        return links
+
+    def _sd_ms(self, counts: Counts) -> float:
+        """Return how far a measurement of a whole detector may be from its prediction."""
+        parts, weights = self.modules(list(counts)), np.array(list(counts.values()), np.float64)
+        link = self._start_link + weights @ np.array([part.link for part in parts])
+        asked = [Equation(counts, 1.0, whole=True)]
+        prior = float(
+            terms_of(asked, Modules(counts, self.basis), self.rates).covariance(self.spread)[0, 0]
+        )
+        white = self._whitening @ link
+        ms = self.start_ms + float(weights @ [part.ms for part in parts])
+        noise = (self.spread.whole_noise * ms) ** 2
+        return float(np.sqrt(max(0.0, prior - float(white @ white)) + noise))
+
+    @cached_property
+    def _known(self) -> dict[ModuleSpec, JointCost]:
+        return {}
+
+    @cached_property
+    def _modules(self) -> Modules:
+        return modules_of(self.equations, self.basis)
+
+    @cached_property
+    def _numbers(self) -> Mapping[ModuleSpec, int]:
+        return {spec: index for index, spec in enumerate(self._modules.specs)}
+
+    @cached_property
+    def _terms(self) -> Terms:
+        return terms_of(self.equations, self._modules, self.rates)
+
+    @cached_property
+    def _whitening(self) -> Floats:
+        """Return the inverse of the Cholesky root of the measurements' covariance ``(n, n)``."""
+        noise = noise_of(self.equations, self.spread)
+        root = np.linalg.cholesky(self._terms.covariance(self.spread) + np.diag(noise))
+        return np.asarray(np.linalg.inv(root))
+
+    @cached_property
+    def _weights(self) -> Floats:
+        """Return how much every equation counts in a prediction ``(n,)``."""
+        times = np.array([equation.ms for equation in self.equations])
+        return np.asarray(self._whitening.T @ (self._whitening @ (times - self._terms.mean)))
+
+    @cached_property
+    def _start_link(self) -> Floats:
+        """Return the covariance of what a detector takes beside its modules ``(n,)``."""
+        doubt = start_doubt_ms(self.rates)
+        whole = self.spread.whole**2 * self.rates.start_ms * self._terms.whole_mean
+        return np.asarray(doubt * self._terms.starts + whole)
+
+
+@dataclass(frozen=True)
+class KnownBasis:
+    """Know layers by what they take on another device or engine.
+
+    Attributes:
+        source: Costs there.
+    """
+
+    source: JointCosts
+
+    def work(self, layers: Sequence[Layer]) -> Floats:
+        """Return the milliseconds there, and nothing else ``(layers, WORK)``."""
+        table = np.zeros((len(layers), WORK))
+        table[:, 0] = self.source.layers_ms(layers)
+        return table
+
+    def usual(self) -> Floats:
+        """Return one ratio for all families ``(families, WORK)``."""
+        table = np.zeros((len(FAMILIES), WORK))
+        table[:, 0] = 1.0
+        return table
+
+    def factors(self, specs: Sequence[ModuleSpec]) -> Floats:
+        """Return what modules take there over what their layers do ``(modules,)``."""
+        modules = Modules(specs, self)
+        layers_ms = modules.repeats @ modules.layer_work[:, 0]
+        ms = np.array([part.ms for part in self.source.modules(modules.specs)])
+        ratio = ms / np.maximum(layers_ms, LEAST_MS)
+        return np.asarray(np.clip(ratio, 1 / MOST_FACTOR, MOST_FACTOR))
+
+
+def modules_of(equations: Iterable[Equation], basis: Basis) -> Modules:
+    """Return the modules of equations."""
+    return Modules((spec for equation in equations for spec in equation.counts), basis)
+
+
+def fit_joint(
+    equations: Sequence[Equation], spread: Spread | None = None, basis: Basis | None = None
+) -> JointCosts:
+    """Learn costs from equations.
+
+    Args:
+        equations: At least one.
+        spread: How far costs depart from the trend; chosen by the measurements if None.
+        basis: What the trend is a trend of; the layers' work if None.
+
+    Raises:
+        PredictorError: There is no equation, or the layers of a module are not known.
+    """
+    if not equations:
+        raise PredictorError("there is nothing measured to learn costs from; profile first")
+    basis = basis or WorkBasis()
+    rates = fit_rates(equations, modules_of(equations, basis), basis)
+    given = tuple(equations)
+    found = JointCosts(given, rates, spread or _spread(given, rates, basis), basis)
+    for _ in range(DOUBTING if len(equations) >= LEAST_TO_DOUBT else 0):
+        doubted = _doubted(found)
+        if doubted == found.equations:
+            break
+        found = replace(found, equations=doubted, spread=spread or _spread(doubted, rates, basis))
+    return found
+
+
+def _spread(equations: Sequence[Equation], rates: Rates, basis: Basis) -> Spread:
+    some = equations[:: -(-len(equations) // MOST_FOR_SPREAD)]
+    return fit_spread(some, terms_of(some, modules_of(some, basis), rates), STEPS)
+
+
+def _doubted(costs: JointCosts) -> tuple[Equation, ...]:
+    """Return the equations; those that all others contradict are held to be noisier.
+
+    A measurement that was disturbed would otherwise make all others look noisy, and their modules
+    uncertain. Noise grows with the contradiction, as with Huber's weights (1964).
+    """
+    predicted, sd = costs.each_left_out()
+    found = []
+    for each, middle, doubt in zip(costs.equations, predicted, sd, strict=True):
+        beyond = abs(each.ms - middle) / (doubt * SURPRISE)
+        found.append(replace(each, doubt=each.doubt * beyond) if beyond > 1 else each)
+    return tuple(found)

@@ -1,0 +1,168 @@
+"""What a profile of a space may measure, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from engines import CHAINED, COLD, TimingProtocol
+from searchspaces import Architecture, Graph, SearchSpace, chain, distinct_modules
+
+from .active import ActiveAgenda, Aim
+from .agenda import Agenda, FixedAgenda
+from .context import Recipe, plan_context
+from .errors import ProfileError
+from .joint import equation_of
+from .recording import SETS
+from .workload import CHAIN, DETECTOR, MODULE, Workload
+
+AIMED_AT = 64
+"""Random detectors that stand for the space when measurements are chosen."""
+
+MOST_COVERING = 64
+"""Detectors that hold all modules, beyond which the chains of random detectors must do: spaces
+such as smnas-modular have tens of thousands of modules, most of them alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileConfig:
+    """Say what to measure and how long.
+
+    Attributes:
+        protocol: How each engine is timed; carries threads and precision, and the cache mode of
+            modules alone: ``warm`` or ``cold``.
+        device: ``cpu`` or ``cuda:0``.
+        batch: Images per run.
+        detectors: Whole detectors, drawn at random, that closure and intervals are fitted on.
+        modules: Whether chains are measured; off gives a table of whole detectors, such as a
+            held-out set.
+        isolated: Whether every module is also timed alone (for comparison; closure needs none).
+        replicates: Independent repetitions, each with a newly built engine and in another order.
+        minutes: Stop after this long with the best table so far; ``None`` measures everything.
+        active: Measure next what teaches most about the space's detectors per second, instead of
+            in a fixed order; ``None``: where minutes are given.
+        budget_ms: Detectors near it are to be predicted best, if ``active``.
+        seed: Chooses detectors, weights, inputs and the order of later replicates.
+        exploratory: Go on on a machine that is not quiet; every row says so, none is repeated.
+        input_sets: Recorded inputs that modules whose time depends on their data are timed on in
+            turns, of ``batch`` images each; 0 gives them noise.
+        images: Folder of photographs to record from; generated scenes if None.
+        weights: Trained weights of one detector to record with; see :func:`record`.
+    """
+
+    protocol: TimingProtocol = field(default_factory=TimingProtocol)
+    device: str = "cpu"
+    batch: int = 1
+    detectors: int = 16
+    modules: bool = True
+    isolated: bool = False
+    replicates: int = 3
+    minutes: float | None = None
+    active: bool | None = None
+    budget_ms: float | None = None
+    seed: int = 0
+    exploratory: bool = False
+    input_sets: int = SETS
+    images: Path | None = None
+    weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        least_of = {"batch": 1, "detectors": 0, "replicates": 1, "input_sets": 0}
+        for name, least in least_of.items():
+            if getattr(self, name) < least:
+                raise ProfileError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.minutes is not None and not self.minutes > 0:
+            raise ProfileError(f"minutes must be above 0, got {self.minutes}")
+        if self.budget_ms is not None and not self.budget_ms > 0:
+            raise ProfileError(f"budget_ms must be above 0, got {self.budget_ms}")
+        if not self.modules and not self.detectors:
+            raise ProfileError("nothing to measure: neither modules nor detectors are asked for")
+        if self.protocol.cache == CHAINED:
+            raise ProfileError("cache must be warm or cold; chains are chained anyway")
+        if self.protocol.cache == COLD and not self.isolated:
+            raise ProfileError("cache cold is for modules timed alone; ask for them by --isolated")
+
+
+def plan_profile(
+    space: SearchSpace, config: ProfileConfig
+) -> tuple[tuple[Workload, ...], tuple[Recipe, ...]]:
+    """List what a profile measures, in the order of its first replicate, and how it combines.
+
+    The tail's chains come first: nothing can stand in for them. Then the blocks' chains and the
+    whole detectors alternate, so that a profile that is cut short can be fitted, the modules not
+    reached being estimated, and slow drifts of the machine fall on both alike.
+    """
+    chains: list[Workload] = []
+    recipes: tuple[Recipe, ...] = ()
+    if config.modules:
+        plan = plan_context(covering_graphs(space, config))
+        chains += plan.workloads
+        recipes = plan.recipes
+    if config.isolated:
+        chains += [Workload(MODULE, r.spec.kind, chain([r.spec])) for r in recipes]
+    detectors: list[Workload] = []
+    for arch in sample_distinct(space, config.detectors, np.random.default_rng(config.seed)):
+        label = f"{space.name}:{space.encode(arch)}"
+        detectors.append(Workload(DETECTOR, label, _graph(space, arch, config)))
+    tails = [w for w in chains if _is_tail(w)]
+    others = [w for w in chains if not _is_tail(w)]
+    ordered = [*tails, *_alternate(others, detectors)]
+    return tuple({workload.key: workload for workload in ordered}.values()), recipes
+
+
+def _is_tail(workload: Workload) -> bool:
+    """Return whether a chain holds none of the blocks that other chains can stand in for."""
+    return workload.role == CHAIN and all(n.part != "backbone" for n in workload.graph.nodes)
+
+
+def _alternate(a: list[Workload], b: list[Workload]) -> list[Workload]:
+    """Merge two lists evenly, each in its own order."""
+    placed = [
+        ((index + 1) / (len(items) + 1), which, item)
+        for which, items in enumerate((a, b))
+        for index, item in enumerate(items)
+    ]
+    return [item for _, _, item in sorted(placed, key=lambda entry: entry[:2])]
+
+
+def sample_distinct(
+    space: SearchSpace, count: int, rng: np.random.Generator
+) -> tuple[Architecture, ...]:
+    """Draw distinct architectures; fewer only where the space holds fewer."""
+    wanted, found = min(count, space.size), dict[Architecture, None]()
+    for _ in range(100 * wanted + 100):
+        if len(found) >= wanted:
+            break
+        found[space.canonical(space.sample(rng))] = None
+    return tuple(found)[:wanted]
+
+
+def make_agenda(
+    space: SearchSpace, config: ProfileConfig, workloads: tuple[Workload, ...]
+) -> Agenda:
+    """Return the order in which a profile measures its workloads."""
+    active = config.active if config.active is not None else config.minutes is not None
+    if not active or not config.modules:
+        return FixedAgenda(workloads, config.replicates, config.seed)
+    rng = np.random.default_rng([config.seed, AIMED_AT])  # others than those that are measured
+    aimed_at = tuple(
+        equation_of(_graph(space, arch, config), whole=True)
+        for arch in sample_distinct(space, AIMED_AT, rng)
+    )
+    chosen_from = [work for work in workloads if work.role != MODULE]
+    aim = Aim(aimed_at, config.budget_ms)
+    return ActiveAgenda(chosen_from, aim, config.protocol, config.replicates)
+
+
+def covering_graphs(space: SearchSpace, config: ProfileConfig) -> list[Graph]:
+    """Return detectors whose modules are to be measured: all modules, or those of a sample."""
+    _, covering = distinct_modules(space)
+    if len(covering) > MOST_COVERING:
+        covering = sample_distinct(space, MOST_COVERING, np.random.default_rng(config.seed))
+    return [_graph(space, arch, config) for arch in covering]
+
+
+def _graph(space: SearchSpace, arch: Architecture, config: ProfileConfig) -> Graph:
+    return space.detector(arch).graph(config.batch, config.protocol.precision)
