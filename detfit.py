@@ -35,6 +35,8 @@ table_app = typer.Typer(no_args_is_help=True, help="Show, merge, compare, conver
 app.add_typer(table_app, name="table")
 data_app = typer.Typer(no_args_is_help=True, help="Make data sets.")
 app.add_typer(data_app, name="data")
+bundle_app = typer.Typer(no_args_is_help=True, help="Look at exported bundles.")
+app.add_typer(bundle_app, name="bundle")
 
 Progress = Callable[[str, float, float], None]
 UsageError = typer.BadParameter.__bases__[0]  # click's own, which newer releases of typer vendor
@@ -82,6 +84,14 @@ Proposals = Annotated[
     int | None, typer.Option(min=1, help="Boxes given to the second stage, after NMS.")
 ]
 Engine = Annotated[str, typer.Option(help="Engine; `detfit doctor` lists them.")]
+EngineOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine-option",
+        metavar="NAME=VALUE",
+        help="How the engine builds, `detfit doctor` lists what each takes; repeatable.",
+    ),
+]
 Precision = Annotated[str, typer.Option(help="fp32, fp16 or int8.")]
 Batch = Annotated[int, typer.Option(min=1, max=10_000, help="Images per run.")]
 Threads = Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of the engine.")]
@@ -320,18 +330,17 @@ class _Stage:
 def _space_options(
     head: str | None,
     input_size: str | None,
-    classes: int,
+    classes: int | None,
     proposals: int | None,
     others: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Return what a space is made with: only what was asked for, and the classes."""
+    """Return what a space is made with: only what was asked for."""
     from searchspaces import parse_option, parse_size
 
     size = None if input_size is None else parse_size(input_size)
-    given = {"head": head, "input_hw": size, "proposals": proposals}
+    given = {"num_classes": classes, "head": head, "input_hw": size, "proposals": proposals}
     named = dict(map(parse_option, others or ()))
     return {
-        "num_classes": classes,
         **{name: value for name, value in given.items() if value is not None},
         **named,
     }
@@ -341,11 +350,15 @@ def _space_options(
 def doctor(json_: Json = False) -> None:
     """Say which engines work here, what the device is, and what makes its timing unstable.
 
+    Simulated devices, for `predict -t` and `search -t`, are listed at the end.
+
     Example: `detfit doctor --json`
     """
     from engines import diagnose
+    from latency import describe_devices
 
-    _emit(diagnose(), json_)
+    fields = {**diagnose(), "simulated": describe_devices()}
+    _emit(fields, json_, {**fields, "simulated": [row["name"] for row in fields["simulated"]]})
 
 
 @app.command()
@@ -459,6 +472,7 @@ def profile(
     output: Annotated[Path, _to_file("Table to write (.jsonl).")],
     space: Space = "detnas-small",
     engine: Engine = "onnxruntime",
+    engine_option: EngineOption = None,
     device: Device = "cpu",
     precision: Precision = "fp32",
     batch: Batch = 1,
@@ -472,6 +486,17 @@ def profile(
         float | None,
         typer.Option(callback=_positive, help="Stop after this long with the best table so far."),
     ] = None,
+    active: Annotated[
+        bool | None,
+        typer.Option(
+            "--active/--in-order",
+            help="Measure next what teaches most per second; the default where minutes are given.",
+        ),
+    ] = None,
+    near: Annotated[
+        float | None,
+        typer.Option(callback=_positive, help="Predict detectors near so many ms best."),
+    ] = None,
     detectors: Annotated[
         int, typer.Option(min=0, max=100_000, help="Whole detectors for closure.")
     ] = 16,
@@ -483,6 +508,22 @@ def profile(
     seconds: Annotated[
         float, typer.Option(callback=_positive, help="At most this long per measurement.")
     ] = 2.0,
+    cache: Annotated[
+        str, typer.Option(help="Caches of modules timed alone (--isolated): warm or cold.")
+    ] = "warm",
+    exploratory: Annotated[
+        bool, typer.Option(help="Go on on a busy machine; every row says so.")
+    ] = False,
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Photographs to record box selection's inputs from; else made scenes."),
+    ] = None,
+    input_sets: Annotated[
+        int, typer.Option(min=0, max=1000, help="Recorded inputs to take turns; 0 is noise.")
+    ] = 4,
+    weights: Annotated[
+        Path | None, typer.Option(help="Trained weights of a detector to record with.")
+    ] = None,
     seed: Seed = 0,
     resume: Resume = False,
     json_: Json = False,
@@ -491,15 +532,21 @@ def profile(
 
     Example: `detfit profile --space detnas-nano --engine onnxruntime --minutes 5 -o cpu.jsonl`
 
+    Short of time: `detfit profile --space crnas-resnet50 --minutes 10 --near 150 -o cpu.jsonl`
+
+    Built otherwise: `detfit profile --engine torch --engine-option channels_last=true -o t.jsonl`
+
     Held-out detectors: `detfit profile --space detnas-nano --no-modules --seed 1 -o held.jsonl`
     """
     from engines import TimingProtocol, get_backend
-    from latency import ProfileConfig, describe_table, profile as run
+    from latency import ProfileConfig, describe_profile, profile as run
     from searchspaces import make_space
 
     options = _space_options(head, input_size, classes, proposals, option)
     config = ProfileConfig(
-        protocol=TimingProtocol(threads=threads, precision=precision, max_seconds=seconds),
+        protocol=TimingProtocol(
+            threads=threads, precision=precision, max_seconds=seconds, cache=cache
+        ),
         device=device,
         batch=batch,
         detectors=detectors,
@@ -507,9 +554,15 @@ def profile(
         isolated=isolated,
         replicates=replicates,
         minutes=minutes,
+        active=True if active is None and near is not None else active,
+        budget_ms=near,
         seed=seed,
+        exploratory=exploratory,
+        input_sets=input_sets,
+        images=images,
+        weights=weights,
     )
-    made, backend = make_space(space, **options), get_backend(engine)
+    made, backend = make_space(space, **options), get_backend(engine, engine_option or ())
     with _progress() as progress:
         table = run(
             made,
@@ -520,24 +573,90 @@ def profile(
             resume=resume,
             progress=progress,
         )
-    _emit(describe_table(table), json_)
+    _emit(describe_profile(made, config, table), json_)
 
 
 @app.command()
 def fit(
-    table: Annotated[Path, typer.Argument(help="Latency table.")],
+    tables: Annotated[list[Path], typer.Argument(help="Tables of one device and protocol.")],
     output: Annotated[Path, _to_file("Predictor to write (.json).")],
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Where little is measured: a predictor or table of a similar device, or "
+            "simulated:DEVICE[:ENGINE].",
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Fit a predictor of milliseconds on a table.
+    """Fit a predictor of milliseconds on a table, or on several of one device together.
 
     Example: `detfit fit cpu.jsonl -o cpu.json`
-    """
-    from latency import describe_predictor, fit as run, read_table, save_predictor
 
-    predictor = run(read_table(table))
+    Few measurements: `detfit fit v100.jsonl --from simulated:V100:tensorrt -o v100.json`
+
+    Several spaces: `detfit fit detnas.jsonl smnas.jsonl crnas.jsonl -o cpu.json`
+    """
+    from latency import describe_predictor, fit as run, open_source, read_tables, save_predictor
+
+    table = read_tables(tables)
+    source = None if prior is None else open_source(prior, table.protocol.precision)
+    predictor = run(table, source=source)
     save_predictor(output, predictor)
     _emit(describe_predictor(predictor), json_)
+
+
+@app.command()
+def transfer(
+    source: Annotated[
+        Path, typer.Option("--from", help="Table or predictor of the device that is known.")
+    ],
+    output: Annotated[Path, _to_file("Predictor to write (.json); the table beside it.")],
+    samples: Annotated[int, typer.Option(min=1, max=100_000, help="Detectors to measure.")] = 20,
+    engine: Engine = "onnxruntime",
+    engine_option: EngineOption = None,
+    device: Device = "cpu",
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="As the source if left out.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="As the source if left out.")] = None,
+    seconds: Annotated[
+        float, typer.Option(callback=_positive, help="At most this long per measurement.")
+    ] = 2.0,
+    exploratory: Annotated[
+        bool, typer.Option(help="Go on on a busy machine; every row says so.")
+    ] = False,
+    seed: Seed = 0,
+    resume: Resume = False,
+    json_: Json = False,
+) -> None:
+    """Bring a predictor to another device or engine by few measurements.
+
+    Example: `detfit transfer --from cpu.json --engine openvino --samples 20 -o openvino.json`
+    """
+    from engines import get_backend
+    from latency import describe_transfer, open_predictor, save_predictor, transfer as run
+
+    known = open_predictor(source)
+    backend = get_backend(engine, engine_option or ())
+    with _progress() as progress:
+        moved, table = run(
+            known,
+            backend,
+            output.with_suffix(".jsonl"),
+            samples,
+            device=device,
+            threads=threads,
+            precision=precision,
+            seconds=seconds,
+            exploratory=exploratory,
+            seed=seed,
+            resume=resume,
+            progress=progress,
+        )
+    save_predictor(output, moved)
+    _emit(describe_transfer(known, moved, table), json_)
 
 
 @app.command()
@@ -657,7 +776,9 @@ def table_merge(
     output: Annotated[Path, _to_file("Table to write.")],
     json_: Json = False,
 ) -> None:
-    """Join tables of one device, protocol and space; anything else is refused by field.
+    """Join tables of one device and protocol; anything else is refused by field.
+
+    They may be of several spaces, which a note then says: a module is one wherever it stands.
 
     Example: `detfit table merge a.jsonl b.jsonl -o both.jsonl`
     """
@@ -813,10 +934,24 @@ def table_split(
 
 @app.command()
 def search(
-    predictor: Annotated[Path, typer.Option("-t", "--predictor", help="Fitted predictor.")],
+    predictor: Annotated[
+        Path,
+        typer.Option("-t", "--predictor", help="Fitted predictor, or simulated:DEVICE[:ENGINE]."),
+    ],
     output: Annotated[Path, _to_folder("Folder of the run.")],
     space: Annotated[
-        str | None, typer.Option("--space", help="Checked against the predictor's space.")
+        str | None,
+        typer.Option(help="The predictor's own if left out; another one whose modules it knows."),
+    ] = None,
+    head: Head = None,
+    input_size: Input = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="As profiled if left out.")
+    ] = None,
+    proposals: Proposals = None,
+    option: SpaceOption = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Of a simulated device: fp32, fp16 or int8.")
     ] = None,
     budget_ms: Budget = None,
     confidence: Annotated[
@@ -849,9 +984,19 @@ def search(
     """Search the most accurate detectors under a latency budget.
 
     Example: `detfit search -t cpu.json --budget-ms 2 --data shapes --evals 100 -o run`
-    """
-    from search import SearchSettings, describe_result, plan_search, search_detectors
 
+    Without the hardware: `detfit search -t simulated:V100 --precision fp16 --space smnas-modular
+    --budget-ms 20 --data coco -o plan`
+    """
+    from search import (
+        SearchSettings,
+        SpaceChoice,
+        describe_result,
+        plan_search,
+        search_detectors,
+    )
+
+    options = _space_options(head, input_size, classes, proposals, option)
     settings = SearchSettings(
         budget_ms=budget_ms,
         confidence=confidence or None,
@@ -862,8 +1007,9 @@ def search(
         seed=seed,
         search_images=search_images,
         recalibration_images=recalibration_images,
+        space=SpaceChoice(name=space, options=options),
     )
-    loaded = plan_search(predictor, settings, space)  # an impossible budget ends here, at once
+    loaded = plan_search(predictor, settings, precision)  # an impossible budget ends here, at once
     training = None
     if evaluator == "supernet":
         training = _train_config(steps, batch_size, lr, optimizer, workers, seed)
@@ -965,6 +1111,7 @@ def export(
     weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors).")],
     output: Annotated[Path, _to_folder("Folder of the bundle.")],
     engine: Engine = "onnxruntime",
+    engine_option: EngineOption = None,
     precision: Precision = "fp32",
     batch: Batch = 1,
     threads: Threads = 1,
@@ -987,13 +1134,15 @@ def export(
     """
     from engines import get_backend
 
-    get_backend(engine)  # one that is unknown or not installed ends here, before torch is loaded
+    # One that is unknown or not installed ends here, before torch is loaded.
+    get_backend(engine, engine_option or ())
     from export import Delivery, deliver
 
     delivery = Delivery(
         target=target,
         weights=weights,
         engine=engine,
+        engine_options=tuple(engine_option or ()),
         precision=precision,
         batch=batch,
         threads=threads,
@@ -1012,15 +1161,53 @@ def export(
 
 
 def _verdict_view(fields: Mapping[str, Any]) -> dict[str, Any]:
-    hidden = ("parity", "accuracy", "predicted", "files")  # the reasons say what of them counts
+    # The reasons say what of these counts.
+    hidden = ("tensors", "parity", "accuracy", "predicted", "files")
     view = {name: value for name, value in fields.items() if name not in hidden}
     if fields["accuracy"]:
         scores = fields["accuracy"]
         view["accuracy"] = [
-            {"metric": metric, "torch": value, "engine": scores["engine"][metric]}
+            {
+                "metric": metric,
+                "torch": value,
+                "engine": scores["engine"][metric],
+                "drop (95 %)": scores["drop_ci"][metric],
+            }
             for metric, value in scores["torch"].items()
         ]
     return view
+
+
+@app.command()
+def check(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="ONNX file.")],
+    tensorrt: Annotated[str, typer.Option(help="Release: 8.4 to 8.6, 9, 10.0 to 10.16, 11.x.")],
+    precision: Annotated[str, typer.Option(help="fp32, or fp16 for its hazards too.")] = "fp32",
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write a repaired copy to -o; say what remains.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", dir_okay=False, help="Repaired copy to write, with --fix."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Say whether TensorRT would parse and run a graph; needs neither it nor a GPU.
+
+    Exit code 1 if not. Every repair is proven: onnxruntime gives the same outputs.
+
+    Example: `detfit check model.onnx --tensorrt 8.6 --fix -o fixed.onnx`
+    """
+    from export import check_onnx, fix_onnx
+
+    if fix != (output is not None):
+        raise UsageError("--fix and -o go together: --fix -o fixed.onnx")
+    if output is None:
+        report: Any = check_onnx(model, tensorrt, precision)
+    else:
+        report = fix_onnx(model, output, tensorrt, precision)
+    _emit(report.to_dict(), json_, report.to_dict() | {"findings": report.lines()})
+    _exit_unless(report.passed)
 
 
 @app.command()
@@ -1044,6 +1231,21 @@ def verify(
         )
     _emit(report.to_dict(), json_, _verdict_view(report.to_dict()))
     _exit_unless(report.verdict.passed)
+
+
+@bundle_app.command("show")
+def bundle_show(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    json_: Json = False,
+) -> None:
+    """Check a bundle's hashes; show its verdicts, engine, AP, milliseconds and files.
+
+    Example: `detfit bundle show bundle`
+    """
+    from export import describe_bundle
+
+    fields = describe_bundle(bundle)
+    _emit(fields, json_)
 
 
 @app.command()

@@ -134,7 +134,7 @@ def covered(
 def objects(rng: np.random.Generator, images: int, classes: int) -> dict[str, Any]:
     """Make annotations: a few classes are common and many rare, as in COCO."""
     share = 1 / np.arange(1, classes + 1)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for image in range(1, images + 1):
         for _ in range(rng.poisson(OBJECTS)):
             box = random_box(rng)
@@ -209,7 +209,7 @@ def by_pycocotools(
         found = [replace(side[row], image_id=i) for i, row in enumerate(drawn, 1)]
         report = evaluate_coco(annotations, found, backend="pycocotools")
         ap.append([getattr(report, name) for name in AP_NAMES])
-    return np.array(ap[0]) - np.array(ap[1])
+    return np.asarray(np.array(ap[0]) - np.array(ap[1]))
 
 
 def read(document: dict[str, Any]) -> CocoAnnotations:

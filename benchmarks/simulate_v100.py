@@ -250,7 +250,7 @@ def parsed(path: Path) -> Iterator[Row]:
 
 def log_errors(rows: Sequence[Row], predictor: SimulatedPredictor) -> Floats:
     predicted = [predictor.module_ms(row.spec()) for row in rows]
-    return np.log(np.array(predicted) / np.array([row.ms for row in rows]))
+    return np.asarray(np.log(np.array(predicted) / np.array([row.ms for row in rows])))
 
 
 def spread(errors: Floats) -> dict[str, float]:

@@ -9,11 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bundle import Bundle, check_runs_here, load_bundle
+    from .bootstrap import Drop, images_to_decide, paired_drops
+    from .bundle import Bundle, load_bundle
     from .bundle_writer import write_bundle
+    from .check import CheckError, CheckReport, Finding, FixReport, check_onnx, fix_onnx
     from .delivery import Delivery, deliver
     from .demo import DemoResult, run_demo
     from .demo_settings import DemoSettings
+    from .describe import describe_bundle
     from .detect import FoundObject, ImageResult, detect_files, detect_image
     from .drawing import draw
     from .errors import (
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     )
     from .exporter import ExportResult, export_detector
     from .gate import Check, GateVerdict, Outcome, judge
-    from .manifest import EngineRecord, GateLimits, Manifest
+    from .manifest import GateLimits, Manifest
     from .network import load_detector, origin_of, spec_of
     from .onnx_model import check_graph, detector_to_onnx, export_onnx
     from .parity import ParityReport, compare_detections
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
         Accuracy,
         AccuracyRow,
         Artifact,
+        EngineRecord,
         MeasuredLatency,
         ModuleShare,
         Origin,
@@ -51,6 +55,8 @@ if TYPE_CHECKING:
     from .report_data import AgreementMark, Front, FrontMark, ReportData, Sample
     from .report_sources import bundle_report, run_report, search_front, table_report
     from .request import ExportRequest
+    from .runnable import Runnable, check_runs_here, read_runnable
+    from .runtime import BundleDetector, Found
     from .session import Session
     from .sources import report_of
     from .verify import VerifyReport, verify_bundle
@@ -61,22 +67,29 @@ __all__ = [
     "AgreementMark",
     "Artifact",
     "Bundle",
+    "BundleDetector",
     "BundleError",
     "BundleFilesError",
     "BundleMachineError",
     "BundleRuntimeError",
     "BundleTamperedError",
     "Check",
+    "CheckError",
+    "CheckReport",
     "Delivery",
     "DemoError",
     "DemoResult",
     "DemoSettings",
     "DetectError",
     "Detections",
+    "Drop",
     "EngineRecord",
     "ExportError",
     "ExportRequest",
     "ExportResult",
+    "Finding",
+    "FixReport",
+    "Found",
     "FoundObject",
     "Front",
     "FrontMark",
@@ -95,26 +108,33 @@ __all__ = [
     "PredictedLatency",
     "ReportData",
     "ReportError",
+    "Runnable",
     "Sample",
     "Session",
     "VerificationError",
     "VerifyReport",
     "bundle_report",
     "check_graph",
+    "check_onnx",
     "check_runs_here",
     "compare_detections",
     "deliver",
+    "describe_bundle",
     "detect_files",
     "detect_image",
     "detector_to_onnx",
     "draw",
     "export_detector",
     "export_onnx",
+    "fix_onnx",
+    "images_to_decide",
     "judge",
     "load_bundle",
     "load_detector",
     "origin_of",
+    "paired_drops",
     "predicted_latency",
+    "read_runnable",
     "report_html",
     "report_of",
     "run_demo",
@@ -128,11 +148,14 @@ __all__ = [
 ]
 
 _HOME = {
-    "bundle": "Bundle check_runs_here load_bundle",
+    "bootstrap": "Drop images_to_decide paired_drops",
+    "bundle": "Bundle load_bundle",
     "bundle_writer": "write_bundle",
+    "check": "CheckError CheckReport Finding FixReport check_onnx fix_onnx",
     "delivery": "Delivery deliver",
     "demo": "DemoResult run_demo",
     "demo_settings": "DemoSettings",
+    "describe": "describe_bundle",
     "detect": "FoundObject ImageResult detect_files detect_image",
     "drawing": "draw",
     "errors": (
@@ -141,19 +164,22 @@ _HOME = {
     ),
     "exporter": "ExportResult export_detector",
     "gate": "Check GateVerdict Outcome judge",
-    "manifest": "EngineRecord GateLimits Manifest",
+    "manifest": "GateLimits Manifest",
     "network": "load_detector origin_of spec_of",
     "onnx_model": "check_graph detector_to_onnx export_onnx",
     "parity": "ParityReport compare_detections",
     "postprocess": "Detections Postprocess",
     "predicted": "predicted_latency",
     "records": (
-        "Accuracy AccuracyRow Artifact MeasuredLatency ModuleShare Origin PredictedLatency"
+        "Accuracy AccuracyRow Artifact EngineRecord MeasuredLatency ModuleShare Origin "
+        "PredictedLatency"
     ),
     "report": "report_html write_report",
     "report_data": "AgreementMark Front FrontMark ReportData Sample",
     "report_sources": "bundle_report run_report search_front table_report",
     "request": "ExportRequest",
+    "runnable": "Runnable check_runs_here read_runnable",
+    "runtime": "BundleDetector Found",
     "session": "Session",
     "sources": "report_of",
     "verify": "VerifyReport verify_bundle",

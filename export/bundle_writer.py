@@ -11,9 +11,10 @@ from pathlib import Path
 
 from searchspaces import sha256_of_file
 
-from .bundle import MANIFEST, MANIFEST_DIGEST, REQUIRED, Bundle, digest_line, load_bundle
+from .bundle import Bundle, load_bundle
 from .errors import BundleError, BundleFilesError
-from .manifest import Manifest, check_file_name, is_manifest
+from .integrity import MANIFEST, MANIFEST_DIGEST, REQUIRED, check_file_name, digest_line
+from .manifest import Manifest, is_manifest
 
 
 def write_bundle(

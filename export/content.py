@@ -12,17 +12,19 @@ from detection import save_weights
 from engines import Engine
 from searchspaces import MASKS
 
-from .bundle import LABELS, MEASUREMENT, MODEL, POSTPROCESS, PREPROCESS, WEIGHTS, labels_bytes
 from .detect import jpeg_bytes
 from .drawing import draw
 from .evaluation import Comparison, EvaluationData
 from .examination import Examination
 from .files import json_bytes
+from .integrity import LABELS, MEASUREMENT, MODEL, POSTPROCESS, PREPROCESS, WEIGHTS
 from .machine import detfit_version, machine_name
-from .manifest import EngineRecord, Manifest
+from .manifest import Manifest
 from .network import weights_info
+from .records import EngineRecord
 from .report_data import Sample
 from .request import ExportRequest
+from .runnable import labels_bytes
 
 ENGINE_FILES = {
     "onnxruntime": MODEL,

@@ -38,6 +38,7 @@ class Delivery:
         target: ``space:code``, or the folder of the run that found it.
         weights: The trained weights; they say which architecture they belong to.
         engine: A name of ``engines.BACKENDS``.
+        engine_options: How it builds, each ``NAME=VALUE``.
         precision: ``fp32``, ``fp16`` or ``int8``.
         batch: Images per run.
         threads: CPU threads.
@@ -57,6 +58,7 @@ class Delivery:
     target: str
     weights: Path
     engine: str = "onnxruntime"
+    engine_options: tuple[str, ...] = ()
     precision: str = "fp32"
     batch: int = 1
     threads: int = 1
@@ -90,14 +92,15 @@ def deliver(
 
     Raises:
         VerificationError: The weights belong to another detector than the target or to a whole
-            supernet, or the predictor is of another engine or setting.
+            supernet, or the predictor is of another engine or setting; or the run was searched
+            on a simulated device and no predictor is given.
         CheckpointError: The weights file is missing or damaged.
         EngineError: The engine is unknown, not installed, or cannot be built or run.
         RunError: The run has no result within its budget.
-        LatencyError: The predictor is missing or damaged, or was fitted on another space.
+        LatencyError: The predictor is missing or damaged, or a simulated device.
         ExportError: See :func:`export_detector`, as for data errors.
     """
-    get_backend(delivery.engine)
+    get_backend(delivery.engine, delivery.engine_options)
     info = read_weights_info(delivery.weights)
     origin = origin_of(info)
     space = make_space(info.space, **info.space_options)
@@ -112,6 +115,7 @@ def deliver(
         labels=_labels(info),
         preprocess=Preprocess(detector.spec.input_hw),
         engine=delivery.engine,
+        engine_options=delivery.engine_options,
         precision=delivery.precision,
         batch=delivery.batch,
         threads=delivery.threads,
@@ -158,6 +162,12 @@ def _labels(info: WeightsInfo) -> tuple[str, ...]:
 
 
 def _predictor(delivery: Delivery, finalist: Finalist) -> Predictor | None:
+    if delivery.predictor is None and finalist.simulated is not None:
+        raise VerificationError(
+            f"{delivery.target} was searched on a simulated {finalist.simulated['device']}: no "
+            "latency was measured, so there is nothing to certify the engine against; profile "
+            "the device and give the predictor by -t, or name the architecture itself (SPACE:CODE)"
+        )
     path = delivery.predictor or finalist.predictor_path
     return None if path is None else load_predictor(path)
 
@@ -181,6 +191,12 @@ def _predicted(
             f"{manifest.protocol.threads} threads, batch {manifest.batch}; the export is of "
             f"{delivery.engine} {delivery.precision}, {delivery.threads} threads, batch "
             f"{delivery.batch}; export what was profiled, or name another predictor by -t"
+        )
+    options = get_backend(delivery.engine, delivery.engine_options).probe(delivery.device).options
+    if options != manifest.device.options:
+        raise VerificationError(
+            f"the predictor is of {delivery.engine} with options {manifest.device.options}, the "
+            f"export with {options}; export what was profiled, or name another predictor by -t"
         )
     graph = detector.spec.graph(delivery.batch, delivery.precision)
     return predicted_latency(predictor.predict(graph), graph)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from detection import (
     CocoReport,
     ImageDetections,
     Preprocess,
+    match_images,
     open_split,
     score_detections,
 )
 
+from .bootstrap import RESAMPLES, Drop, paired_drops
 from .errors import VerificationError
 from .parity import ParityReport, compare_detections
 from .postprocess import Detections
@@ -148,11 +150,16 @@ def compare(
         labels=engine.labels,
     )
     classes = shared_classes(engine.labels, data.annotations)
-    torch_coco, engine_coco = (
-        score(found, data.annotations, engine.labels) if classes else None
-        for found in (found_torch, found_engine)
-    )
-    accuracy = _accuracy(data, classes, torch_coco, engine_coco)
+    if not classes:
+        note = "the data and the detector share no class by name"
+        accuracy = Accuracy(data.name, len(data), note=note)
+        return Comparison(parity, accuracy, None, None, tuple(found_engine))
+    truth, by_torch, by_engine = _shared(found_torch, found_engine, data, engine.labels)
+    torch_coco, engine_coco = (score_detections(truth, one) for one in (by_torch, by_engine))
+    if progress is not None:
+        progress("resampling the images", len(data), len(data))
+    drops = _drops(truth, by_torch, by_engine)
+    accuracy = _accuracy(data, classes, torch_coco, engine_coco, drops)
     return Comparison(parity, accuracy, torch_coco, engine_coco, tuple(found_engine))
 
 
@@ -175,6 +182,17 @@ def score(
     Raises:
         VerificationError: No class is shared.
     """
+    return score_detections(*scorable(found, annotations, labels))
+
+
+def scorable(
+    found: Sequence[Detections], annotations: CocoAnnotations, labels: Sequence[str]
+) -> tuple[CocoAnnotations, list[ImageDetections]]:
+    """Return annotations and detections of the classes that both have, by category id.
+
+    Raises:
+        VerificationError: No class is shared.
+    """
     category_of = {_folded(item.name): item.id for item in annotations.categories}
     ids = np.array([category_of.get(_folded(label), -1) for label in labels], np.int64)
     if (ids < 0).all():
@@ -187,7 +205,36 @@ def score(
         detections.append(
             ImageDetections(image.id, known.boxes, known.scores, ids[known.labels], known.masks)
         )
-    return score_detections(_only(annotations, set(ids.tolist())), detections)
+    return _only(annotations, set(ids.tolist())), detections
+
+
+def _shared(
+    torch: Sequence[Detections],
+    engine: Sequence[Detections],
+    data: EvaluationData,
+    labels: Sequence[str],
+) -> tuple[CocoAnnotations, list[ImageDetections], list[ImageDetections]]:
+    truth, by_torch = scorable(torch, data.annotations, labels)
+    return truth, by_torch, scorable(engine, data.annotations, labels)[1]
+
+
+def _drops(
+    truth: CocoAnnotations, torch: Sequence[ImageDetections], engine: Sequence[ImageDetections]
+) -> dict[str, Drop]:
+    """Return the loss by name in reports, of boxes and, where both sides have them, of masks."""
+    kinds = [("bbox", METRICS)]
+    if truth.has_masks and all(map(_has_masks, (torch, engine))):
+        kinds.append(("segm", MASK_METRICS))
+    drops = {}
+    for iou_type, names in kinds:
+        sides = (match_images(truth, side, iou_type=iou_type) for side in (torch, engine))
+        found = paired_drops(*sides)
+        drops.update({name: found[field] for name, field in names.items() if field in found})
+    return drops
+
+
+def _has_masks(detections: Sequence[ImageDetections]) -> bool:
+    return any(item.masks is not None for item in detections)
 
 
 def _detect_all(
@@ -224,25 +271,27 @@ def _only(annotations: CocoAnnotations, category_ids: set[int]) -> CocoAnnotatio
 def _accuracy(
     data: EvaluationData,
     classes: tuple[str, ...],
-    torch: CocoReport | None,
-    engine: CocoReport | None,
+    torch: CocoReport,
+    engine: CocoReport,
+    drops: Mapping[str, Drop],
 ) -> Accuracy:
-    images = len(data)
-    if torch is None or engine is None:
-        return Accuracy(data.name, images, note="the data and the detector share no class by name")
-    rows = tuple(
-        AccuracyRow(name, _points(getattr(torch, field)), _points(getattr(engine, field)))
-        for name, field in METRICS.items()
-    )
+    reports = [(torch, engine, METRICS)]
     if torch.masks is not None and engine.masks is not None:
-        rows += tuple(
-            AccuracyRow(
-                name, _points(getattr(torch.masks, field)), _points(getattr(engine.masks, field))
-            )
-            for name, field in MASK_METRICS.items()
+        reports.append((torch.masks, engine.masks, MASK_METRICS))
+    rows = tuple(
+        AccuracyRow(
+            name,
+            _points(getattr(by_torch, field)),
+            _points(getattr(by_engine, field)),
+            drops[name].ci if name in drops else None,
         )
-    note = "" if rows[0].torch is not None else "the images hold no object of a shared class"
-    return Accuracy(data.name, images, classes, rows if not note else (), note)
+        for by_torch, by_engine, names in reports
+        for name, field in names.items()
+    )
+    if rows[0].torch is None:
+        note = "the images hold no object of a shared class"
+        return Accuracy(data.name, len(data), classes, note=note)
+    return Accuracy(data.name, len(data), classes, rows, resamples=RESAMPLES if drops else 0)
 
 
 def _points(value: float) -> float | None:

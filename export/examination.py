@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from engines import Engine, Measurement, TimingProtocol
+from searchspaces import IMAGE
 
 from .evaluation import Comparison, EvaluationData, Progress, compare
 from .gate import GateVerdict, judge
 from .measuring import first_images, measure_engine
 from .network import ModuleRunner
-from .records import MeasuredLatency
+from .records import Accuracy, MeasuredLatency
 from .request import ExportRequest
 from .session import Session
+from .tensors import TensorReport, look_inside
 from .verify import VerifyReport, make_report, reference_session
 
 
@@ -42,9 +45,17 @@ def examine(
     request: ExportRequest,
     engine: Engine,
     data: EvaluationData | None,
+    onnx_path: Path,
     progress: Progress | None = None,
 ) -> Examination:
     """Compare an engine with torch where there is data, measure it, and judge.
+
+    Args:
+        request: What is exported.
+        engine: As built.
+        data: Images to compare on, if there are any.
+        onnx_path: The ONNX model.
+        progress: Called as ``progress(message, done, total)``.
 
     Raises:
         DetectError: One side gives something else than detections.
@@ -54,10 +65,11 @@ def examine(
     session = Session(
         engine, request.preprocess, request.postprocess, request.labels, request.batch
     )
-    comparison = None
+    comparison = tensors = None
     if data is not None:
         reference = reference_session(session, ModuleRunner(request.detector))
         comparison = compare(reference, session, data, progress)
+        tensors = _inside(request, data, onnx_path)
     if progress is not None:
         progress("measuring the engine", 0, 1)
     measurement = _measure(request, engine, data)
@@ -70,8 +82,22 @@ def examine(
         measurement,
         predicted=request.predicted,
         limits=request.limits,
+        tensors=tensors,
+        precision=request.precision,
     )
     return Examination(measurement, report.verdict, comparison, report)
+
+
+def _inside(request: ExportRequest, data: EvaluationData, onnx_path: Path) -> TensorReport | None:
+    return look_inside(
+        request.detector.eval(),
+        onnx_path,
+        first_images(data, request.batch)[IMAGE],
+        engine=request.engine,
+        precision=request.precision,
+        threads=request.threads,
+        device=request.device,
+    )
 
 
 def _measure(request: ExportRequest, engine: Engine, data: EvaluationData | None) -> Measurement:
@@ -84,11 +110,9 @@ def _measure(request: ExportRequest, engine: Engine, data: EvaluationData | None
 def _unverified(request: ExportRequest, measurement: Measurement) -> GateVerdict:
     return judge(
         parity=None,
-        ap_torch=None,
-        ap_engine=None,
+        accuracy=Accuracy("", 0, note="there was no data to verify on"),
         measured=MeasuredLatency.of(measurement),
         predicted=request.predicted,
         budget_ms=request.limits.budget_ms,
         prediction_tolerance=request.limits.prediction_tolerance,
-        accuracy_note="there was no data to verify on",
     )

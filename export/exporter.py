@@ -11,17 +11,18 @@ from typing import Any
 from engines import Model, OnnxModel, TorchModel, get_backend
 from searchspaces import MASKS
 
-from .bundle import MODEL, REPORT, Bundle
+from .bundle import Bundle
 from .bundle_writer import refuse_in_the_way, write_bundle
 from .content import bundle_files, draw_samples, make_manifest
 from .evaluation import Progress, open_data
 from .examination import examine
 from .gate import GateVerdict
+from .integrity import MODEL, REPORT
+from .onnx_file import example_inputs
 from .onnx_model import export_onnx
 from .report import report_html
 from .report_sources import manifest_report
 from .request import ExportRequest, check_request
-from .session import example_inputs
 from .verify import VerifyReport
 
 
@@ -79,7 +80,7 @@ def export_detector(
     """
     refuse_in_the_way(Path(out).absolute(), overwrite=overwrite)
     check_request(request)
-    backend = get_backend(request.engine)
+    backend = get_backend(request.engine, request.engine_options)
     data = None
     if request.data_dir is not None:
         data = open_data(
@@ -100,7 +101,7 @@ def export_detector(
             threads=request.threads,
             device=request.device,
         ) as engine:
-            found = examine(request, engine, data, progress)
+            found = examine(request, engine, data, onnx_path, progress)
             files = bundle_files(request, engine, found, folder)
             manifest = make_manifest(request, engine, found)
             page = manifest_report(

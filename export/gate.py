@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
+from .bootstrap import Drop, images_to_decide
 from .parity import ParityReport
-from .records import MeasuredLatency, PredictedLatency
+from .records import Accuracy, AccuracyRow, MeasuredLatency, PredictedLatency
+
+if TYPE_CHECKING:
+    from .tensors import TensorReport
 
 MIN_MATCHED = 0.99
 """Detections of torch and engine that must find each other (matched at IoU 0.99, same class)."""
@@ -15,8 +21,15 @@ MAX_SCORE_DIFFERENCE = 0.05
 """Largest difference of the scores of a pair; fp32 engines stay below 1e-4, a shifted score is
 a fault that neither boxes nor AP show."""
 
+TENSOR_LIMITS = {"fp32": 1e-3, "fp16": 5e-2}
+"""How far a module's output may be off, as a share of its largest value, given the same inputs;
+fp32 engines stay below 1e-5. Quantised ones have no limit but that every number is finite."""
+
 MAX_AP_DROP = 0.5
 """AP points (0..100) that an engine may lose unless the caller says otherwise."""
+
+JUDGED = ("AP", "mask AP")
+"""What the limit of the accuracy loss is about; other numbers are reported beside."""
 
 PREDICTION_TOLERANCE = 0.10
 """Largest ``|measured - predicted| / predicted`` at which a prediction counts as kept."""
@@ -34,12 +47,17 @@ class Outcome(str, Enum):
         return self.value
 
 
+SEVERITY = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS, Outcome.NOT_JUDGED)
+"""Outcomes, the deciding ones first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """Record one check.
 
     Attributes:
-        name: What was checked: ``parity``, ``accuracy``, ``budget`` or ``prediction``.
+        name: What was checked: ``tensors``, ``parity``, ``accuracy``, ``budget`` or
+            ``prediction``.
         outcome: How it came out; ``NOT_JUDGED`` where the caller asked for no such check.
         reason: The numbers behind it, in one sentence.
     """
@@ -77,16 +95,16 @@ class GateVerdict:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Return one sentence with numbers per check, the deciding ones first."""
-        order = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS, Outcome.NOT_JUDGED)
-        ranked = sorted(self.checks, key=lambda check: order.index(check.outcome))
+        ranked = sorted(self.checks, key=lambda check: SEVERITY.index(check.outcome))
         return tuple(f"{check.outcome}: {check.reason}" for check in ranked)
 
 
 def judge(
     *,
     parity: ParityReport | None,
-    ap_torch: float | None,
-    ap_engine: float | None,
+    accuracy: Accuracy | None,
+    tensors: TensorReport | None = None,
+    precision: str = "fp32",
     measured: MeasuredLatency | None,
     predicted: PredictedLatency | None = None,
     budget_ms: float | None = None,
@@ -94,43 +112,60 @@ def judge(
     min_matched: float = MIN_MATCHED,
     max_score_difference: float = MAX_SCORE_DIFFERENCE,
     prediction_tolerance: float = PREDICTION_TOLERANCE,
-    accuracy_note: str = "",
-    ap_name: str = "AP",
     latency_wanted: bool = True,
 ) -> GateVerdict:
-    """Judge an engine by parity, accuracy, budget and prediction.
+    """Judge an engine by tensors, parity, accuracy, budget and prediction.
 
     Args:
         parity: Matched detections of torch and engine; ``None`` where none were compared.
-        ap_torch: COCO AP of the torch model, 0..100; ``None`` where AP is not comparable.
-        ap_engine: COCO AP of the engine on the same images, 0..100.
+        accuracy: AP of torch and engine on the same images; ``None`` where none was measured.
+        tensors: The engine's modules beside torch's; ``None`` where they were not compared.
+        precision: Of the engine; says how far its modules may be off.
         measured: Latency of the engine; ``None`` where it was not measured.
         predicted: Latency that the search predicted.
         budget_ms: Latency that the upper end of the measured interval must not exceed.
-        max_ap_drop: AP points that the engine may lose.
+        max_ap_drop: AP points that the upper end of the loss's interval must not exceed.
         min_matched: Fraction of detections that must be matched, 0..1.
         max_score_difference: Largest difference of the scores of a pair.
         prediction_tolerance: Relative distance from the prediction that is allowed.
-        accuracy_note: Why AP is not comparable, where it is not.
-        ap_name: What is judged as AP: ``AP`` of boxes, or ``mask AP``.
         latency_wanted: Whether budget and prediction are to be judged at all.
 
     Returns:
-        The verdict with one check each for parity, accuracy, budget and prediction.
+        The verdict with one check each for tensors, parity, accuracy, budget and prediction.
     """
+    tensor_check = judge_tensors(tensors, precision)
     parity_check = judge_parity(parity, min_matched, max_score_difference)
-    accuracy_check = judge_accuracy(ap_torch, ap_engine, max_ap_drop, accuracy_note, ap_name)
+    accuracy_check = judge_accuracy(accuracy, max_ap_drop)
     if not latency_wanted:
         reason = "latency was not to be measured"
         unjudged = (Check(name, Outcome.NOT_JUDGED, reason) for name in ("budget", "prediction"))
-        return GateVerdict((parity_check, accuracy_check, *unjudged))
+        return GateVerdict((tensor_check, parity_check, accuracy_check, *unjudged))
     return GateVerdict(
         (
+            tensor_check,
             parity_check,
             accuracy_check,
             judge_budget(measured, budget_ms),
             judge_prediction(measured, predicted, prediction_tolerance),
         )
+    )
+
+
+def judge_tensors(tensors: TensorReport | None, precision: str) -> Check:
+    """Judge the engine's modules, each on the engine's own inputs; the worst decides."""
+    if tensors is None or tensors.error or tensors.worst is None:
+        note = tensors.error if tensors is not None and tensors.error else "not compared"
+        return Check("tensors", Outcome.NOT_JUDGED, f"tensors between the modules: {note}")
+    worst, limit = tensors.worst, TENSOR_LIMITS.get(precision, math.inf)
+    allowed = f"allowed {limit:g}" if math.isfinite(limit) else f"no limit for {precision}"
+    reason = (
+        f"{len(tensors.rows)} tensors between the modules: {worst.name} is the worst, off by "
+        f"{worst.relative:.2g} of its largest value (cosine {worst.cosine:.6f}), {allowed}"
+    )
+    if tensors.unseen:
+        reason += f"; not seen: {', '.join(tensors.unseen)}"
+    return Check(
+        "tensors", _pass_if(worst.relative < math.inf and worst.relative <= limit), reason
     )
 
 
@@ -159,28 +194,50 @@ def judge_parity(
     return Check("parity", _pass_if(kept and parity.matched_fraction >= min_matched), reason)
 
 
-def judge_accuracy(
-    ap_torch: float | None,
-    ap_engine: float | None,
-    max_ap_drop: float,
-    note: str = "",
-    name: str = "AP",
-) -> Check:
-    """Judge the loss of AP, in points of 0..100."""
-    known = [value for value in (ap_torch, ap_engine) if _is_ap(value)]
-    if ap_torch is None or ap_engine is None or len(known) < 2:
-        return Check(
-            "accuracy", Outcome.INCONCLUSIVE, f"{name} not comparable: {note or 'not measured'}"
-        )
-    drop = ap_torch - ap_engine
+def judge_accuracy(accuracy: Accuracy | None, max_ap_drop: float) -> Check:
+    """Judge the loss of AP, of boxes and of masks, by the interval of a paired bootstrap.
+
+    The whole interval below the limit passes, the whole interval above it fails, and where it
+    holds the limit there are too few images to tell. Losses of AP50, AP75 and the sizes are
+    named where they certainly exceed the limit; it is a limit of AP, which has them within it.
+    """
+    if accuracy is None or not accuracy.rows:
+        note = (accuracy.note if accuracy is not None else "") or "not measured"
+        return Check("accuracy", Outcome.INCONCLUSIVE, f"AP not comparable: {note}")
+    rows = [accuracy.row(name) for name in JUDGED if accuracy.row(name).engine is not None]
+    found = [_judge_row(row, accuracy.images, max_ap_drop) for row in rows or [accuracy.row("AP")]]
+    outcome = min((check.outcome for check in found), key=SEVERITY.index)
+    reason = "; ".join(check.reason for check in found)
+    others = [row for row in accuracy.rows if row.metric not in JUDGED]
+    lost = [
+        f"{row.metric} loses {row.drop:.2f} ({row.drop_ci[0]:.2f} to {row.drop_ci[1]:.2f})"
+        for row in others
+        if row.drop_ci is not None and row.drop_ci[0] > max_ap_drop
+    ]
+    return Check("accuracy", outcome, "; ".join((reason, *lost)))
+
+
+def _judge_row(row: AccuracyRow, images: int, limit: float) -> Check:
+    """Judge one average precision; see `judge_accuracy`."""
+    name, undecided = row.metric, Outcome.INCONCLUSIVE
+    if row.torch is None or row.engine is None or not (_is_ap(row.torch) and _is_ap(row.engine)):
+        return Check(name, undecided, f"{name} not comparable: not measured on both sides")
     reason = (
-        f"{name} {ap_torch:.2f} in torch, {ap_engine:.2f} in the engine: drop {drop:+.2f} points, "
-        f"allowed {max_ap_drop:g}"
+        f"{name} {row.torch:.2f} in torch, {row.engine:.2f} in the engine: drop "
+        f"{row.drop:+.2f} points"
     )
-    if drop <= max_ap_drop and ap_torch <= max_ap_drop:
+    if row.drop_ci is None:
+        return Check(name, undecided, f"{reason}, on too few images for an interval")
+    low, high = row.drop_ci
+    reason += f" (95 % interval {low:+.2f} to {high:+.2f} over {images} images), allowed {limit:g}"
+    if high <= limit and row.torch <= limit:
         reason += f": so little {name} that even losing all of it would pass"
-        return Check("accuracy", Outcome.INCONCLUSIVE, reason)
-    return Check("accuracy", _pass_if(drop <= max_ap_drop), reason)
+        return Check(name, undecided, reason)
+    more = images_to_decide(Drop(row.drop, row.drop_ci), limit, images)
+    if more == 0:
+        return Check(name, _pass_if(high <= limit), reason)
+    needed = "no number of images" if more is None else f"about {more} more images"
+    return Check(name, undecided, f"{reason}: undecided, {needed} would decide")
 
 
 def judge_budget(measured: MeasuredLatency | None, budget_ms: float | None) -> Check:

@@ -21,43 +21,12 @@ from .gate import (
     PREDICTION_TOLERANCE,
     GateVerdict,
 )
+from .integrity import SCHEMA, SCHEMA_VERSION, check_file_name, manifest_values
 from .parity import ParityReport
-from .records import Accuracy, MeasuredLatency, Origin, PredictedLatency
+from .records import Accuracy, EngineRecord, MeasuredLatency, Origin, PredictedLatency
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
-
-SCHEMA = "detfit-bundle"
-SCHEMA_VERSION = 1
-SEPARATORS = "/\\:"
-"""Of folders, drives and streams, on any system."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineRecord:
-    """Say what the engine file is and what it was checked on.
-
-    Attributes:
-        name: Engine, such as ``onnxruntime``.
-        version: Version of its runtime.
-        file: Name of the engine file in the bundle.
-        machine: Processor architecture, such as ``x86_64``.
-        device: The device's fingerprint, as ``engines.DeviceInfo.to_dict`` gives it.
-        precision: ``fp32``, ``fp16`` or ``int8``.
-        batch: Images per run.
-        threads: CPU threads.
-        runs_on: Where it was built to run: ``cpu`` or ``cuda:0``.
-    """
-
-    name: str
-    version: str
-    file: str
-    machine: str
-    device: Mapping[str, str | int | float | Mapping[str, float]]
-    precision: str = "fp32"
-    batch: int = 1
-    threads: int = 1
-    runs_on: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +125,7 @@ class Manifest:
                 unknown or of the wrong type; the message names the field.
             BundleFilesError: A file name points out of the folder.
         """
-        values = _parse(content)
+        values = manifest_values(content)
         outcome = _take_outcome(values)
         manifest = _validate(values)
         if outcome != str(manifest.verdict.outcome):
@@ -173,20 +142,6 @@ class Manifest:
         return manifest
 
 
-def check_file_name(name: str) -> None:
-    """Refuse a name that is not one plain file directly in the bundle's folder.
-
-    Raises:
-        BundleFilesError: The name has folders, a drive, ``..`` or characters that are no name.
-    """
-    separated = any(separator in name for separator in SEPARATORS)
-    if separated or name in ("", ".", "..") or not name.isprintable():
-        raise BundleFilesError(
-            f"file name {name!r} in manifest.json is not a plain name; "
-            "a bundle's files lie directly in its folder"
-        )
-
-
 def is_manifest(content: bytes) -> bool:
     """Return whether bytes are the manifest of a bundle, of whatever version."""
     try:
@@ -194,22 +149,6 @@ def is_manifest(content: bytes) -> bool:
     except ValueError:
         return False
     return isinstance(values, dict) and values.get("schema") == SCHEMA
-
-
-def _parse(content: bytes) -> dict[str, Any]:
-    try:
-        values = json.loads(content)
-    except ValueError as error:
-        raise BundleError(f"manifest.json is not JSON: {error}") from error
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        raise BundleError(f'manifest.json is not that of a bundle: it lacks "schema": "{SCHEMA}"')
-    version = values.get("schema_version")
-    if version != SCHEMA_VERSION or isinstance(version, bool):
-        raise BundleError(
-            f"manifest.json: schema version {version!r} of {SCHEMA!r} is unknown; this detfit "
-            f"reads version {SCHEMA_VERSION}, use the detfit that wrote the bundle"
-        )
-    return {key: value for key, value in values.items() if key not in ("schema", "schema_version")}
 
 
 def _take_outcome(values: dict[str, Any]) -> object:

@@ -115,11 +115,14 @@ class AccuracyRow:
         metric: COCO's name, such as ``AP50``.
         torch: Value in points, 0..100; ``None`` where there is no object to find.
         engine: Likewise.
+        drop_ci: 95 % interval of the points that the engine loses, from a paired bootstrap over
+            the images; ``None`` where none was made, as for recalls.
     """
 
     metric: str
     torch: float | None
     engine: float | None
+    drop_ci: tuple[float, float] | None = None
 
     @property
     def drop(self) -> float:
@@ -139,6 +142,7 @@ class Accuracy:
         classes: Names of the classes that data and labels share.
         rows: The COCO numbers; empty where AP is not comparable.
         note: Why AP is not comparable, where it is not.
+        resamples: Resamples of the images that the intervals rest on; 0 without intervals.
     """
 
     data: str
@@ -146,17 +150,12 @@ class Accuracy:
     classes: tuple[str, ...] = ()
     rows: tuple[AccuracyRow, ...] = ()
     note: str = ""
+    resamples: int = 0
 
     def row(self, metric: str) -> AccuracyRow:
         """Return one number; empty where it was not measured."""
         known = {row.metric: row for row in self.rows}
         return known.get(metric, AccuracyRow(metric, None, None))
-
-    @property
-    def worst_drop(self) -> AccuracyRow:
-        """Return AP or, where the engine loses more of that, the masks' AP."""
-        boxes, masks = self.row("AP"), self.row("mask AP")
-        return masks if masks.drop > boxes.drop else boxes
 
 
 OptionValue = str | int | float | bool | tuple[int, ...] | None
@@ -177,3 +176,30 @@ class Origin:
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     seed: int | None = None
     commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRecord:
+    """Say what the engine file is and what it was checked on.
+
+    Attributes:
+        name: Engine, such as ``onnxruntime``.
+        version: Version of its runtime.
+        file: Name of the engine file in the bundle.
+        machine: Processor architecture, such as ``x86_64``.
+        device: The device's fingerprint, as ``engines.DeviceInfo.to_dict`` gives it.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+        batch: Images per run.
+        threads: CPU threads.
+        runs_on: Where it was built to run: ``cpu`` or ``cuda:0``.
+    """
+
+    name: str
+    version: str
+    file: str
+    machine: str
+    device: Mapping[str, str | int | float | Mapping[str, float]]
+    precision: str = "fp32"
+    batch: int = 1
+    threads: int = 1
+    runs_on: str = "cpu"

@@ -66,10 +66,12 @@ def accuracy_html(accuracy: Accuracy | None, parity: ParityReport | None) -> str
                     _points(row.torch),
                     _points(row.engine),
                     _difference(row.torch, row.engine),
+                    _difference_interval(row.drop_ci),
                 )
                 for row in accuracy.rows
             ]
-            parts.append(table(("metric", "torch", "engine", "engine - torch"), rows))
+            heads = ("metric", "torch", "engine", "engine - torch", "95 % interval")
+            parts.append(table(heads, rows))
         else:
             parts.append(note(f"AP is not comparable: {accuracy.note}"))
     if parity is not None:
@@ -220,6 +222,10 @@ def _points(value: float | None) -> str:
 
 def _difference(torch: float | None, engine: float | None) -> str:
     return "-" if torch is None or engine is None else f"{engine - torch:+.2f}"
+
+
+def _difference_interval(drop_ci: tuple[float, float] | None) -> str:
+    return "-" if drop_ci is None else f"{-drop_ci[1]:+.2f} to {-drop_ci[0]:+.2f}"
 
 
 def _is_number(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search import Objective, nondominated
+from search import Objective, nondominated, simulation_of
 
 from .bundle import Bundle
 from .errors import ReportError
@@ -87,7 +87,7 @@ def table_report(table: LatencyTable, predictor: Predictor | None = None) -> Rep
         )
     unstable = sum(bool(m.unstable_reasons()) for m in table.measurements.values())
     provenance = (
-        *_flat("space", manifest.space),
+        *(row for space in manifest.spaces for row in _flat("space", space)),
         ("workloads measured", str(len(table.measurements))),
         ("workloads failed", str(len(table.failures))),
         ("unstable measurements", str(unstable)),
@@ -98,9 +98,8 @@ def table_report(table: LatencyTable, predictor: Predictor | None = None) -> Rep
         *_flat("protocol", manifest.protocol.to_dict()),
         *_flat("software", manifest.software),
     )
-    name = manifest.space.get("name", "a space")
     return ReportData(
-        title=f"Latency table of {name}",
+        title=f"Latency table of {manifest.space_names}",
         subject=f"{manifest.device.engine} on {manifest.device.name}",
         agreement=marks,
         provenance=provenance,
@@ -138,9 +137,12 @@ def run_report(
     )
     if result.stopped is not None:
         provenance = (*provenance, ("stopped early", result.stopped))
+    simulated = simulation_of(result)
+    label = "" if simulated is None else f" on a simulated {simulated['device']}"
+    note = "" if simulated is None else f"; latencies {simulated['note']}"
     return ReportData(
-        title=f"Search of {config.space}",
-        subject=f"{config.strategy}, {len(result.finished)} architectures evaluated",
+        title=f"Search of {config.space}{label}",
+        subject=f"{config.strategy}, {len(result.finished)} architectures evaluated{note}",
         budget_ms=front.budget_ms,
         front=front,
         provenance=provenance,

@@ -28,6 +28,7 @@ class ExportRequest:
         preprocess: From an image to its input.
         postprocess: What to do with its outputs.
         engine: A name of ``engines.BACKENDS``.
+        engine_options: How it builds, each ``NAME=VALUE``.
         precision: ``fp32``, ``fp16`` or ``int8``.
         batch: Images per run.
         threads: CPU threads.
@@ -50,6 +51,7 @@ class ExportRequest:
     preprocess: Preprocess
     postprocess: Postprocess = field(default_factory=Postprocess)
     engine: str = "onnxruntime"
+    engine_options: tuple[str, ...] = ()
     precision: str = "fp32"
     batch: int = 1
     threads: int = 1

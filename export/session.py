@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from typing_extensions import Self
 
 from detection import Preprocess, paste_masks
-from engines import OnnxModel, get_backend
-from searchspaces import IMAGE
+from engines import get_backend, option_texts
+from searchspaces import IMAGE, MASKS, OUTPUTS
 
 from .bundle import Bundle, load_bundle
 from .errors import BundleMachineError, DetectError
+from .onnx_file import OnnxFile, example_inputs
 from .postprocess import Detections, Postprocess, unpad, unpad_masks
+from .runnable import Runnable
 
 if TYPE_CHECKING:
-    from engines import Engine, Model
+    from typing_extensions import Self
 
-EXAMPLE_SEED = 0
+    from engines import Engine, Model
 
 
 class Runner(Protocol):
@@ -70,17 +71,24 @@ class Session(Generic[RunnerT]):
         self.max_detections: int | None = None
 
     @staticmethod
-    def open(bundle: Bundle | str | Path) -> Session[Engine]:
+    def open(bundle: Bundle | Runnable | str | Path) -> Session[Engine]:
         """Load a bundle's engine.
+
+        Args:
+            bundle: A bundle that was checked, or what running it takes; or its folder, which is
+                checked first.
 
         Raises:
             BundleError: The folder is not a whole and unchanged bundle that runs here.
             EngineError: The engine cannot be loaded.
         """
-        checked = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-        record = checked.manifest.engine
-        engine = get_backend(record.name).build(
-            _model_of(checked),
+        if isinstance(bundle, str | Path):
+            bundle = load_bundle(bundle)
+        ready = bundle if isinstance(bundle, Runnable) else bundle.runnable
+        record = ready.engine
+        options = option_texts(str(record.device.get("options", "default")))
+        engine = get_backend(record.name, options).build(
+            _model_of(bundle, ready),
             precision=record.precision,
             threads=record.threads,
             device=record.runs_on,
@@ -92,9 +100,7 @@ class Session(Generic[RunnerT]):
                 f"the engine was checked on {checked_on}, {record.runs_on} is "
                 f"{engine.device.name} here; export the detector again on this machine"
             )
-        return Session(
-            engine, checked.preprocess, checked.postprocess, checked.labels, record.batch
-        )
+        return Session(engine, ready.preprocess, ready.postprocess, ready.labels, record.batch)
 
     def detect(self, image: Image.Image) -> Detections:
         """Detect objects in one image of any size and mode.
@@ -158,18 +164,13 @@ class Session(Generic[RunnerT]):
         return detections
 
 
-def example_inputs(batch: int, input_hw: tuple[int, int]) -> dict[str, npt.NDArray[np.float32]]:
-    """Return a batch of noise images by input name; zeros would run faster on some hardware."""
-    rng = np.random.default_rng(EXAMPLE_SEED)
-    return {IMAGE: rng.standard_normal((batch, 3, *input_hw), np.float32)}
-
-
-def _model_of(bundle: Bundle) -> Model:
+def _model_of(bundle: Bundle | Runnable, ready: Runnable) -> Model:
     """Return what the backend builds the engine from."""
-    record = bundle.manifest.engine
-    inputs = example_inputs(record.batch, bundle.manifest.input_hw)
-    if record.name == "torch":
+    inputs = example_inputs(ready.engine.batch, ready.preprocess.input_hw)
+    if ready.engine.name == "torch":
         from .network import torch_model
 
-        return torch_model(bundle, inputs)
-    return OnnxModel(bundle.onnx_path, inputs, name=bundle.manifest.origin.arch)
+        whole = bundle if isinstance(bundle, Bundle) else load_bundle(ready.path)
+        return torch_model(whole, inputs)
+    names = (*OUTPUTS, MASKS) if ready.postprocess.masks else OUTPUTS
+    return OnnxFile(ready.onnx_path, inputs, names, ready.arch)

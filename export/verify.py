@@ -9,17 +9,19 @@ from typing import Any
 
 from detection import CocoReport
 from engines import Engine, Measurement, TimingProtocol
-from searchspaces import MASKS
+from searchspaces import IMAGE, MASKS
 
-from .bundle import MEASUREMENT, Bundle, load_bundle
+from .bundle import Bundle, load_bundle
 from .evaluation import Comparison, EvaluationData, Progress, compare, open_data
 from .gate import GateVerdict, judge
+from .integrity import MEASUREMENT
 from .manifest import GateLimits
 from .measuring import first_images, measure_engine
 from .network import ModuleRunner, load_detector
 from .parity import ParityReport
 from .records import Accuracy, MeasuredLatency, PredictedLatency
 from .session import Session
+from .tensors import TensorReport, look_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class VerifyReport:
         measurement: The latency as measured; ``None`` where it was not to be.
         predicted: The latency that was promised.
         verdict: The gate's verdict.
+        tensors: The engine's modules beside torch's; ``None`` where they were not compared.
     """
 
     arch: str
@@ -49,6 +52,7 @@ class VerifyReport:
     measurement: Measurement | None
     predicted: PredictedLatency | None
     verdict: GateVerdict
+    tensors: TensorReport | None = None
 
     @property
     def measured(self) -> MeasuredLatency | None:
@@ -75,7 +79,13 @@ class VerifyReport:
                 "note": self.accuracy.note,
                 "torch": {row.metric: row.torch for row in self.accuracy.rows},
                 "engine": {row.metric: row.engine for row in self.accuracy.rows},
+                "drop_ci": {
+                    row.metric: None if row.drop_ci is None else list(row.drop_ci)
+                    for row in self.accuracy.rows
+                },
+                "resamples": self.accuracy.resamples,
             },
+            "tensors": None if self.tensors is None else self.tensors.to_dict(),
             "measured": measured,
             "predicted": None if self.predicted is None else asdict(self.predicted),
         }
@@ -119,6 +129,16 @@ def verify_bundle(
     with Session.open(checked) as session:
         reference = reference_session(session, ModuleRunner(detector))
         comparison = compare(reference, session, data, progress)
+        image = first_images(data, session.batch)[IMAGE]
+        tensors = look_inside(
+            detector,
+            checked.onnx_path,
+            image,
+            engine=manifest.engine.name,
+            precision=manifest.engine.precision,
+            threads=manifest.engine.threads,
+            device=manifest.engine.runs_on,
+        )
         measurement = _measure(checked, session, data, progress) if latency else None
     return make_report(
         manifest.origin.arch,
@@ -128,6 +148,8 @@ def verify_bundle(
         predicted=manifest.predicted,
         limits=limits or manifest.limits,
         latency=latency,
+        tensors=tensors,
+        precision=manifest.engine.precision,
     )
 
 
@@ -145,13 +167,15 @@ def make_report(
     predicted: PredictedLatency | None,
     limits: GateLimits,
     latency: bool = True,
+    tensors: TensorReport | None = None,
+    precision: str = "fp32",
 ) -> VerifyReport:
     """Judge what was compared and measured."""
-    headline = comparison.accuracy.worst_drop
     verdict = judge(
         parity=comparison.parity,
-        ap_torch=headline.torch,
-        ap_engine=headline.engine,
+        accuracy=comparison.accuracy,
+        tensors=tensors,
+        precision=precision,
         measured=None if measurement is None else MeasuredLatency.of(measurement),
         predicted=predicted,
         budget_ms=limits.budget_ms,
@@ -159,8 +183,6 @@ def make_report(
         min_matched=limits.min_matched,
         max_score_difference=limits.max_score_difference,
         prediction_tolerance=limits.prediction_tolerance,
-        accuracy_note=comparison.accuracy.note,
-        ap_name=headline.metric,
         latency_wanted=latency,
     )
     return VerifyReport(
@@ -174,6 +196,7 @@ def make_report(
         measurement=measurement,
         predicted=predicted,
         verdict=verdict,
+        tensors=tensors,
     )
 
 

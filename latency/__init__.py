@@ -9,11 +9,14 @@ from .agenda import Agenda, FixedAgenda, Task
 from .baselines import graph_macs, isolated_sum_ms, macs_proportional_ms
 from .closure import Closure, fit_closure
 from .context import ContextPlan, Recipe, plan_context
+from .curve import CurvePoint, error_curve
 from .describe import (
     describe_evaluation,
     describe_latency,
     describe_predictor,
+    describe_profile,
     describe_table,
+    describe_transfer,
     merge_tables,
     predict_archs,
     read_tables,
@@ -38,11 +41,11 @@ from .exchange import (
     make_origin,
     split_file,
 )
-from .fitting import context_costs, fit
+from .fitting import fit
 from .formats import FORMATS, Format, Origin
 from .layer_names import module_of_node, modules_of_layer
 from .manifest import Manifest
-from .plan import ProfileConfig, make_agenda, plan_profile, sample_distinct
+from .plan import ProfileConfig, aimed_at, make_agenda, plan_profile, sample_distinct
 from .predictor import CONFIDENCE, Latency, ModuleCost, ModuleTime, Predictor
 from .predictor_file import load_predictor, save_predictor
 from .profiler import profile
@@ -70,7 +73,13 @@ from .spaces import choose_space
 from .split import split_table
 from .table import LatencyTable, Row
 from .table_file import TableWriter, read_table, write_table
-from .transfer import transfer_agenda
+from .transfer import (
+    open_predictor,
+    open_source,
+    transfer,
+    transfer_agenda,
+    transfer_agenda_of,
+)
 from .workload import CHAIN, DETECTOR, MODULE, Workload, WorkloadModel
 
 __all__ = [
@@ -84,6 +93,7 @@ __all__ = [
     "Change",
     "Closure",
     "ContextPlan",
+    "CurvePoint",
     "DetectorError",
     "DeviceFigure",
     "Efficiency",
@@ -121,18 +131,21 @@ __all__ = [
     "UnprofiledModuleError",
     "Workload",
     "WorkloadModel",
+    "aimed_at",
     "choose_next",
     "choose_space",
     "compare_tables",
-    "context_costs",
     "describe_devices",
     "describe_evaluation",
     "describe_import",
     "describe_latency",
     "describe_predictor",
+    "describe_profile",
     "describe_simulation",
     "describe_table",
+    "describe_transfer",
     "diff_tables",
+    "error_curve",
     "evaluate",
     "export_table",
     "fit",
@@ -152,7 +165,9 @@ __all__ = [
     "merge_tables",
     "module_of_node",
     "modules_of_layer",
+    "open_predictor",
     "open_recording",
+    "open_source",
     "plan_context",
     "plan_profile",
     "predict_archs",
@@ -171,7 +186,9 @@ __all__ = [
     "simulated_ms",
     "split_file",
     "split_table",
+    "transfer",
     "transfer_agenda",
+    "transfer_agenda_of",
     "write_recording",
     "write_table",
 ]

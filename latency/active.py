@@ -106,6 +106,11 @@ class ActiveAgenda:
         self._chosen: tuple[int, list[Task]] = (-1, [])
         self._spreads: dict[int, Spread] = {}
 
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """Return what is chosen from."""
+        return self._workloads
+
     def planned(self, table: LatencyTable) -> int:
         """Return how many measurements there are in all if time does not run out."""
         return min(self._most, len(self._workloads) * self._replicates)

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from searchspaces import describe_variant, parse_arch
+from searchspaces import SearchSpace, describe_variant, parse_arch
 
 from .closure import conformal_quantile
+from .curve import error_curve
 from .errors import LatencyError
 from .evaluation import Evaluation
+from .joint import KnownBasis, SimulatedBasis
+from .plan import ProfileConfig, aimed_at
 from .predictor import CONFIDENCE, Latency, Predictor
 from .spaces import find_space, refuse_unfamiliar
 from .table import LatencyTable
@@ -54,6 +57,17 @@ def describe_table(table: LatencyTable) -> dict[str, Any]:
     }
 
 
+def describe_profile(
+    space: SearchSpace, config: ProfileConfig, table: LatencyTable
+) -> dict[str, Any]:
+    """Return what a profile measured and, if it chose, how errors fell with the minutes."""
+    fields = describe_table(table)
+    if config.is_active:
+        points = error_curve(table, aimed_at(space, config))
+        fields["error_by_minutes"] = [asdict(point) for point in points]
+    return fields
+
+
 def _describe_sentinel(table: LatencyTable) -> dict[str, float] | None:
     """Return how fast the machine was: the sentinel's median, and its extremes against it."""
     told = [row.sentinel_ms for row in table.counted if row.sentinel_ms is not None]
@@ -86,8 +100,19 @@ def describe_predictor(predictor: Predictor) -> dict[str, Any]:
             "offset_ms": closure.offset_ms,
         },
         **_describe_closure(predictor),
+        "trend": _describe_trend(predictor),
         "estimated_families": _describe_families(predictor),
     }
+
+
+def _describe_trend(predictor: Predictor) -> str | None:
+    """Return what unmeasured modules follow; ``None`` for a predictor of modules alone."""
+    if predictor.joint is None:
+        return None
+    basis = predictor.joint.basis
+    if isinstance(basis, SimulatedBasis):
+        return f"simulated:{basis.name}"
+    return "another device's predictor" if isinstance(basis, KnownBasis) else "layers' work"
 
 
 def _describe_closure(predictor: Predictor) -> dict[str, float | None]:
@@ -106,6 +131,16 @@ def _describe_closure(predictor: Predictor) -> dict[str, float | None]:
         beside = float(np.median(closure.offset_ms / predicted))
     values = (errors.mean(), width * closure.margin(CONFIDENCE), beside)
     return {name: 100 * float(value) for name, value in zip(names, values, strict=True)}
+
+
+def describe_transfer(source: Predictor, moved: Predictor, table: LatencyTable) -> dict[str, Any]:
+    """Return where a predictor came from, on what it was moved and how well that fits."""
+    return {
+        "from": f"{source.manifest.device.name}, {source.manifest.device.engine}",
+        "samples": len(table.detectors()),
+        "failures": [f"{row.workload.label}: {row.error}" for row in table.failures],
+        **describe_predictor(moved),
+    }
 
 
 def _describe_families(predictor: Predictor) -> dict[str, dict[str, float]]:

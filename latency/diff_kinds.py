@@ -18,8 +18,7 @@ import numpy.typing as npt
 from searchspaces import ModuleSpec
 
 from .diff_side import Side, squares_of
-from .fitting import context_costs
-from .simulated.predictor import make_simulated
+from .joint import equations_of, fit_joint
 from .table import LatencyTable
 from .variance import Tested
 from .workload import MODULE
@@ -28,7 +27,6 @@ Floats = npt.NDArray[np.float64]
 PRIOR_SD = 0.5
 """Of a kind's log ratio: keeps the equations solvable where two kinds always stand together."""
 
-SEPARATED = 3.0  # standard errors that a cost must exceed to be taken as measured
 MAX_STDERR = 0.05
 """Standard error beyond which a kind's ratio is noise, or cannot be told from another's."""
 
@@ -134,24 +132,9 @@ def _lack_of_fit(residuals: Floats, variance: Tested, unknowns: int) -> float:
 
 
 def _costs(table: LatencyTable, specs: Set[ModuleSpec]) -> dict[ModuleSpec, float]:
-    """Return what modules cost in context; what noise hides, as a data sheet's roofline says.
-
-    The roofline is scaled to what was measured, of the same kind where there is any.
-    """
-    known = {
-        spec: cost.ms
-        for spec, cost in context_costs(table).items()
-        if cost.ms > SEPARATED * cost.stderr_ms
-    }
-    device = "CPU" if table.device.kind == "cpu" else "V100"
-    simulated = make_simulated(device).module_ms
-    scales: dict[str, list[float]] = {}
-    for spec, ms in known.items():
-        for name in (spec.kind, ""):
-            scales.setdefault(name, []).append(ms / simulated(spec))
-    middle = {name: float(np.median(values)) for name, values in scales.items()}
-    overall = middle.get("", 1.0)
-    return {
-        spec: known[spec] if spec in known else middle.get(spec.kind, overall) * simulated(spec)
-        for spec in sorted(specs, key=lambda spec: spec.key)
-    }
+    """Return what modules cost inside detectors; rates stand in for what was never measured."""
+    if not specs:
+        return {}
+    ordered = sorted(specs, key=lambda spec: spec.key)
+    costs = fit_joint(equations_of(table)).modules(ordered)
+    return {spec: cost.ms for spec, cost in zip(ordered, costs, strict=True)}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from engines import Measurement
-from searchspaces import ModuleSpec
 
 from .closure import JOINT, Closure
 from .errors import PredictorError
 from .estimator import fit_estimator
-from .joint import JointCosts, KnownBasis, equations_of, fit_joint
+from .joint import Basis, JointCosts, KnownBasis, SimulatedBasis, equations_of, fit_joint
 from .predictor import ModuleCost, Predictor
+from .simulated.predictor import SimulatedPredictor
 from .table import LatencyTable
 from .workload import CHAIN
 
@@ -23,7 +21,9 @@ OPEN = Closure("identity", 1.0, 0.0, (0.0,), 0)
 CI_TO_STDERR = 1 / (2 * 1.96)  # a 95 % interval spans 3.92 standard errors
 
 
-def fit(table: LatencyTable, seed: int = 0, source: Predictor | None = None) -> Predictor:
+def fit(
+    table: LatencyTable, seed: int = 0, source: Predictor | SimulatedPredictor | None = None
+) -> Predictor:
     """Learn what modules cost inside whole detectors from everything a table holds.
 
     Chains and whole detectors are solved together (:mod:`latency.joint`). Modules that a profile
@@ -34,8 +34,8 @@ def fit(table: LatencyTable, seed: int = 0, source: Predictor | None = None) -> 
     Args:
         table: What was measured.
         seed: Draws the folds that calibrate the intervals of a predictor of modules alone.
-        source: Of another device or engine, whose times these are thought to resemble: few
-            measurements then do (see :func:`latency.transfer`).
+        source: Of another device or engine, measured or simulated, whose times these are thought
+            to resemble: few measurements then do (see :func:`latency.transfer`).
 
     Raises:
         PredictorError: The table holds neither modules nor whole detectors to close a sum on, or
@@ -64,12 +64,14 @@ def fit(table: LatencyTable, seed: int = 0, source: Predictor | None = None) -> 
     )
 
 
-def basis_of(source: Predictor) -> KnownBasis:
+def basis_of(source: Predictor | SimulatedPredictor) -> Basis:
     """Return the costs of a source as what others are measured by.
 
     Raises:
         PredictorError: It was fitted on modules alone.
     """
+    if isinstance(source, SimulatedPredictor):
+        return SimulatedBasis(f"{source.device.name}:{source.engine}", source.precision)
     if source.joint is None:
         raise PredictorError(
             "the source was fitted on modules alone or by an earlier version; fit it anew on a "
@@ -104,29 +106,6 @@ def _fit_modules(table: LatencyTable, rng: np.random.Generator) -> Predictor:
     costs = {spec: ModuleCost(m.median_ms, _stderr_ms(m)) for spec, m in table.entries.items()}
     estimator = fit_estimator({spec: cost.ms for spec, cost in costs.items()}, rng)
     return Predictor(table.manifest, costs, OPEN, (), estimator)
-
-
-def context_costs(table: LatencyTable) -> dict[ModuleSpec, ModuleCost]:
-    """Return the in-context cost of every module whose chains were all measured.
-
-    Of several recipes for one module, as tables of several spaces have, the surest is taken.
-    """
-    costs: dict[ModuleSpec, ModuleCost] = {}
-    for recipe in table.manifest.recipes:
-        parts = [(weight, table.measurements.get(key)) for weight, key in recipe.terms]
-        known = [(weight, part) for weight, part in parts if part is not None]
-        if len(known) < len(parts):
-            continue
-        found = _combine(known)
-        best = costs.setdefault(recipe.spec, found)
-        costs[recipe.spec] = min(best, found, key=lambda cost: cost.stderr_ms)
-    return costs
-
-
-def _combine(parts: Sequence[tuple[float, Measurement]]) -> ModuleCost:
-    ms = sum(weight * part.median_ms for weight, part in parts)
-    variance = sum((weight * _stderr_ms(part)) ** 2 for weight, part in parts)
-    return ModuleCost(float(ms), float(np.sqrt(variance)))
 
 
 def _stderr_ms(measurement: Measurement) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,12 +15,23 @@ from .active import ActiveAgenda, Aim
 from .agenda import Agenda, FixedAgenda
 from .context import Recipe, plan_context
 from .errors import ProfileError
-from .joint import equation_of
+from .joint import Equation, Spread, equation_of, identifying_set, unmeasured
 from .recording import SETS
 from .workload import CHAIN, DETECTOR, MODULE, Workload
 
 AIMED_AT = 64
 """Random detectors that stand for the space when measurements are chosen."""
+
+SURE = 0.05
+"""Standard deviation of a module's cost, relative to it, at which chains tell enough."""
+
+NEGLIGIBLE, LEAST_MS = 0.002, 1e-6
+"""Doubt, as a share of the longest chain, that no module need be surer than: a detector's error
+does not show it."""
+
+PLANNING = Spread(layer=0.2, module=0.1, part_noise=0.01)
+MOST_TO_CHOOSE_FROM = 2000
+"""Chains beyond which choosing among them takes longer than it saves."""
 
 MOST_COVERING = 64
 """Detectors that hold all modules, beyond which the chains of random detectors must do: spaces
@@ -38,6 +50,8 @@ class ProfileConfig:
         detectors: Whole detectors, drawn at random, that closure and intervals are fitted on.
         modules: Whether chains are measured; off gives a table of whole detectors, such as a
             held-out set.
+        all_chains: Measure every chain that a difference of two could use, not the cheapest set
+            of chains that tells what every module costs.
         isolated: Whether every module is also timed alone (for comparison; closure needs none).
         replicates: Independent repetitions, each with a newly built engine and in another order.
         minutes: Stop after this long with the best table so far; ``None`` measures everything.
@@ -57,6 +71,7 @@ class ProfileConfig:
     batch: int = 1
     detectors: int = 16
     modules: bool = True
+    all_chains: bool = False
     isolated: bool = False
     replicates: int = 3
     minutes: float | None = None
@@ -84,6 +99,12 @@ class ProfileConfig:
         if self.protocol.cache == COLD and not self.isolated:
             raise ProfileError("cache cold is for modules timed alone; ask for them by --isolated")
 
+    @property
+    def is_active(self) -> bool:
+        """Return whether measurements are chosen one after another."""
+        active = self.minutes is not None if self.active is None else self.active
+        return active and self.modules
+
 
 def plan_profile(
     space: SearchSpace, config: ProfileConfig
@@ -98,7 +119,7 @@ def plan_profile(
     recipes: tuple[Recipe, ...] = ()
     if config.modules:
         plan = plan_context(covering_graphs(space, config))
-        chains += plan.workloads
+        chains += plan.workloads if config.all_chains else cheapest_chains(plan.workloads)
         recipes = plan.recipes
     if config.isolated:
         chains += [Workload(MODULE, r.spec.kind, chain([r.spec])) for r in recipes]
@@ -143,17 +164,40 @@ def make_agenda(
     space: SearchSpace, config: ProfileConfig, workloads: tuple[Workload, ...]
 ) -> Agenda:
     """Return the order in which a profile measures its workloads."""
-    active = config.active if config.active is not None else config.minutes is not None
-    if not active or not config.modules:
+    if not config.is_active:
         return FixedAgenda(workloads, config.replicates, config.seed)
-    rng = np.random.default_rng([config.seed, AIMED_AT])  # others than those that are measured
-    aimed_at = tuple(
+    chosen_from = [work for work in workloads if work.role != MODULE]
+    aim = Aim(aimed_at(space, config), config.budget_ms)
+    return ActiveAgenda(chosen_from, aim, config.protocol, config.replicates)
+
+
+def aimed_at(space: SearchSpace, config: ProfileConfig) -> tuple[Equation, ...]:
+    """Return random detectors that stand for the space; others than those that are measured."""
+    rng = np.random.default_rng([config.seed, AIMED_AT])
+    return tuple(
         equation_of(_graph(space, arch, config), whole=True)
         for arch in sample_distinct(space, AIMED_AT, rng)
     )
-    chosen_from = [work for work in workloads if work.role != MODULE]
-    aim = Aim(aimed_at, config.budget_ms)
-    return ActiveAgenda(chosen_from, aim, config.protocol, config.replicates)
+
+
+def cheapest_chains(chains: Sequence[Workload]) -> tuple[Workload, ...]:
+    """Return the cheapest of some chains that tell what every module in them costs.
+
+    A module's cost follows from one chain where its borders are known from others; differences of
+    two chains for every module are twice as many. Chains keep their order.
+    """
+    if len(chains) > MOST_TO_CHOOSE_FROM:
+        return tuple(chains)
+    equations = [equation_of(chain.graph, whole=False) for chain in chains]
+    specs = dict.fromkeys(spec for equation in equations for spec in equation.counts)
+    modules = [Equation({spec: 1}, 1.0, whole=False) for spec in specs]
+    known = unmeasured(PLANNING)
+    ms = known.whole_ms([equation.counts for equation in equations])
+    seconds = np.asarray(1.0 + ms / ms.mean())  # building an engine takes as long as timing it
+    alone = known.whole_ms([equation.counts for equation in modules])
+    doubts = np.maximum(SURE, NEGLIGIBLE * float(ms.max()) / np.maximum(alone, LEAST_MS))
+    chosen = identifying_set(known, equations, seconds, modules, doubts)
+    return tuple(chains[index] for index in sorted(chosen))
 
 
 def covering_graphs(space: SearchSpace, config: ProfileConfig) -> list[Graph]:

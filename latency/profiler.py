@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from engines import Backend
-from searchspaces import SearchSpace
+from searchspaces import Graph, SearchSpace
 
 from .agenda import Agenda
+from .context import Recipe
 from .errors import ProfileError
 from .manifest import Manifest
 from .model_cache import ModelCache
@@ -22,7 +23,7 @@ from .recording_file import open_recording, recording_path
 from .session import Models, Progress, Session, SessionConfig
 from .table import LatencyTable
 from .table_file import TableWriter, read_table
-from .workload import DETECTOR, Workload, WorkloadModel
+from .workload import DETECTOR, WorkloadModel
 
 _SOFTWARE = ("detfit", "torch", "torchvision", "onnx", "onnxruntime", "numpy")
 
@@ -62,15 +63,62 @@ def profile(
         ProfileError: The engine is not available here, or the machine is not quiet.
         TableError: The file exists without ``resume``, is damaged or belongs to something else.
     """
+    workloads, recipes = plan_profile(space, config)
+    recorded = [workload.graph for workload in workloads if workload.role == DETECTOR]
+    if config.modules:
+        recorded = [*covering_graphs(space, config), *recorded]
+    return measure(
+        {"name": space.name, **space_options},
+        backend,
+        config,
+        path,
+        agenda=agenda or make_agenda(space, config, workloads),
+        recorded=recorded,
+        recipes=recipes,
+        models=models,
+        resume=resume,
+        progress=progress,
+    )
+
+
+def measure(
+    space: Mapping[str, Any],
+    backend: Backend,
+    config: ProfileConfig,
+    path: Path | str,
+    *,
+    agenda: Agenda,
+    recorded: Sequence[Graph],
+    recipes: tuple[Recipe, ...] = (),
+    models: Models | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> LatencyTable:
+    """Measure what an agenda asks for into a table file; see :func:`profile`.
+
+    Args:
+        space: Name and options of the space, for the manifest.
+        backend: The engine.
+        config: How to measure and how long; what is measured is the agenda's.
+        path: The table file.
+        agenda: Chooses what is measured next.
+        recorded: Detectors whose inputs of data-dependent modules are recorded.
+        recipes: How chains combine to module costs.
+        models: Makes the model of a workload.
+        resume: Go on with an existing file.
+        progress: Called with message, workloads done and workloads in all.
+
+    Raises:
+        ProfileError: The engine is not available here, or the machine is not quiet.
+        TableError: The file exists without ``resume``, is damaged or belongs to something else.
+    """
     reason = backend.unavailable_reason()
     if reason:
         raise ProfileError(f"engine {backend.name} cannot be used here: {reason}")
-    workloads, recipes = plan_profile(space, config)
-    agenda = agenda or make_agenda(space, config, workloads)
     software = _software()
     recording, inputs = None, None
     if models is None:
-        recording, inputs = _recording(space, config, workloads, Path(path), resume)
+        recording, inputs = _recording(recorded, config, Path(path), resume)
     cache = ModelCache.beside(Path(path), json.dumps([config.seed, software, inputs]))
     models = models or partial(WorkloadModel, seed=config.seed, recording=recording)
     with _session(backend, config, models, cache) as session:
@@ -79,7 +127,7 @@ def profile(
             session.device,
             config.protocol,
             config.batch,
-            json.loads(json.dumps({"name": space.name, **space_options})),  # as it is read back
+            json.loads(json.dumps(space)),  # as it is read back
             software,
             config.seed,
             recipes,
@@ -95,11 +143,7 @@ def profile(
 
 
 def _recording(
-    space: SearchSpace,
-    config: ProfileConfig,
-    workloads: Sequence[Workload],
-    path: Path,
-    resume: bool,
+    graphs: Sequence[Graph], config: ProfileConfig, path: Path, resume: bool
 ) -> tuple[Recording | None, str | None]:
     """Take the inputs of data-dependent modules, or go on with those of an existing table.
 
@@ -109,9 +153,6 @@ def _recording(
     known = read_table(path).manifest.inputs if resume and path.exists() else None
     if not config.input_sets or (path.exists() and known is None):
         return None, None  # an existing table goes on as it began, or is refused by its writer
-    graphs = [workload.graph for workload in workloads if workload.role == DETECTOR]
-    if config.modules:
-        graphs = [*covering_graphs(space, config), *graphs]
     path.parent.mkdir(parents=True, exist_ok=True)
     return open_recording(
         recording_path(path),

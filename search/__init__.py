@@ -8,13 +8,7 @@ from __future__ import annotations
 from .config import RunConfig
 from .constraints import ConstraintSet
 from .describe import describe_result, describe_training
-from .detector_search import (
-    SearchSettings,
-    latency_objective,
-    plan_search,
-    predicted_space,
-    search_detectors,
-)
+from .detector_search import SearchSettings, plan_search, search_detectors
 from .dominance import hypervolume, nondominated
 from .errors import (
     EvaluationError,
@@ -32,9 +26,17 @@ from .errors import (
 )
 from .evaluators import EVALUATORS, Budget, CallableEvaluator, Evaluator, TableEvaluator
 from .feasibility import fastest, require_feasible
-from .finalist import Finalist, best_within, choose_finalist, run_budget_ms, train_finalist
+from .finalist import (
+    Finalist,
+    best_within,
+    choose_finalist,
+    run_budget_ms,
+    simulation_of,
+    train_finalist,
+)
 from .front import FrontPoint, ParetoFront
 from .journal import Evaluation
+from .latency_source import SpaceChoice, latency_objective, load_latency, predicted_space
 from .objective import Constraint, Objective
 from .result import SearchResult, load_result
 from .run import run_search
@@ -77,6 +79,7 @@ __all__ = [
     "SearchError",
     "SearchResult",
     "SearchSettings",
+    "SpaceChoice",
     "SpaceExhaustedError",
     "Strategy",
     "StrategyBase",
@@ -92,6 +95,7 @@ __all__ = [
     "fastest",
     "hypervolume",
     "latency_objective",
+    "load_latency",
     "load_result",
     "load_supernet",
     "make_strategy",
@@ -102,6 +106,7 @@ __all__ = [
     "run_budget_ms",
     "run_search",
     "search_detectors",
+    "simulation_of",
     "split_for_search",
     "train_finalist",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .detector_search import LATENCY
-from .finalist import run_budget_ms
+from .finalist import run_budget_ms, simulation_of
+from .latency_source import LATENCY
 from .result import SearchResult
 
 if TYPE_CHECKING:
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 def describe_result(result: SearchResult, budget_ms: float | None = None) -> dict[str, Any]:
     """Return counts, front and the best architecture of a run.
 
+    ``simulated`` says on what, where no latency was measured; every row then says so, too.
+
     Args:
         result: The run.
         budget_ms: Keeps only members of the front within it; the run's own budget if left out.
     """
     budget = run_budget_ms(result) if budget_ms is None else budget_ms
+    simulated = simulation_of(result)
     front = result.front if budget is None else result.front.within(budget, LATENCY)
     names = [objective.name for objective in result.objectives]
     rows = [
         {
             "arch": f"{result.config.space}:{result.evaluation(point.architecture).code}",
             **dict(zip(names, point.values, strict=True)),
+            **({} if simulated is None else {"simulated": True}),
         }
         for point in front
     ]
@@ -35,6 +39,7 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
         "run": str(result.folder),
         "space": result.config.space,
         "strategy": result.config.strategy,
+        "simulated": simulated,
         "budget_ms": budget,
         "evaluated": len(result.finished),
         "evaluations": result.config.evals,

@@ -7,21 +7,27 @@ anything is trained, and every step can be resumed.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latency import Predictor, load_predictor, save_predictor
-from searchspaces import Architecture, SearchSpace, make_space, sha256_of_file
+from searchspaces import SearchSpace, sha256_of_file
 
 from .config import RUN_FILE
 from .errors import EvaluatorError, RunError
 from .evaluators import Evaluator, TableEvaluator
+from .latency_source import (
+    LATENCY,
+    AnyPredictor,
+    SpaceChoice,
+    check_confidence,
+    identity_of,
+    latency_objective,
+    load_latency,
+    predicted_space,
+    save_latency,
+)
 from .objective import Constraint, Objective
 from .result import SearchResult
 from .run import run_search
@@ -33,11 +39,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, float, float], None]
 
-LATENCY, ACCURACY = "latency_ms", "ap"
-PREDICTOR_FILE = "predictor.json"
+ACCURACY = "ap"
 SEARCH_IMAGES = 5000  # DetNAS, sec. 4: validation images carved out of the training data
-ROUNDING = 1e-9
-_CACHED = 200_000  # architectures whose prediction is kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,8 @@ class SearchSettings:
         search_images: Training images kept out of training to score architectures on; at most a
             fifth of them.
         recalibration_images: Images that a path's normalisation statistics are computed from.
+        space: The space, where the predictor does not tell: it was fitted on several, or is a
+            simulated device.
     """
 
     budget_ms: float | None = None
@@ -70,6 +75,7 @@ class SearchSettings:
     seed: int = 0
     search_images: int = SEARCH_IMAGES
     recalibration_images: int = 500
+    space: SpaceChoice = field(default_factory=SpaceChoice)
 
     def __post_init__(self) -> None:
         if self.evaluator not in ("supernet", "table"):
@@ -84,7 +90,7 @@ class SearchSettings:
 
 
 def search_detectors(
-    predictor: Predictor,
+    predictor: AnyPredictor,
     settings: SearchSettings,
     out_dir: str | Path,
     *,
@@ -94,10 +100,11 @@ def search_detectors(
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> SearchResult:
-    """Search the predictor's space for the most accurate detectors under a latency budget.
+    """Search a space for the most accurate detectors under a latency budget.
 
     Args:
-        predictor: Predicts latencies, and says which space was profiled.
+        predictor: Predicts latencies, and says which space was profiled. One of a simulated
+            device is for planning: the run is labelled so, and certifies nothing.
         settings: What to search for and how.
         out_dir: Folder of the run; it also gets the predictor and the supernet's weights.
         data_dir: Folder in COCO's layout; the supernet is trained on its train split.
@@ -109,18 +116,19 @@ def search_detectors(
     Raises:
         InfeasibleBudgetError: Nothing keeps the budget; names the fastest; nothing is written.
         RunError: The folder holds a run and ``resume`` is off, or another run, or there are too
-            few images; nothing is written.
+            few images, or a simulated device is given and no space; nothing is written.
+        LatencyError: The predictor does not know the space's modules, or knows several spaces
+            and none is named; nothing is written.
         EvaluatorError: The evaluator lacks what it needs, or is given what it does not use.
         DatasetError: The data is not there, damaged, or has another number of classes.
         TrainingError: The device is not here, or the training failed.
         CheckpointError: The supernet's files are damaged.
     """
     folder = Path(out_dir)
-    space, options = predicted_space(predictor)
+    space, options = predicted_space(predictor, settings.space)
     objectives = (latency_objective(predictor, space), Objective(ACCURACY, "max", "AP"))
     constraints = _constraints(settings)
-    _check_confidence(predictor, settings)
-    _check_feasible(settings, space, objectives, constraints)
+    _check_feasible(predictor, settings, space, objectives, constraints)
     _refuse_folder(folder, resume)
     stage: SupernetStage | None = None
     if settings.table is not None:
@@ -134,7 +142,7 @@ def search_detectors(
         evaluator = stage
 
     def prepare() -> None:
-        save_predictor(folder / PREDICTOR_FILE, predictor)
+        save_latency(folder, predictor)
         if stage is not None:
             stage.prepare(folder, progress)
 
@@ -159,54 +167,41 @@ def search_detectors(
 
 
 def plan_search(
-    path: str | Path, settings: SearchSettings, space_name: str | None = None
-) -> Predictor:
-    """Read a predictor and check, in well under a second, that the search can be done with it.
+    name: str | Path, settings: SearchSettings, precision: str | None = None
+) -> AnyPredictor:
+    """Read a predictor and check, in about a second, that the search can be done with it.
 
     Args:
-        path: The predictor's file.
+        name: The predictor's file, or ``simulated:DEVICE[:ENGINE]``.
         settings: Of the search.
-        space_name: What the caller believes to search; ``None`` takes the predictor's word.
+        precision: Of a simulated device.
 
     Raises:
-        PredictorError: The file is missing or damaged.
-        RunError: The predictor is of another space.
+        PredictorError: The file is missing or damaged, or there is no such simulated device.
+        LatencyError: The predictor does not know the space's modules, or knows several spaces
+            and none is named.
+        RunError: The predictor supports no such confidence; or it is simulated and no space is
+            named.
         InfeasibleBudgetError: Nothing keeps the budget; names the fastest.
         StrategyError: The strategy is unknown.
     """
-    predictor = load_predictor(path)
-    space, _ = predicted_space(predictor)
-    if space_name not in (None, space.name):
-        raise RunError(
-            f"{path} predicts {space.name}, not {space_name}; profile {space_name} and fit it, "
-            "or leave --space out"
-        )
+    predictor = load_latency(name, precision)
+    space, _ = predicted_space(predictor, settings.space)
     objectives = (latency_objective(predictor, space), Objective(ACCURACY, "max", "AP"))
-    _check_confidence(predictor, settings)
-    _check_feasible(settings, space, objectives, _constraints(settings))
+    _check_feasible(predictor, settings, space, objectives, _constraints(settings))
     return predictor
 
 
-def _check_confidence(predictor: Predictor, settings: SearchSettings) -> None:
-    """Refuse a confidence that the predictor's calibration detectors cannot support."""
-    most = predictor.closure.max_confidence
-    if settings.budget_ms is None or settings.confidence is None or settings.confidence <= most:
-        return
-    needed = math.ceil(settings.confidence / (1 - settings.confidence) - ROUNDING)
-    raise RunError(
-        f"the predictor was calibrated on {predictor.closure.detectors} detectors, which "
-        f"support a confidence of {most:.2f}, not {settings.confidence}; profile with "
-        f"--detectors {needed} or more, or give --confidence {math.floor(100 * most) / 100}"
-    )
-
-
 def _check_feasible(
+    predictor: AnyPredictor,
     settings: SearchSettings,
     space: SearchSpace,
     objectives: tuple[Objective, ...],
     constraints: tuple[Constraint, ...],
 ) -> None:
-    """Refuse an impossible budget or option before anything is read or trained."""
+    """Refuse an impossible confidence, budget or option before anything is read or trained."""
+    if settings.budget_ms is not None and settings.confidence is not None:
+        check_confidence(predictor, settings.confidence)
     make_strategy(
         settings.strategy,
         space,
@@ -215,27 +210,6 @@ def _check_feasible(
         settings.seed,
         **settings.strategy_options,
     )
-
-
-def predicted_space(predictor: Predictor) -> tuple[SearchSpace, dict[str, Any]]:
-    """Return the space that a predictor was fitted on, and what it was made with."""
-    options = dict(predictor.manifest.space)
-    name = options.pop("name")
-    return make_space(name, **options), options
-
-
-def latency_objective(predictor: Predictor, space: SearchSpace) -> Objective:
-    """Return predicted milliseconds as a known objective."""
-
-    @lru_cache(maxsize=_CACHED)
-    def median_ms(arch: Architecture) -> float:
-        return float(predictor.predict_ms([space.detector(arch)])[0])
-
-    @lru_cache(maxsize=_CACHED)
-    def upper_ms(arch: Architecture, confidence: float) -> float:
-        return predictor.upper_ms(space.detector(arch), confidence)
-
-    return Objective(LATENCY, "min", "ms", median_ms, upper_ms)
 
 
 def _refuse_folder(folder: Path, resume: bool) -> None:
@@ -253,7 +227,7 @@ def _constraints(settings: SearchSettings) -> tuple[Constraint, ...]:
 
 
 def _context(
-    predictor: Predictor,
+    predictor: AnyPredictor,
     settings: SearchSettings,
     training: TrainConfig | None,
     stage: SupernetStage | None,
@@ -262,11 +236,8 @@ def _context(
 
     Files are told by their content: data and tables may be moved between two calls.
     """
-    costs = sorted((spec.key, cost.ms) for spec, cost in predictor.costs.items())
-    text = json.dumps([costs, asdict(predictor.closure)], sort_keys=True)
     return {
-        "predictor_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "device": predictor.manifest.device.identity,
+        **identity_of(predictor),
         "evaluator": settings.evaluator,
         "table_sha256": None if settings.table is None else sha256_of_file(settings.table),
         "data": None if stage is None else stage.identity,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from searchspaces import Architecture, SearchSpace, make_space, parse_arch
 
 from .config import RUN_FILE
-from .detector_search import LATENCY, PREDICTOR_FILE
 from .errors import RunError
 from .front import FrontPoint
+from .latency_source import LATENCY, PREDICTOR_FILE
 from .result import SearchResult, load_result
 from .supernet_training import SUPERNET_FILE, load_supernet
 
@@ -30,6 +30,8 @@ class Finalist:
         architecture: The architecture.
         folder: Folder of the run that found it, or ``None``.
         budget_ms: Latency budget that it was chosen under, or ``None``.
+        simulated: What the run's latencies were simulated with, or ``None`` where they rest on
+            measurements.
     """
 
     space: SearchSpace
@@ -37,11 +39,14 @@ class Finalist:
     architecture: Architecture
     folder: Path | None = None
     budget_ms: float | None = None
+    simulated: Mapping[str, Any] | None = None
 
     @property
     def predictor_path(self) -> Path | None:
-        """Return the run's predictor file, if there is a run."""
-        return None if self.folder is None else self.folder / PREDICTOR_FILE
+        """Return the run's predictor file, if there is a run with one that was measured."""
+        if self.folder is None or self.simulated is not None:
+            return None
+        return self.folder / PREDICTOR_FILE
 
     def inherited(self) -> Detector | None:
         """Return the detector with the weights of the run's supernet, if the run trained one.
@@ -80,7 +85,15 @@ def choose_finalist(
     point = best_within(result, budget)
     config = result.config
     space = make_space(config.space, **config.space_options)
-    return Finalist(space, config.space_options, point.architecture, folder, budget)
+    return Finalist(
+        space, config.space_options, point.architecture, folder, budget, simulation_of(result)
+    )
+
+
+def simulation_of(result: SearchResult) -> Mapping[str, Any] | None:
+    """Return what a run's latencies were simulated with; ``None`` where they were measured."""
+    found: Mapping[str, Any] | None = result.config.context.get("simulated")
+    return found
 
 
 def run_budget_ms(result: SearchResult) -> float | None:

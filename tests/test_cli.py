@@ -12,9 +12,9 @@ from tests.cli import call, done, profiled, run
 ARCH = "detnas-nano:01-23-0000-00"
 COMMANDS = [
     *("doctor", "spaces", "show", "profile", "fit", "evaluate", "predict", "search", "front"),
-    *("train", "export", "verify", "detect", "report", "demo"),
+    *("train", "export", "check", "verify", "detect", "report", "demo"),
     *("table show", "table merge", "table diff", "table import", "table export", "table split"),
-    "data shapes",
+    *("data shapes", "bundle show"),
 ]
 
 
@@ -34,7 +34,12 @@ def test_help_has_an_example(command):
 
 
 def test_every_command_is_in_the_list():
-    groups = {"": detfit.app, "table ": detfit.table_app, "data ": detfit.data_app}
+    groups = {
+        "": detfit.app,
+        "table ": detfit.table_app,
+        "data ": detfit.data_app,
+        "bundle ": detfit.bundle_app,
+    }
     names = {
         prefix + (command.name or command.callback.__name__)
         for prefix, group in groups.items()

@@ -12,6 +12,7 @@ from tests.cli import ROOT, call, done, profiled, run
 
 ARCH = "detnas-nano:00-00-0000-00"
 PROFILE = ("profile", "--space", "detnas-nano", "--engine", "fake", "--classes", 3)
+TORCH = (*PROFILE, "--engine", "torch")
 SEARCH = ("search", "-t", "predictor.json", "--budget-ms", 1000)
 
 
@@ -77,6 +78,10 @@ BAD = [
     (("show", f"smnas-structural:resnet18/P{'1' * 5000}-P5@256/rpn/2fc/512x512"), ["c4"]),
     ((*PROFILE, "--space", "resnas", "-o", "x.jsonl"), ["'resnas'"]),
     ((*PROFILE, "--engine", "nosuch", "-o", "x.jsonl"), ["'nosuch'", "onnxruntime"]),
+    ((*PROFILE, "--engine-option", "a=1", "-o", "x.jsonl"), ["'fake' takes no options"]),
+    ((*TORCH, "--engine-option", "chanels=true", "-o", "x.jsonl"), ["'chanels'", "channels_last"]),
+    ((*TORCH, "--engine-option", "graphs", "-o", "x.jsonl"), ["NAME=VALUE", "'graphs'"]),
+    ((*TORCH, "--engine-option", "half=fp8", "-o", "x.jsonl"), ["fp16|bf16", "'fp8'"]),
     ((*PROFILE, "--precision", "fp8", "-o", "x.jsonl"), ["fp32, fp16, int8"]),
     ((*PROFILE, "--device", "gpu", "-o", "x.jsonl"), ["'gpu'", "cuda:0"]),
     ((*PROFILE, "--threads", 0, "-o", "x.jsonl"), ["--threads"]),
@@ -135,6 +140,7 @@ BAD = [
     (("export", ARCH, "--weights", "junk.txt", "--limit", 0, "-o", "b"), ["--limit"]),
     (("verify", "empty", "--data", "shapes"), ["manifest.json"]),
     (("verify", "missing", "--data", "shapes"), ["missing"]),
+    (("bundle", "show", "empty"), ["manifest.json"]),
     (("detect", "missing", "junk.txt", "-o", "d"), ["missing"]),
     (("detect", "empty", "junk.txt", "--threshold", 7, "-o", "d"), ["--threshold"]),
     (("report", "empty", "-o", "r.html"), ["empty"]),

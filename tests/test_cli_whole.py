@@ -15,7 +15,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     done("data", "shapes", folder / "shapes", "--train", 20, "--val", 4, "--size", "96x96")
     options = ("--space", "detnas-nano", "--head", "retinanet", "--classes", 3, "--input", "96x96")
-    limits = ("--detectors", 4, "--replicates", 1, "--seconds", 0.05)
+    limits = ("--detectors", 4, "--replicates", 1, "--seconds", 0.05, "--exploratory")
     done("profile", *options, *limits, "--engine", "onnxruntime", "-o", folder / "cpu.jsonl")
     done("fit", folder / "cpu.jsonl", "-o", folder / "cpu.json")
     searching = ("--evals", 3, "--recalibration-images", 4, "--confidence", 0.5)
@@ -52,6 +52,10 @@ def test_export_verify_detect_report(folder, tmp_path):
     printed = run("verify", bundle, "--data", folder / "shapes").out
     assert f"outcome: {verified.fields['outcome']}" in printed
     assert "AP50" in printed
+
+    shown = done("bundle", "show", bundle, "--json").fields
+    assert (shown["hashes"], shown["runs_here"]) == ("ok", "yes")
+    assert shown["outcome"] == fields["outcome"]
 
     image = sorted((folder / "shapes" / "val").iterdir())[0]
     found = done("detect", bundle, image, "--threshold", 0, "-o", tmp_path / "d", "--json").fields

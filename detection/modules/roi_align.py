@@ -76,7 +76,7 @@ class RoiAlign(nn.Module):
     """
 
     places: Tensor
-    min_areas: Tensor
+    min_sides: Tensor
 
     def __init__(self, spec: ModuleSpec) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class RoiAlign(nn.Module):
         self.atlas = Atlas([(t.shape[2], t.shape[3]) for t in spec.inputs[:-1]])
         places = [(x, y, 1 / s) for (x, y), s in zip(self.atlas.origins, strides, strict=True)]
         self.register_buffer("places", torch.tensor(places), persistent=False)
-        self.register_buffer("min_areas", _min_areas(spec, strides), persistent=False)
+        self.register_buffer("min_sides", _min_sides(spec, strides), persistent=False)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Pool boxes from levels.
@@ -114,20 +114,20 @@ class RoiAlign(nn.Module):
         """Return boxes ``(n, r, 4)`` in pixels of the atlas."""
         if not self.has_levels:
             return boxes * self.scale
-        sides = boxes[..., 2:] - boxes[..., :2]
-        area = (sides[..., 0] * sides[..., 1]).unsqueeze(-1)
-        level = (area >= self.min_areas).sum(-1)  # FPN, eq. 1, without a logarithm
+        roots = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).sqrt()
+        side = (roots[..., 0] * roots[..., 1]).unsqueeze(-1)  # an area exceeds what fp16 holds
+        level = (side >= self.min_sides).sum(-1)  # FPN, eq. 1, without a logarithm
         place = look_up(self.places, level)
         origin, scale = place[..., :2], place[..., 2:]
         return boxes * scale + torch.cat((origin, origin), -1)
 
 
-def _min_areas(spec: ModuleSpec, strides: tuple[int, ...]) -> Tensor:
-    """Return the least area of a box of each level but the finest, in square pixels."""
+def _min_sides(spec: ModuleSpec, strides: tuple[int, ...]) -> Tensor:
+    """Return the least root of a box's area of each level but the finest, in pixels."""
     canonical, level = spec.get_int("canonical_size"), spec.get_int("canonical_level")
     finest = strides[0].bit_length() - 1
     sides = [canonical * 2.0 ** (finest + i - level) for i in range(1, len(strides))]
-    return torch.tensor([side * side * 2 ** (-2 * LEVEL_EPSILON) for side in sides])
+    return torch.tensor([side * 2**-LEVEL_EPSILON for side in sides])
 
 
 def _clamped(start: int, stop: int, size: int) -> Tensor:

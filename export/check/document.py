@@ -19,8 +19,8 @@ do not edit.
 a graph, without a GPU and without TensorRT. It knows {releases}. A finding that *fails* means \
 that the parser or the builder refuses the graph, or that the engine would give other results; \
 one that *warns* is something to know before relying on the engine. `--precision fp16` adds the \
-last layer. `--fix OUT.onnx` writes a repaired copy: each fix is kept only if onnxruntime gives \
-the same outputs before and after, on noise and on zeros.
+last layer. `--fix -o OUT.onnx` writes a repaired copy: each fix is kept only if onnxruntime \
+gives the same outputs before and after, on noise and on zeros.
 
 What the check cannot see: memory, tactics, shapes that only the data decides, plugins of others, \
 and bugs of one release. Nothing here was measured on TensorRT.

@@ -1,11 +1,14 @@
 """Costs of modules inside detectors, from all chains and whole detectors at once."""
 
-from .costs import JointCost, JointCosts, KnownBasis, fit_joint
+from .costs import JointCost, JointCosts
 from .covariance import Spread
-from .design import choose_measurements
+from .design import choose_measurements, identifying_set
 from .equation import Equation, equation_of, equations_of
+from .fit import fit_joint, unmeasured
+from .known_basis import KnownBasis
 from .layer_work import Basis
 from .rates import Rates
+from .simulated_basis import SimulatedBasis
 from .text import joint_from_fields, joint_to_fields
 
 __all__ = [
@@ -15,11 +18,14 @@ __all__ = [
     "JointCosts",
     "KnownBasis",
     "Rates",
+    "SimulatedBasis",
     "Spread",
     "choose_measurements",
     "equation_of",
     "equations_of",
     "fit_joint",
+    "identifying_set",
     "joint_from_fields",
     "joint_to_fields",
+    "unmeasured",
 ]

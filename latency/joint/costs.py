@@ -13,8 +13,8 @@ Berman et al., "AOWS: adaptive and optimal network width search with latency con
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -22,16 +22,13 @@ import numpy.typing as npt
 
 from searchspaces import ModuleSpec
 
-from ..errors import PredictorError
 from ..simulated.layers import Layer
 from ..simulated.splits import SPLITS
 from .covariance import (
     KIND,
-    LEAST_MS,
     Spread,
     Terms,
     distances,
-    fit_spread,
     likeness,
     module_variances,
     noise_of,
@@ -39,22 +36,15 @@ from .covariance import (
     terms_of,
 )
 from .equation import Equation
-from .layer_work import FAMILIES, PLACE, WORK, Basis, WorkBasis, family_of, place_of
-from .modules import Modules
-from .rates import Rates, fit_rates
+from .layer_work import FAMILIES, PLACE, Basis, WorkBasis, family_of, place_of
+from .modules import Modules, modules_of
+from .rates import Rates
 
 Floats = npt.NDArray[np.float64]
 Counts = Mapping[ModuleSpec, int]
-STEPS = 30  # of the search for the spread
 AT_ONCE = 256  # modules worked out together: bounds the memory
-DOUBTING, LEAST_TO_DOUBT = 3, 20  # rounds of it, and equations below which none is doubted
-SURPRISE = 2.5
-"""Standard deviations from what all others say beyond which a measurement is doubted."""
-
-MOST_FACTOR = 3.0  # of a module over its layers: beyond, noise speaks
 LEAST_SHARE = 0.1  # of what the rates give: no layer is free
 FAMILIAR = 0.2  # standard deviation of a cost over the cost
-MOST_FOR_SPREAD = 400  # equations: as many say how large deviations are, in a few seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,85 +221,3 @@ class JointCosts:
         doubt = start_doubt_ms(self.rates)
         whole = self.spread.whole**2 * self.rates.start_ms * self._terms.whole_mean
         return np.asarray(doubt * self._terms.starts + whole)
-
-
-@dataclass(frozen=True)
-class KnownBasis:
-    """Know layers by what they take on another device or engine.
-
-    Attributes:
-        source: Costs there.
-    """
-
-    source: JointCosts
-
-    def work(self, layers: Sequence[Layer]) -> Floats:
-        """Return the milliseconds there, and nothing else ``(layers, WORK)``."""
-        table = np.zeros((len(layers), WORK))
-        table[:, 0] = self.source.layers_ms(layers)
-        return table
-
-    def usual(self) -> Floats:
-        """Return one ratio for all families ``(families, WORK)``."""
-        table = np.zeros((len(FAMILIES), WORK))
-        table[:, 0] = 1.0
-        return table
-
-    def factors(self, specs: Sequence[ModuleSpec]) -> Floats:
-        """Return what modules take there over what their layers do ``(modules,)``."""
-        modules = Modules(specs, self)
-        layers_ms = modules.repeats @ modules.layer_work[:, 0]
-        ms = np.array([part.ms for part in self.source.modules(modules.specs)])
-        ratio = ms / np.maximum(layers_ms, LEAST_MS)
-        return np.asarray(np.clip(ratio, 1 / MOST_FACTOR, MOST_FACTOR))
-
-
-def modules_of(equations: Iterable[Equation], basis: Basis) -> Modules:
-    """Return the modules of equations."""
-    return Modules((spec for equation in equations for spec in equation.counts), basis)
-
-
-def fit_joint(
-    equations: Sequence[Equation], spread: Spread | None = None, basis: Basis | None = None
-) -> JointCosts:
-    """Learn costs from equations.
-
-    Args:
-        equations: At least one.
-        spread: How far costs depart from the trend; chosen by the measurements if None.
-        basis: What the trend is a trend of; the layers' work if None.
-
-    Raises:
-        PredictorError: There is no equation, or the layers of a module are not known.
-    """
-    if not equations:
-        raise PredictorError("there is nothing measured to learn costs from; profile first")
-    basis = basis or WorkBasis()
-    rates = fit_rates(equations, modules_of(equations, basis), basis)
-    given = tuple(equations)
-    found = JointCosts(given, rates, spread or _spread(given, rates, basis), basis)
-    for _ in range(DOUBTING if len(equations) >= LEAST_TO_DOUBT else 0):
-        doubted = _doubted(found)
-        if doubted == found.equations:
-            break
-        found = replace(found, equations=doubted, spread=spread or _spread(doubted, rates, basis))
-    return found
-
-
-def _spread(equations: Sequence[Equation], rates: Rates, basis: Basis) -> Spread:
-    some = equations[:: -(-len(equations) // MOST_FOR_SPREAD)]
-    return fit_spread(some, terms_of(some, modules_of(some, basis), rates), STEPS)
-
-
-def _doubted(costs: JointCosts) -> tuple[Equation, ...]:
-    """Return the equations; those that all others contradict are held to be noisier.
-
-    A measurement that was disturbed would otherwise make all others look noisy, and their modules
-    uncertain. Noise grows with the contradiction, as with Huber's weights (1964).
-    """
-    predicted, sd = costs.each_left_out()
-    found = []
-    for each, middle, doubt in zip(costs.equations, predicted, sd, strict=True):
-        beyond = abs(each.ms - middle) / (doubt * SURPRISE)
-        found.append(replace(each, doubt=each.doubt * beyond) if beyond > 1 else each)
-    return tuple(found)

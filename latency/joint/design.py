@@ -13,11 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .costs import JointCosts, modules_of
+from .costs import JointCosts
 from .covariance import noise_of, terms_of
 from .equation import Equation
+from .modules import modules_of
 
 Floats = npt.NDArray[np.float64]
+LEAST_PROGRESS = 0.01  # share of what is still unsure; less is not worth a measurement
 
 
 def choose_measurements(
@@ -51,6 +53,56 @@ def choose_measurements(
         cross = cross - np.outer(cross[:, best], share)
         own = own - np.outer(own[best], share)
     return chosen
+
+
+def identifying_set(
+    costs: JointCosts,
+    candidates: Sequence[Equation],
+    seconds: Floats,
+    modules: Sequence[Equation],
+    doubts: Floats,
+) -> list[int]:
+    """Choose the cheapest measurements that tell what every module costs.
+
+    Greedy: at each step the measurement that takes most variance, per second, from modules that
+    are not sure enough yet. That is the usual approximation of a covering problem, and at most a
+    logarithm of the number of modules away from the cheapest set (Wolsey 1982).
+
+    Args:
+        costs: What is known; may be of no measurement at all.
+        candidates: What can be measured.
+        seconds: What each takes ``(candidates,)``.
+        modules: One equation for each module.
+        doubts: Relative standard deviation of each cost that is sure enough ``(modules,)``.
+
+    Returns:
+        Indices of candidates in the order chosen, each once; none that would tell next to nothing,
+        even where a module stays less sure than asked for.
+    """
+    cross, own, noise = _posterior(costs, candidates, modules)
+    variance = _variance(costs, modules)
+    chosen: list[int] = []
+    left = np.ones(len(candidates), np.bool_)
+    while left.any() and (variance > np.square(doubts)).any():
+        taken = np.square(cross) / (np.diag(own) + noise)
+        excess = np.maximum(variance - np.square(doubts), 0.0)[:, None]
+        removed = np.where(left, np.minimum(taken, excess).sum(0), 0.0)
+        best = int(np.argmax(removed / seconds))
+        if removed[best] < LEAST_PROGRESS * excess.sum():
+            break
+        chosen.append(best)
+        left[best] = False
+        variance = variance - taken[:, best]
+        share = own[best] / (own[best, best] + noise[best])
+        cross = cross - np.outer(cross[:, best], share)
+        own = own - np.outer(own[best], share)
+    return chosen
+
+
+def _variance(costs: JointCosts, asked: Sequence[Equation]) -> Floats:
+    """Return the relative variance of graphs' costs given what was measured ``(asked,)``."""
+    _, own, _ = _posterior(costs, asked, asked[:1])
+    return np.diag(own).copy()
 
 
 def _posterior(

@@ -12,6 +12,7 @@ from searchspaces import KINDS, ModuleSpec
 
 from ..simulated.layers import Layer
 from ..simulated.splits import split
+from .equation import Equation
 from .layer_work import FAMILIES, PLACE, WORK, Basis, family_of, place_of
 
 Floats = npt.NDArray[np.float64]
@@ -89,3 +90,8 @@ class Modules:
             for spec, count in each.items():
                 row[number[spec]] = count
         return table
+
+
+def modules_of(equations: Iterable[Equation], basis: Basis) -> Modules:
+    """Return the modules of equations."""
+    return Modules((spec for equation in equations for spec in equation.counts), basis)

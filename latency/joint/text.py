@@ -12,11 +12,13 @@ import numpy as np
 from searchspaces import ModuleSpec
 
 from ..errors import PredictorError
-from .costs import JointCosts, KnownBasis
+from .costs import JointCosts
 from .covariance import Spread
 from .equation import Equation
-from .layer_work import FAMILIES, WORK, WorkBasis
+from .known_basis import KnownBasis
+from .layer_work import FAMILIES, WORK, Basis, WorkBasis
 from .rates import Rates
+from .simulated_basis import SimulatedBasis
 
 
 def joint_to_fields(costs: JointCosts) -> dict[str, Any]:
@@ -44,12 +46,24 @@ def joint_to_fields(costs: JointCosts) -> dict[str, Any]:
             "border_ms": costs.rates.border_ms,
         },
         "spread": asdict(costs.spread),
-        "source": _source(costs),
+        "basis": _basis_to_fields(costs.basis),
     }
 
 
-def _source(costs: JointCosts) -> dict[str, Any] | None:
-    return joint_to_fields(costs.basis.source) if isinstance(costs.basis, KnownBasis) else None
+def _basis_to_fields(basis: Basis) -> dict[str, Any] | None:
+    """Return what a trend is a trend of; None for the layers' work."""
+    if isinstance(basis, KnownBasis):
+        return {"joint": joint_to_fields(basis.source)}
+    return {"simulated": asdict(basis)} if isinstance(basis, SimulatedBasis) else None
+
+
+def _basis_from_fields(given: Mapping[str, Any] | None) -> Basis:
+    if given is None:
+        return WorkBasis()
+    if "joint" in given:
+        return KnownBasis(joint_from_fields(given["joint"]))
+    simulated = given["simulated"]
+    return SimulatedBasis(str(simulated["name"]), str(simulated["precision"]))
 
 
 def joint_from_fields(given: Mapping[str, Any]) -> JointCosts:
@@ -63,12 +77,11 @@ def joint_from_fields(given: Mapping[str, Any]) -> JointCosts:
         equations = tuple(_equation(each, specs) for each in given["equations"])
         spread = {f.name: _positive(given["spread"][f.name], f.name) for f in fields(Spread)}
         rates = _rates(given["rates"])
+        basis = _basis_from_fields(given["basis"])
     except (KeyError, IndexError) as error:
         raise PredictorError(f"joint costs lack {error.args[0]!r}") from None
     if not equations:
         raise PredictorError("joint costs hold no equations; fit the table again")
-    source = given.get("source")
-    basis = WorkBasis() if source is None else KnownBasis(joint_from_fields(source))
     return JointCosts(equations, rates, Spread(**spread), basis)
 
 

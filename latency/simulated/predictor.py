@@ -18,6 +18,7 @@ from ..predictor import CONFIDENCE, Latency, Modules, ModuleTime
 from .device import FUSING, WIDER, SimulatedDevice
 from .device_file import PREFIX, get_simulated_device
 from .efficiency import EFFICIENCIES, Efficiency
+from .layers import Layer
 from .roofline import Roofline
 from .splits import split
 
@@ -149,6 +150,10 @@ class SimulatedPredictor:
     def to_dict(self) -> dict[str, Any]:
         """Return all that decides a prediction as JSON-able fields."""
         return {"simulated": True, **asdict(self)}
+
+    def layer_ms(self, layer: Layer) -> float:
+        """Return the milliseconds of one layer."""
+        return self._roofline.layer_ms(layer)
 
     def least_ms(self, spec: ModuleSpec) -> float:
         """Return what a module takes at the peak rates of the data sheet, at least."""

@@ -146,12 +146,11 @@ def manifest() -> Manifest:
         limits=GateLimits(budget_ms=7.0),
         predicted=predicted(),
         measured=measured(),
-        accuracy=Accuracy("data val", 4, LABELS, (AccuracyRow("AP", 40.0, 39.9),)),
+        accuracy=accuracy(),
         parity=parity(),
         verdict=judge(
             parity=parity(),
-            ap_torch=40.0,
-            ap_engine=39.9,
+            accuracy=accuracy(),
             measured=measured(),
             predicted=predicted(),
             budget_ms=7.0,
@@ -160,6 +159,16 @@ def manifest() -> Manifest:
         detfit_version="0.1.0",
         files={"model.onnx": "0" * 64},
     )
+
+
+def accuracy(
+    torch: float | None = 40.0,
+    engine: float | None = 39.9,
+    drop_ci: tuple[float, float] | None = (-0.1, 0.3),
+    images: int = 100,
+) -> Accuracy:
+    row = AccuracyRow("AP", torch, engine, drop_ci)
+    return Accuracy("data val", images, LABELS, (row,), resamples=1000)
 
 
 def predicted(**changes: object) -> PredictedLatency:
@@ -185,6 +194,11 @@ def parity(**changes: object) -> ParityReport:
         score_floor=0.05,
     )
     return replace(good, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def make_accuracy() -> Callable[..., Accuracy]:
+    return accuracy
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from export import (
     ExportResult,
     load_bundle,
 )
-from export.bundle import digest_line
+from export.integrity import digest_line
 from export.machine import machine_name, runtime_version
 
 FILES = (

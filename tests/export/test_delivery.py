@@ -1,6 +1,7 @@
 """From a weights file to a bundle: what belongs together, and which budget counts."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from latency import (
     save_predictor,
 )
 from search import Constraint, Objective, RunError, latency_objective, run_search
-from search.detector_search import PREDICTOR_FILE
+from search.latency_source import PREDICTOR_FILE
 from searchspaces import Architecture, ArchitectureError, make_space
 from tests.export.conftest import FAST, LABELS, OPTIONS
 from tests.latency.oracle import QUICK, additive_backend
@@ -198,7 +199,8 @@ def test_a_predictor_and_a_table_may_be_named(
     result = send(target, predictor=tmp_path / "p.json", table=table)
     spec = SPACE.detector(SPACE.decode(BEST))
     assert result.bundle.manifest.predicted is not None
-    assert result.bundle.manifest.predicted.p50_ms == predictor.predict(spec).p50_ms
+    expected = pytest.approx(predictor.predict(spec).p50_ms)
+    assert result.bundle.manifest.predicted.p50_ms == expected
     assert table.detectors()[0][0].label in result.bundle.report_path.read_text()
 
 
@@ -269,6 +271,16 @@ def test_a_predictor_of_something_else(
     assert message in refused(send, tmp_path, run, **changes)
 
 
+def test_a_predictor_of_an_engine_built_otherwise(
+    send: Deliver, tmp_path: Path, predictor: Predictor
+) -> None:
+    device = replace(predictor.manifest.device, options="fast=true")
+    other = replace(predictor, manifest=replace(predictor.manifest, device=device))
+    save_predictor(tmp_path / "p.json", other)
+    message = refused(send, tmp_path, f"detnas-nano:{BEST}", predictor=tmp_path / "p.json")
+    assert "of onnxruntime with options fast=true, the export with default" in message
+
+
 def test_a_predictor_that_is_not_there(send: Deliver, tmp_path: Path, run: Path) -> None:
     message = refused(send, tmp_path, run, predictor=tmp_path / "missing.json")
     assert message.startswith("PredictorError: there is no predictor")
@@ -307,3 +319,25 @@ def test_a_bundle_is_replaced_only_on_request(
 def test_classes_without_names_are_numbered(send: Deliver, make_weights: MakeWeights) -> None:
     result = send(f"detnas-nano:{BEST}", weights=make_weights(BEST, num_classes=2))
     assert result.bundle.labels == ("class 0", "class 1")
+
+
+def test_simulated_times_certify_nothing(
+    send: Deliver, tmp_path: Path, weights: Path, run: Path
+) -> None:
+    for target in (run, f"detnas-nano:{BEST}"):
+        message = refused(send, tmp_path, target, predictor=Path("simulated:V100"))
+        assert "simulated:V100 is no measured device" in message
+        assert "detfit fit" in message
+
+
+def test_a_run_on_a_simulated_device_needs_a_measured_predictor(
+    send: Deliver, tmp_path_factory: pytest.TempPathFactory, run: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(run, tmp_path_factory.mktemp("planned") / "run"))
+    config = json.loads((folder / "run.json").read_text())
+    config["context"]["simulated"] = {"device": "V100", "note": "nothing was measured"}
+    (folder / "run.json").write_text(json.dumps(config))
+    message = refused(send, tmp_path, folder)
+    assert "was searched on a simulated V100: no latency was measured" in message
+    result = send(folder, predictor=run / PREDICTOR_FILE)
+    assert result.bundle.manifest.predicted is not None

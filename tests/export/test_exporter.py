@@ -92,7 +92,8 @@ def test_a_wrong_engine_fails(
     monkeypatch.setattr(onnx_model, "to_onnx", faulty)
     result = export_detector(export_request, tmp_path / "bundle")
     assert result.verdict.outcome is Outcome.FAIL
-    assert result.verdict.reasons[0].startswith("FAIL: matched at IoU 0.99")
+    assert "retinanet_head is the worst" in result.verdict.reasons[0]
+    assert result.verdict.reasons[1].startswith("FAIL: matched at IoU 0.99")
 
 
 def test_without_data_nothing_is_verified(tmp_path: Path, export_request: ExportRequest) -> None:
@@ -131,12 +132,14 @@ def test_batches_and_both_heads(
 def test_the_torch_engine_has_a_file_of_its_own(
     tmp_path: Path, export_request: ExportRequest
 ) -> None:
-    result = export_detector(replace(export_request, engine="torch"), tmp_path / "bundle")
+    request = replace(export_request, engine="torch", engine_options=("channels_last=true",))
+    result = export_detector(request, tmp_path / "bundle")
     assert result.bundle.engine_path.name == "engine.pt2"
     assert result.bundle.manifest.parity is not None
     assert result.bundle.manifest.parity.matched_fraction == 1.0
     with Session.open(result.bundle) as session:
         assert session.engine.device.engine == "torch"
+        assert session.engine.device.options == "channels_last=true"
 
 
 def test_progress_tells_every_step(tmp_path: Path, export_request: ExportRequest) -> None:
@@ -150,6 +153,7 @@ def test_progress_tells_every_step(tmp_path: Path, export_request: ExportRequest
         "writing the ONNX model",
         "building the onnxruntime engine",
         "comparing torch and engine",
+        "resampling the images",
         "measuring the engine",
     ]
 

@@ -3,10 +3,52 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, strategies as st
 
-from export import GateVerdict, MeasuredLatency, Outcome, ParityReport, PredictedLatency, judge
-from export.gate import Check, judge_accuracy, judge_budget, judge_parity, judge_prediction
+from export import (
+    Accuracy,
+    AccuracyRow,
+    GateVerdict,
+    MeasuredLatency,
+    Outcome,
+    ParityReport,
+    PredictedLatency,
+    judge,
+)
+from export.gate import (
+    Check,
+    judge_accuracy,
+    judge_budget,
+    judge_parity,
+    judge_prediction,
+    judge_tensors,
+)
+from export.tensors import TensorReport, TensorRow
 
 PASS, FAIL, OPEN, SKIP = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NOT_JUDGED
+
+
+@pytest.mark.parametrize(
+    ("relative", "precision", "outcome"),
+    [
+        (1e-6, "fp32", PASS),
+        (2e-3, "fp32", FAIL),
+        (2e-3, "fp16", PASS),
+        (0.1, "fp16", FAIL),
+        (0.3, "int8", PASS),
+        (float("inf"), "int8", FAIL),
+    ],
+)
+def test_tensors(relative: float, precision: str, outcome: Outcome) -> None:
+    good = TensorRow("neck", "neck", "fpn", 1e-7, 1e-7, 1.0)
+    bad = TensorRow("neck:1", "neck", "fpn", 1.0, relative, 0.9)
+    check = judge_tensors(TensorReport((good, bad)), precision)
+    assert check.outcome is outcome
+    assert "neck:1 is the worst" in check.reason
+
+
+def test_tensors_that_were_not_compared_are_not_judged() -> None:
+    for report in (None, TensorReport(), TensorReport(error="no more outputs")):
+        assert judge_tensors(report, "fp32").outcome is SKIP
+    assert "no more outputs" in judge_tensors(TensorReport(error="no more outputs"), "").reason
 
 
 @pytest.mark.parametrize(
@@ -50,24 +92,75 @@ def test_no_comparison_is_inconclusive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("torch", "engine", "outcome"),
+    ("torch", "engine", "drop_ci", "outcome"),
     [
-        (40.0, 40.0, PASS),
-        (40.0, 39.5, PASS),
-        (40.0, 39.49, FAIL),
-        (40.0, 45.0, PASS),
-        (40.0, None, OPEN),
-        (None, None, OPEN),
-        (-1.0, -1.0, OPEN),
-        (-100.0, -100.0, OPEN),
-        (float("nan"), 40.0, OPEN),
-        (0.0, 0.0, OPEN),
-        (0.4, 0.0, OPEN),
-        (0.6, 0.0, FAIL),
+        (40.0, 40.0, (0.0, 0.0), PASS),
+        (40.0, 39.8, (-0.1, 0.5), PASS),
+        (40.0, 39.8, (-0.1, 0.51), OPEN),
+        (40.0, 39.0, (0.5, 1.5), OPEN),
+        (40.0, 39.0, (0.51, 1.5), FAIL),
+        (40.0, 45.0, (-6.0, -4.0), PASS),
+        (40.0, 40.0, None, OPEN),
+        (40.0, None, None, OPEN),
+        (None, None, None, OPEN),
+        (-1.0, -1.0, (0.0, 0.0), OPEN),
+        (-100.0, -100.0, (0.0, 0.0), OPEN),
+        (float("nan"), 40.0, (0.0, 0.0), OPEN),
+        (0.0, 0.0, (0.0, 0.0), OPEN),
+        (0.4, 0.0, (0.3, 0.5), OPEN),
+        (0.7, 0.0, (0.6, 0.8), FAIL),
     ],
 )
-def test_accuracy(torch: float | None, engine: float | None, outcome: Outcome) -> None:
-    assert judge_accuracy(torch, engine, 0.5).outcome is outcome
+def test_accuracy(
+    make_accuracy: Callable[..., Accuracy],
+    torch: float | None,
+    engine: float | None,
+    drop_ci: tuple[float, float] | None,
+    outcome: Outcome,
+) -> None:
+    assert judge_accuracy(make_accuracy(torch, engine, drop_ci), 0.5).outcome is outcome
+
+
+def test_accuracy_that_was_not_measured_says_why() -> None:
+    assert judge_accuracy(None, 0.5).outcome is OPEN
+    check = judge_accuracy(Accuracy("photos", 9, note="no class is shared"), 0.5)
+    assert (check.outcome, check.reason) == (OPEN, "AP not comparable: no class is shared")
+
+
+@pytest.mark.parametrize(
+    ("engine", "drop_ci", "more"),
+    [
+        (39.8, (0.0, 0.8), "about 300 more images"),  # reach 0.6, distance 0.3: 4 times as many
+        (39.2, (0.2, 1.5), "about 300 more images"),  # from the other side
+        (39.5, (0.0, 1.0), "no number of images"),
+    ],
+)
+def test_undecided_accuracy_says_how_many_images_would_decide(
+    make_accuracy: Callable[..., Accuracy],
+    engine: float,
+    drop_ci: tuple[float, float],
+    more: str,
+) -> None:
+    check = judge_accuracy(make_accuracy(40.0, engine, drop_ci), 0.5)
+    assert check.outcome is OPEN
+    assert f"undecided, {more} would decide" in check.reason
+
+
+def test_the_worse_of_boxes_and_masks_decides_and_other_losses_are_named() -> None:
+    rows = (
+        AccuracyRow("AP", 40.0, 39.9, (0.0, 0.2)),
+        AccuracyRow("AP small", 20.0, 17.0, (2.0, 4.0)),
+        AccuracyRow("AP large", 20.0, 18.0, (-1.0, 5.0)),
+        AccuracyRow("mask AP", 35.0, 30.0, (4.0, 6.0)),
+    )
+    check = judge_accuracy(Accuracy("data", 100, rows=rows), 0.5)
+    assert check.outcome is FAIL
+    assert "mask AP 35.00 in torch" in check.reason
+    assert "AP small loses 3.00 (2.00 to 4.00)" in check.reason
+    assert "AP large" not in check.reason
+    boxes = judge_accuracy(Accuracy("data", 100, rows=rows[:3]), 0.5)
+    assert boxes.outcome is PASS
+    assert "AP small loses" in boxes.reason
 
 
 @pytest.mark.parametrize(
@@ -110,14 +203,14 @@ def test_prediction(
 
 
 def test_every_reason_says_numbers(
+    make_accuracy: Callable[..., Accuracy],
     make_measured: Callable[..., MeasuredLatency],
     make_predicted: Callable[..., PredictedLatency],
     make_parity: Callable[..., ParityReport],
 ) -> None:
     verdict = judge(
         parity=make_parity(),
-        ap_torch=40.0,
-        ap_engine=39.9,
+        accuracy=make_accuracy(),
         measured=make_measured(unstable=("busy machine",)),
         predicted=make_predicted(),
         budget_ms=7.0,
@@ -130,19 +223,20 @@ def test_every_reason_says_numbers(
 
 
 def test_without_latency_nothing_of_it_is_judged(
-    make_predicted: Callable[..., PredictedLatency], make_parity: Callable[..., ParityReport]
+    make_accuracy: Callable[..., Accuracy],
+    make_predicted: Callable[..., PredictedLatency],
+    make_parity: Callable[..., ParityReport],
 ) -> None:
     verdict = judge(
         parity=make_parity(),
-        ap_torch=40.0,
-        ap_engine=40.0,
+        accuracy=make_accuracy(40.0, 40.0, (0.0, 0.0)),
         measured=None,
         predicted=make_predicted(),
         budget_ms=7.0,
         latency_wanted=False,
     )
     assert verdict.outcome is PASS
-    assert [check.outcome for check in verdict.checks] == [PASS, PASS, SKIP, SKIP]
+    assert [check.outcome for check in verdict.checks] == [SKIP, PASS, PASS, SKIP, SKIP]
 
 
 @given(st.lists(st.sampled_from(Outcome), max_size=6))

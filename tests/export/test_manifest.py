@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from export import BundleError, BundleFilesError, GateLimits, Manifest, VerificationError
-from export.manifest import check_file_name, is_manifest
+from export.integrity import check_file_name
+from export.manifest import is_manifest
 
 
 def edited(manifest: Manifest, edit: Callable[[dict[str, Any]], object]) -> bytes:

@@ -40,6 +40,7 @@ from export.drawing import draw
 from export.network import ModuleRunner
 from export.onnx_model import CONTROL_FLOW
 from export.postprocess import unpad_masks
+from export.runtime import load
 from searchspaces import (
     CASCADE_STDS,
     MASKS,
@@ -284,3 +285,17 @@ def test_wrong_masks_are_refused(masks: np.ndarray, match: str) -> None:
 def test_descriptions_of_both_kinds_are_read_back() -> None:
     for described in (Postprocess(0.4), Postprocess(0.4, masks=True)):
         assert Postprocess.from_json(described.to_json()) == described
+
+
+def test_the_loader_for_devices_gives_the_same_masks(exported: ExportResult) -> None:
+    image = Image.effect_noise((90, 60), 90.0).convert("RGB")
+    with Session.open(exported.bundle) as session:
+        expected = session.detect(image)
+    with load(exported.bundle.path) as detector:
+        (found,) = detector(image, score_threshold=0.0)
+    assert found.masks == expected.masks
+    assert len(found) > 0
+    mask = found.mask(0)
+    assert mask.shape == (60, 90)
+    assert mask.dtype == np.bool_
+    np.testing.assert_array_equal(mask, decode_rle(found.masks[0]))

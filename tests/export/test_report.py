@@ -85,6 +85,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def full(
+    make_accuracy: Callable[..., Accuracy],
     make_predicted: Callable[..., PredictedLatency],
     make_measured: Callable[..., MeasuredLatency],
     make_parity: Callable[..., ParityReport],
@@ -94,8 +95,7 @@ def full(
         subject=EVIL,
         verdict=judge(
             parity=make_parity(),
-            ap_torch=40.0,
-            ap_engine=30.0,
+            accuracy=make_accuracy(40.0, 30.0, (9.0, 11.0)),
             measured=make_measured(unstable=(EVIL,)),
             predicted=make_predicted(),
             budget_ms=7.0,
@@ -114,7 +114,12 @@ def full(
             failed=2,
         ),
         agreement=(AgreementMark(EVIL, 5.0, 5.1), AgreementMark("b", 6.0, 5.9, EVIL)),
-        accuracy=Accuracy(EVIL, 4, ("a",), (AccuracyRow(EVIL, 40.0, None),)),
+        accuracy=Accuracy(
+            EVIL,
+            4,
+            ("a",),
+            (AccuracyRow(EVIL, 40.0, None), AccuracyRow("AP50", 60.0, 59.0, (0.5, 1.5))),
+        ),
         parity=make_parity(orphans=(EVIL,)),
         samples=(Sample(EVIL, b"\xff\xd8jpeg"),),
         provenance=((EVIL, EVIL),),

@@ -11,11 +11,16 @@ from latency import (
     PredictorError,
     ProfileConfig,
     ProfileError,
+    describe_transfer,
     evaluate,
     fit,
+    load_predictor,
     make_agenda,
+    open_source,
     plan_profile,
     profile,
+    save_predictor,
+    transfer,
     transfer_agenda,
 )
 from latency.active import EVERY, OPENING, Aim
@@ -134,3 +139,38 @@ def test_few_samples_bring_a_predictor_to_another_device(tmp_path):
         transfer_agenda(source, [SPACE], 2, QUICK)
     with pytest.raises(PredictorError, match="modules alone"):
         transfer_agenda(replace(source, joint=None), [SPACE], 8, QUICK)
+
+
+def test_transfer_measures_and_fits(tmp_path):
+    source = fit(_profile(tmp_path / "source.jsonl", active=False))
+    moved, table = transfer(source, _backend(3.0), tmp_path / "new.jsonl", 8, exploratory=True)
+    assert len(table.rows) == len(table.detectors()) == 8
+    assert moved.manifest.device.name == "made up x3.0"
+    fields = describe_transfer(source, moved, table)
+    assert (fields["samples"], fields["failures"]) == (8, [])
+    save_predictor(tmp_path / "p.json", moved)
+    again = open_source(str(tmp_path / "p.json"), "fp32")
+    arch = SPACE.decode("0123012301")
+    detector = SPACE.detector(arch)
+    assert again.predict(detector).p50_ms == pytest.approx(moved.predict(detector).p50_ms)
+
+
+def test_a_simulated_device_says_what_few_measurements_do_not(tmp_path):
+    table = _profile(tmp_path / "few.jsonl", _Short(_agenda(), 6))
+    source = open_source("simulated:V100", "fp32")  # what the made-up device is made of
+    held = _profile(tmp_path / "held.jsonl", modules=False, detectors=12, seed=9)
+    helped = fit(table, source=source)
+    assert evaluate(helped, held).scores.mape < evaluate(fit(table), held).scores.mape
+    save_predictor(tmp_path / "p.json", helped)
+    assert load_predictor(tmp_path / "p.json") == helped
+
+
+def test_the_cheapest_chains_tell_what_modules_cost(tmp_path):
+    tables = [
+        _profile(tmp_path / f"{every}.jsonl", active=False, all_chains=every)
+        for every in (True, False)
+    ]
+    assert len(tables[1].rows) < len(tables[0].rows)
+    whole, cheap = (fit(table) for table in tables)
+    held = _profile(tmp_path / "held.jsonl", modules=False, detectors=12, seed=9)
+    assert evaluate(cheap, held).scores.mape < evaluate(whole, held).scores.mape + 0.5

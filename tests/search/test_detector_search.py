@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from detection import DatasetError, TrainConfig, TrainingError, write_shapes
-from latency import Predictor, PredictorError, load_predictor, save_predictor
+from latency import LatencyError, Predictor, PredictorError, load_predictor, save_predictor
 from search import (
     EvaluatorError,
     InfeasibleBudgetError,
@@ -20,6 +20,7 @@ from search import (
     RunError,
     SearchResult,
     SearchSettings,
+    SpaceChoice,
     StrategyError,
     latency_objective,
     load_result,
@@ -27,7 +28,7 @@ from search import (
     predicted_space,
     search_detectors,
 )
-from search.detector_search import PREDICTOR_FILE
+from search.latency_source import PREDICTOR_FILE
 from search.supernet_training import CHECKPOINTS, SUPERNET_FILE
 from searchspaces import UnknownSpaceError
 from tests.search.conftest import OPTIONS, RECIPE, SETTINGS, TRAINING
@@ -333,9 +334,10 @@ def test_a_plan_reads_the_predictor(predictor: Predictor, tmp_path: Path) -> Non
     path = tmp_path / "p.json"
     save_predictor(path, predictor)
     assert plan_search(path, SETTINGS).costs == predictor.costs
-    assert plan_search(path, SETTINGS, "detnas-nano").costs == predictor.costs
-    with pytest.raises(RunError, match="predicts detnas-nano, not detnas-small"):
-        plan_search(path, SETTINGS, "detnas-small")
+    named = replace(SETTINGS, space=SpaceChoice(name="detnas-nano"))
+    assert plan_search(path, named).costs == predictor.costs
+    with pytest.raises(LatencyError, match="fitted on detnas-nano"):
+        plan_search(path, replace(SETTINGS, space=SpaceChoice(name="crnas-resnet18")))
     with pytest.raises(InfeasibleBudgetError):
         plan_search(path, replace(SETTINGS, budget_ms=0.001))
     with pytest.raises(PredictorError, match="there is no predictor"):

@@ -41,7 +41,7 @@ def test_bad_graph_exits_with_one_and_says_why(bad: Path) -> None:
 
 def test_fix_writes_what_then_passes(bad: Path, tmp_path: Path) -> None:
     fixed = tmp_path / "fixed.onnx"
-    fields = done("check", bad, "--tensorrt", "8.5", "--fix", fixed, "--json").fields
+    fields = done("check", bad, "--tensorrt", "8.5", "--fix", "-o", fixed, "--json").fields
     assert fields["path"] == str(fixed)
     assert [item["status"] for item in fields["fixes"]] == ["applied", "applied"]
     assert done("check", fixed, "--tensorrt", "8.5").code == 0
@@ -51,14 +51,14 @@ def test_fix_writes_what_then_passes(bad: Path, tmp_path: Path) -> None:
 def test_fix_exits_by_what_remains(tmp_path: Path) -> None:
     path, fixed = tmp_path / "bad.onnx", tmp_path / "fixed.onnx"
     onnx.save(BAD["unique"].model(), path)
-    outcome = run("check", path, "--tensorrt", "8.6", "--fix", fixed)
+    outcome = run("check", path, "--tensorrt", "8.6", "--fix", "-o", fixed)
     assert outcome.code == 1
     assert "no release takes Unique" in outcome.out
     assert fixed.is_file()
 
 
 def test_a_file_may_be_fixed_in_place(bad: Path) -> None:
-    done("check", bad, "--tensorrt", "8.5", "--fix", bad)
+    done("check", bad, "--tensorrt", "8.5", "--fix", "-o", bad)
     done("check", bad, "--tensorrt", "8.5")
 
 
@@ -70,7 +70,7 @@ def test_misuse_is_one_line(bad: Path, tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("not a model")
     run("check", tmp_path / "text.onnx", "--tensorrt", "8.6").refused("text.onnx")
     missing = tmp_path / "nowhere" / "fixed.onnx"
-    run("check", bad, "--tensorrt", "8.5", "--fix", missing).refused("fixed.onnx")
+    run("check", bad, "--tensorrt", "8.5", "--fix", "-o", missing).refused("fixed.onnx")
 
 
 def test_newer_release_is_noted(bad: Path) -> None:

@@ -5,8 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from latency.joint import choose_measurements, fit_joint
-from tests.latency.joint.made_up import Device, measured, small_spaces
+from latency import plan_context
+from latency.joint import (
+    Equation,
+    choose_measurements,
+    equation_of,
+    fit_joint,
+    identifying_set,
+    unmeasured,
+)
+from tests.latency.joint.made_up import Device, graphs_of, measured, small_spaces
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +64,21 @@ def test_long_measurements_must_teach_more(scene):
     dear = ones.copy()
     dear[first] = 1e6
     assert choose_measurements(costs, candidates, dear, targets, weights, 1)[0] != first
+
+
+def test_the_cheapest_set_leaves_nothing_unsure_that_all_would_tell():
+    rng = np.random.default_rng(1)
+    space = small_spaces()[0]
+    parts = plan_context(graphs_of(space, 3, rng)).workloads
+    candidates = [equation_of(part.graph, whole=False) for part in parts]
+    specs = dict.fromkeys(spec for each in candidates for spec in each.counts)
+    modules = [Equation({spec: 1}, 1.0, whole=False) for spec in specs]
+    known, seconds = unmeasured(), np.ones(len(candidates))
+    doubts = np.full(len(modules), 0.05)
+    chosen = identifying_set(known, candidates, seconds, modules, doubts)
+    assert len(set(chosen)) == len(chosen) < len(candidates)
+    assert identifying_set(known, candidates, seconds, modules, np.full(len(modules), 9.0)) == []
+    dear = seconds.copy()
+    dear[chosen[0]] = 1e6
+    again = identifying_set(known, candidates, dear, modules, doubts)
+    assert not again or again[0] != chosen[0]

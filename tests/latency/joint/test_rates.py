@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from latency.joint.costs import modules_of
 from latency.joint.layer_work import FAMILIES, WORK, WorkBasis
+from latency.joint.modules import modules_of
 from latency.joint.rates import fit_rates
 from searchspaces import KINDS
 from tests.latency.joint.made_up import Device, measured, small_spaces

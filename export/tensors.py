@@ -1,0 +1,255 @@
+"""Where torch and engine part: every module of the engine against torch on the same inputs.
+
+The ONNX model is given the tensors between its modules as further outputs, and run on an image by
+the engine. Each torch module then gets what the engine's module got, so that an error shows in
+the module that makes it and in no other, also behind a selection of boxes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engines import EngineError, OnnxModel, get_backend
+from latency import module_of_node
+from searchspaces import IMAGE, reference
+
+if TYPE_CHECKING:
+    import onnx
+
+    from detection import Detector
+    from engines import Backend
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+
+LOOKED_INTO = ("onnxruntime", "openvino")
+
+SELECTING = ("proposals", "guided_proposals", "rcnn_detections", "retinanet_detections")
+"""Kinds that sort by score: equal scores come out in any order, so that positions say nothing."""
+
+BEHIND_SELECTION = 0.99
+"""Share of the numbers that is compared behind a selection: of a box whose size lies just between
+two levels of the pyramid, or whose two best classes tie, rounding decides what is computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRow:
+    """Compare one output of a module.
+
+    Attributes:
+        name: The output, as the detector's graph refers to it: ``neck:1``.
+        part: ``backbone``, ``neck``, ``rpn`` or ``head``.
+        kind: Of the module.
+        max_abs: Largest difference; of modules behind a selection, that of the 99 % best.
+        relative: The same, divided by torch's largest absolute value; infinite where the engine
+            gives a number that is not finite.
+        cosine: Of the angle between both; 1 where they are equal.
+    """
+
+    name: str
+    part: str
+    kind: str
+    max_abs: float
+    relative: float
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class TensorReport:
+    """Hold how far the modules of torch and engine agree.
+
+    Attributes:
+        rows: One per output of every module that does not select, in running order.
+        unseen: Modules whose tensors were not found in the ONNX model.
+        error: Why the engine's tensors could not be read; empty where they could.
+    """
+
+    rows: tuple[TensorRow, ...] = ()
+    unseen: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def worst(self) -> TensorRow | None:
+        """Return the output that differs most; the first of several that are not finite."""
+        return max(self.rows, key=lambda row: row.relative, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; what is not finite becomes ``None``."""
+        rows = [
+            {key: None if value == math.inf else value for key, value in asdict(row).items()}
+            for row in self.rows
+        ]
+        return {"rows": rows, "unseen": list(self.unseen), "error": self.error}
+
+
+def look_inside(
+    detector: Detector,
+    onnx_path: Path,
+    image: Array,
+    *,
+    engine: str,
+    precision: str,
+    threads: int,
+    device: str,
+) -> TensorReport | None:
+    """Compare the modules where the engine reads ONNX and is built in seconds.
+
+    Args:
+        detector: The torch model, in eval mode.
+        onnx_path: The model that the engine is built from.
+        image: (b, 3, h, w) float32; best of a real photograph.
+        engine: A name of ``engines.BACKENDS``.
+        precision: As the engine was built.
+        threads: Likewise.
+        device: Likewise.
+
+    Returns:
+        ``None`` for an engine that is not looked into; a report with its error where the engine
+        cannot be built with more outputs.
+    """
+    if engine not in LOOKED_INTO:
+        return None
+    try:
+        return compare_tensors(
+            detector,
+            onnx_path.read_bytes(),
+            get_backend(engine),
+            image,
+            precision=precision,
+            threads=threads,
+            device=device,
+        )
+    except EngineError as error:
+        return TensorReport(error=str(error))
+
+
+def compare_tensors(
+    detector: Detector,
+    onnx_model: bytes,
+    backend: Backend,
+    image: Array,
+    *,
+    precision: str = "fp32",
+    threads: int = 1,
+    device: str = "cpu",
+) -> TensorReport:
+    """Compare the modules of a detector with those of the engine that its ONNX model makes.
+
+    The engine is built anew with more outputs than the one that is delivered; it fuses less
+    across modules.
+
+    Args:
+        detector: The torch model, in eval mode.
+        onnx_model: The model, exported by `export_onnx`.
+        backend: The engine's.
+        image: (b, 3, h, w) float32, as preprocessing makes it; best of a real photograph.
+        precision: As for the engine.
+        threads: Likewise.
+        device: Likewise.
+
+    Raises:
+        EngineError: The engine cannot be built with more outputs, or not be run.
+    """
+    borders, probe = _probe(onnx_model)
+    model = OnnxModel(probe, {IMAGE: image}, name="the model with its modules' tensors")
+    with backend.build(model, precision=precision, threads=threads, device=device) as engine:
+        seen = engine.run({IMAGE: image})
+    return _compare(detector, {IMAGE: image}, borders, seen)
+
+
+def _probe(content: bytes) -> tuple[dict[str, list[str]], bytes]:
+    """Return the tensors that leave each module, and the model with all of them as outputs."""
+    import onnx
+
+    model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
+    maker = {name: module_of_node(node.name) for node in model.graph.node for name in node.output}
+    leaving = {value.name for value in model.graph.output}
+    for node in model.graph.node:
+        mine = module_of_node(node.name)
+        leaving |= {name for name in node.input if name in maker and maker[name] != mine}
+    borders: dict[str, list[str]] = {}
+    for name, module in maker.items():
+        if module is not None and name in leaving:
+            borders.setdefault(module, []).append(name)
+    _add_outputs(model, [name for names in borders.values() for name in names])
+    return borders, model.SerializeToString()
+
+
+def _add_outputs(model: onnx.ModelProto, names: list[str]) -> None:
+    known = {value.name: value for value in model.graph.value_info}
+    present = {value.name for value in model.graph.output}
+    for name in names:
+        if name in known and name not in present:
+            model.graph.output.append(known[name])
+
+
+def _compare(
+    detector: Detector, values: Arrays, borders: Mapping[str, list[str]], seen: Arrays
+) -> TensorReport:
+    import torch
+
+    known = dict(values)
+    rows: list[TensorRow] = []
+    unseen: list[str] = []
+    behind: set[str] = set()  # references that depend on a selection
+    for node in detector.graph.nodes:
+        if not all(name in known for name in node.inputs):
+            unseen.append(node.name)
+            continue
+        with torch.inference_mode():
+            made = detector.nodes[node.name](*(torch.from_numpy(known[n]) for n in node.inputs))
+        outputs = [tensor.numpy() for tensor in (made if isinstance(made, tuple) else (made,))]
+        selected = node.spec.kind in SELECTING or not behind.isdisjoint(node.inputs)
+        left = {name: seen[name] for name in borders.get(node.name, ()) if name in seen}
+        for index, wanted in enumerate(outputs):
+            name = _closest(wanted, left)
+            if name is None:
+                continue  # nothing reads this output; what does would be unseen
+            output = reference(node.name, index)
+            known[output] = left.pop(name)
+            if selected:
+                behind.add(output)
+            if node.spec.kind not in SELECTING and wanted.dtype.kind == "f":
+                share = BEHIND_SELECTION if selected else 1.0
+                row = _row(output, node.part, node.spec.kind, wanted, known[output], share)
+                rows.append(row)
+    return TensorReport(tuple(rows), tuple(unseen))
+
+
+def _closest(wanted: Array, candidates: Arrays) -> str | None:
+    """Return the name of the tensor of the same shape and kind that differs least."""
+    alike = {
+        name: _difference(wanted, array)
+        for name, array in candidates.items()
+        if array.shape == wanted.shape and array.dtype.kind == wanted.dtype.kind
+    }
+    return min(alike, key=lambda name: alike[name], default=None)
+
+
+def _difference(wanted: Array, found: Array, share: float = 1.0) -> float:
+    """Return the largest difference of the best ``share``; infinite if any is not finite."""
+    if not wanted.size:
+        return 0.0
+    differences = np.abs(wanted.astype(np.float64) - found.astype(np.float64))
+    if not np.isfinite(differences).all():
+        return math.inf
+    return float(differences.max() if share == 1 else np.quantile(differences, share))
+
+
+def _row(name: str, part: str, kind: str, wanted: Array, found: Array, share: float) -> TensorRow:
+    difference = _difference(wanted, found, share)
+    one, other = wanted.astype(np.float64).ravel(), found.astype(np.float64).ravel()
+    scale = float(np.abs(one).max(initial=0.0))
+    relative = 0.0
+    if difference > 0:
+        relative = difference / scale if scale > 0 else math.inf
+    norm = float(np.linalg.norm(one) * np.linalg.norm(other)) if math.isfinite(difference) else 0.0
+    cosine = float(one @ other) / norm if norm > 0 else float(difference == 0)
+    return TensorRow(name, part, kind, difference, relative, cosine)
