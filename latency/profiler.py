@@ -117,27 +117,34 @@ def measure(
         raise ProfileError(f"engine {backend.name} cannot be used here: {reason}")
     software = _software()
     recording, inputs = None, None
+    begun = recording_path(Path(path)).exists()
     if models is None:
         recording, inputs = _recording(recorded, config, Path(path), resume)
     cache = ModelCache.beside(Path(path), json.dumps([config.seed, software, inputs]))
     models = models or partial(WorkloadModel, seed=config.seed, recording=recording)
-    with _session(backend, config, models, cache) as session:
-        session.require_quiet()
-        manifest = Manifest(
-            session.device,
-            config.protocol,
-            config.batch,
-            json.loads(json.dumps(space)),  # as it is read back
-            software,
-            config.seed,
-            recipes,
-            notes=() if recording is None else (recording.origin.note,),
-            sentinel=session.sentinel_key,
-            inputs=inputs,
-        )
-        with TableWriter(path, manifest, resume=resume) as writer:
-            session.run(agenda, writer, progress)
-            table = writer.close()
+    opened = False
+    try:
+        with _session(backend, config, models, cache) as session:
+            session.require_quiet()
+            manifest = Manifest(
+                session.device,
+                config.protocol,
+                config.batch,
+                json.loads(json.dumps(space)),  # as it is read back
+                software,
+                config.seed,
+                recipes,
+                notes=() if recording is None else (recording.origin.note,),
+                sentinel=session.sentinel_key,
+                inputs=inputs,
+            )
+            with TableWriter(path, manifest, resume=resume) as writer:
+                opened = True
+                session.run(agenda, writer, progress)
+                table = writer.close()
+    finally:
+        if not (begun or opened):  # what comes to nothing leaves nothing behind
+            recording_path(Path(path)).unlink(missing_ok=True)
     cache.clear()
     return table
 
