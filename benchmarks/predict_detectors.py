@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,6 +67,9 @@ SPACES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 LONGER = {"smnas-structural": 3.0}
 """Times as many minutes: 43 necks, 7 backbones and 24 heads have hardly a module in common."""
+
+PAUSE_S, START_S = 60.0, 10.0
+"""Longer than any visit; and about what the first visit and what came before it took."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -110,17 +114,19 @@ def main(
     minutes: Annotated[float, typer.Option(help="Of profiling per space and size.")] = 1.5,
     held_out: Annotated[int, typer.Option(help="Detectors per space and size.")] = 4,
     work: Path = Path("benchmarks/work/detectors"),
+    alone: Annotated[bool, typer.Option(help="Also time modules alone, as a baseline.")] = True,
     exploratory: Annotated[bool, typer.Option(help="Go on on a busy machine.")] = False,
 ) -> None:
     setting = Setting(engine, minutes, held_out, work, exploratory)
     parts = [
         Part(name, tuple(options.items()), size) for size in SIZES for name, options in SPACES
     ]
-    begun = time.monotonic()
     tables = {part: profiled(setting, part) for part in parts}
-    profile_s = time.monotonic() - begun
+    profile_s = sum(map(seconds_of, tables.values()))
     unseen = {part: kept_aside(setting, part) for part in parts}
-    alone = {part: timed_alone(setting, part) for part in parts if part.size == SIZES[0]}
+    singles = {
+        part: timed_alone(setting, part) for part in parts if alone and part.size == SIZES[0]
+    }
     predictor = fit(joined(tables.values()))
     rows = [
         *compared("all", predictor, tables, unseen),
@@ -129,7 +135,7 @@ def main(
             for part in parts
             for row in compared(part.name, predictor, tables, {part: unseen[part]})[:1]
         ),
-        *isolated(predictor, alone, unseen),
+        *(isolated(predictor, singles, unseen) if singles else []),
         *without_each_space(tables, unseen),
     ]
     show(rows)
@@ -145,7 +151,18 @@ def main(
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"predict-detectors-{engine}.json"
     path.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"profiled in {profile_s:.0f} s (less where tables were there); written to {path}")
+    print(f"profiled in {profile_s:.0f} s; written to {path}")
+
+
+def seconds_of(table: LatencyTable) -> float:
+    """Return how long a profile took by its rows, pauses between sessions left out."""
+    begun = sorted(
+        datetime.fromisoformat(row.measurement.started_at).timestamp()
+        for row in table.rows
+        if row.measurement
+    )
+    steps = np.diff(begun)
+    return float(steps[steps < PAUSE_S].sum()) + START_S
 
 
 def profiled(setting: Setting, part: Part) -> LatencyTable:
