@@ -501,6 +501,12 @@ def profile(
         int, typer.Option(min=0, max=100_000, help="Whole detectors for closure.")
     ] = 16,
     modules: Annotated[bool, typer.Option(help="Measure chains of modules.")] = True,
+    all_chains: Annotated[
+        bool,
+        typer.Option(
+            "--all-chains", help="All chains, not the cheapest set that tells all costs."
+        ),
+    ] = False,
     isolated: Annotated[bool, typer.Option(help="Also time each module alone.")] = False,
     replicates: Annotated[
         int, typer.Option(min=1, max=1000, help="Repetitions with new engines.")
@@ -551,6 +557,7 @@ def profile(
         batch=batch,
         detectors=detectors,
         modules=modules,
+        all_chains=all_chains,
         isolated=isolated,
         replicates=replicates,
         minutes=minutes,

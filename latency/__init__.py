@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .agenda import Agenda, FixedAgenda, Task
 from .baselines import graph_macs, isolated_sum_ms, macs_proportional_ms
-from .closure import Closure, fit_closure
+from .closure import Closure
 from .context import ContextPlan, Recipe, plan_context
 from .curve import CurvePoint, error_curve
 from .describe import (
@@ -149,7 +149,6 @@ __all__ = [
     "evaluate",
     "export_table",
     "fit",
-    "fit_closure",
     "fit_estimator",
     "get_simulated_device",
     "graph_macs",

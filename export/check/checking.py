@@ -55,7 +55,7 @@ def read_model(path: str | Path) -> onnx.ModelProto:
         OSError: It cannot be read.
     """
     try:
-        return onnx.load(path)
+        return onnx.load(path, format="protobuf")  # whatever its name ends in
     except (DecodeError, onnx.checker.ValidationError) as error:
         reason = " ".join(str(error).split()) or "it cannot be decoded"
         raise CheckError(f"{path} is not an ONNX model: {reason}") from error

@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from searchspaces import ModuleSpec
 
+from ..errors import PredictorError
 from ..simulated.layers import Layer
-from ..simulated.splits import SPLITS
 from .covariance import (
     KIND,
     Spread,
@@ -82,10 +82,6 @@ class JointCosts:
     rates: Rates
     spread: Spread
     basis: Basis = field(default_factory=WorkBasis)
-
-    def knows(self, spec: ModuleSpec) -> bool:
-        """Return whether the module's layers are known."""
-        return spec.kind in SPLITS
 
     def measured(self, spec: ModuleSpec) -> bool:
         """Return whether the module was part of anything measured."""
@@ -206,7 +202,13 @@ class JointCosts:
     def _whitening(self) -> Floats:
         """Return the inverse of the Cholesky root of the measurements' covariance ``(n, n)``."""
         noise = noise_of(self.equations, self.spread)
-        root = np.linalg.cholesky(self._terms.covariance(self.spread) + np.diag(noise))
+        try:
+            root = np.linalg.cholesky(self._terms.covariance(self.spread) + np.diag(noise))
+        except np.linalg.LinAlgError:
+            raise PredictorError(
+                f"rates and spread give no covariance of the {len(self.equations)} measurements; "
+                "fit the table again"
+            ) from None
         return np.asarray(np.linalg.inv(root))
 
     @cached_property

@@ -67,8 +67,10 @@ def test_misuse_is_one_line(bad: Path, tmp_path: Path) -> None:
     run("check", bad, "--tensorrt", "8.6", "--precision", "int8").refused("int8", "fp16")
     run("check", tmp_path / "no.onnx", "--tensorrt", "8.6").refused("no.onnx")
     run("check", tmp_path, "--tensorrt", "8.6").refused()
-    (tmp_path / "text.onnx").write_text("not a model")
-    run("check", tmp_path / "text.onnx", "--tensorrt", "8.6").refused("text.onnx")
+    for name in ("text.onnx", "text.json", "text.textproto"):  # onnx reads others by their endings
+        (tmp_path / name).write_text("not a model")
+        run("check", tmp_path / name, "--tensorrt", "8.6").refused(name, "is not an ONNX model")
+    run("check", bad, "--tensorrt", "8.6", "--fix").refused("--fix and -o go together")
     missing = tmp_path / "nowhere" / "fixed.onnx"
     run("check", bad, "--tensorrt", "8.5", "--fix", "-o", missing).refused("fixed.onnx")
 
