@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import detfit
+from cli import EXIT_MISUSE
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "detfit.py"
@@ -34,7 +35,7 @@ class Outcome:
 
     def refused(self, *words: str) -> str:
         """Return the one line that says what was wrong; nothing else was said."""
-        assert (self.code, self.out) == (detfit.EXIT_MISUSE, ""), self
+        assert (self.code, self.out) == (EXIT_MISUSE, ""), self
         (line,) = self.err.splitlines()
         assert line.startswith("error: ")
         for word in words:

@@ -1,11 +1,14 @@
 """The commands on the fake engine, from a profile to a report, and what they print."""
 
 import re
+from pathlib import Path
 
 import pytest
 import typer
 
-import detfit
+from cli import EXIT_FAILED, make_app
+from cli.exits import exit_unless
+from cli.printing import cell, compact, jsonable
 from searchspaces import SPACES, make_space, parse_arch
 from tests.cli import call, done, profiled, run
 
@@ -34,15 +37,11 @@ def test_help_has_an_example(command):
 
 
 def test_every_command_is_in_the_list():
-    groups = {
-        "": detfit.app,
-        "table ": detfit.table_app,
-        "data ": detfit.data_app,
-        "bundle ": detfit.bundle_app,
-    }
+    app = make_app()
+    groups = {f"{group.name} ": group.typer_instance for group in app.registered_groups}
     names = {
-        prefix + (command.name or command.callback.__name__)
-        for prefix, group in groups.items()
+        prefix + command.name
+        for prefix, group in {"": app, **groups}.items()
         for command in group.registered_commands
     }
     assert names == set(COMMANDS)
@@ -82,7 +81,7 @@ def test_proposals_scale_the_second_stage():
 
 
 def test_show_is_readable_on_80_columns():
-    outcome = call("show", "detnas-large:" + "0" * 40, cwd=detfit.Path.cwd())
+    outcome = call("show", "detnas-large:" + "0" * 40, cwd=Path.cwd())
     assert max(map(len, outcome.out.splitlines())) <= 80
     assert re.search(r"shuffle_block conv 3x3 /2 +backbone +1x48x400x544 +1 +\S+ M", outcome.out)
     assert re.search(r"total: \S+ G", outcome.out)
@@ -175,7 +174,7 @@ def test_json_is_all_of_standard_output(folder, tmp_path):
 
 
 def test_jsonable_replaces_what_json_lacks():
-    fields = detfit._jsonable({"a": [float("nan"), (float("inf"), 1.5)], "b": True})
+    fields = jsonable({"a": [float("nan"), (float("inf"), 1.5)], "b": True})
     assert fields == {"a": [None, [None, 1.5]], "b": True}
 
 
@@ -195,17 +194,17 @@ def test_jsonable_replaces_what_json_lacks():
     ],
 )
 def test_cells(value, text):
-    assert detfit._cell(value) == text
+    assert cell(value) == text
 
 
 @pytest.mark.parametrize(
     ("number", "text"), [(0, "0"), (999, "999"), (60652800, "60.7 M"), (1.2e9, "1.2 G")]
 )
 def test_compact_numbers(number, text):
-    assert detfit._compact(number) == text
+    assert compact(number) == text
 
 
 def test_exit_code_one_is_a_failed_check():
     with pytest.raises(typer.Exit) as ended:
-        detfit._exit_unless(False)
-    assert ended.value.exit_code == detfit.EXIT_FAILED
+        exit_unless(False)
+    assert ended.value.exit_code == EXIT_FAILED

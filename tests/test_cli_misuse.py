@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import detfit
+from cli import EXIT_MISUSE
 from tests.cli import ROOT, call, done, profiled, run
 
 ARCH = "detnas-nano:00-00-0000-00"
@@ -176,7 +177,7 @@ def test_as_a_process(folder, args):
 
 def test_nothing_given_shows_the_help(folder):
     outcome = run()
-    assert outcome.code == detfit.EXIT_MISUSE
+    assert outcome.code == EXIT_MISUSE
     assert outcome.out.count("Usage:") == 1
     assert "profile" in outcome.out
 
@@ -191,7 +192,7 @@ def test_impossible_budget_is_answered_before_torch_is_loaded(folder):
     )
     outcome = call_python(code, folder)
     assert outcome.stdout.strip() == "[]"
-    assert outcome.returncode == detfit.EXIT_MISUSE
+    assert outcome.returncode == EXIT_MISUSE
     (line,) = outcome.stderr.splitlines()
     assert "fastest" in line
 
@@ -225,7 +226,7 @@ def test_engine_that_is_not_installed_names_the_pip_line(folder, engine, command
         f"import detfit; detfit.main({args!r})"
     )
     outcome = call_python(code, folder)
-    assert (outcome.returncode, outcome.stdout) == (detfit.EXIT_MISUSE, "")
+    assert (outcome.returncode, outcome.stdout) == (EXIT_MISUSE, "")
     (line,) = outcome.stderr.splitlines()
     assert line.startswith("error: ")
     assert "pip install" in line

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-import detfit
+from cli import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED
+from cli.progress import plain_progress
 from latency import read_table
 from search import load_result
 from tests.cli import SCRIPT, done, profiled, start
@@ -87,7 +88,7 @@ def test_interrupted_profile_says_how_to_go_on(tmp_path):
     wait_for(lambda: lines_of(tmp_path / "long.jsonl") > 5, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (detfit.EXIT_INTERRUPTED, "")
+    assert (process.returncode, out) == (EXIT_INTERRUPTED, "")
     assert "--resume" in err.splitlines()[-1]
     assert "Traceback" not in err
     assert len(read_table(tmp_path / "long.jsonl").rows) >= 4
@@ -106,7 +107,7 @@ def test_a_closed_pipe_ends_in_silence(tmp_path, options):
     )
     os.close(write)
     _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (detfit.EXIT_BROKEN_PIPE, "")
+    assert (process.returncode, err) == (EXIT_BROKEN_PIPE, "")
 
 
 def test_a_terminal_gets_a_bar_with_the_time_left(tmp_path):
@@ -147,8 +148,8 @@ class Clock:
 
 def test_plain_lines_estimate_each_stage_by_its_own_pace(monkeypatch, capsys):
     clock = Clock()
-    monkeypatch.setattr("detfit.time.monotonic", clock)
-    show = detfit._plain_progress()
+    monkeypatch.setattr("cli.progress.time.monotonic", clock)
+    show = plain_progress()
     for seconds, message, done_, total in [
         (0, "profile: 0", 50, 150),  # too soon for a line; resumed: the first 50 took no time
         (1, "profile: a", 50, 150),

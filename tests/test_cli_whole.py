@@ -88,3 +88,30 @@ def test_weights_of_another_architecture_are_refused(folder, tmp_path):
     best = done("front", folder / "run", "--json").fields["best"]
     line.refused(best)
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.slow
+def test_what_an_engine_takes_is_told_by_module_and_fed_back(folder, tmp_path):
+    bundle, table = tmp_path / "bundle", tmp_path / "cpu.jsonl"
+    table.write_bytes((folder / "cpu.jsonl").read_bytes())
+    exported(folder, bundle, "--budget-on", "p99", "--budget-ms", 1000)
+    command = ("verify", bundle, "--data", folder / "shapes")
+    fields = run(*command, "--record", table, "--json").fields
+    assert fields["latency"]["budget_on"] == "p99"
+    assert fields["latency"]["position"] in ("INSIDE", "FASTER", "SLOWER")
+    assert [stage["name"] for stage in fields["latency"]["end_to_end"]["stages"]] == [
+        *("decode", "preprocess", "engine", "postprocess")
+    ]
+    assert {"name", "predicted_ms", "measured_ms", "error_ms"} <= fields["latency"]["attribution"][
+        "modules"
+    ][0].keys()
+    assert (fields["recorded"]["label"], fields["not_recorded"]) == (fields["arch"], "")
+    detectors = done("table", "show", table, "--json").fields["measured"]["detector"]
+    assert fields["recorded"]["detectors"] == detectors >= 4
+    done("fit", table, "-o", tmp_path / "again.json")
+    printed = run(*command).out
+    assert "mispredicted" in printed
+    assert "decode" in printed
+    run(*command, "--record", table, "--no-latency").refused("--no-latency")
+    run(*command, "--record", tmp_path / "no.jsonl").refused("no.jsonl")
+    exported(folder, tmp_path / "other", "--budget-on", "mean").refused("p50, p99")

@@ -1,0 +1,273 @@
+"""Make bundles, verify them, use them: ``export``, ``verify``, ``detect``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..exits import exit_unless
+from ..options import (
+    Batch,
+    Budget,
+    Bundle,
+    Device,
+    Engine,
+    EngineOption,
+    Json,
+    Limit,
+    Precision,
+    RequiredData,
+    Target,
+    Threads,
+    to_folder,
+)
+from ..printing import emit
+from ..progress import shown_progress
+
+MISPREDICTED = 6
+"""Modules that are shown of those whose predicted latency was wrong; --json has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """What the bundle has to keep, and the images that tell."""
+
+    verify: Annotated[Path | None, typer.Option(help="Folder in COCO's layout.")] = None
+    limit: Limit = None
+    predictor: Annotated[
+        Path | None, typer.Option("-t", "--predictor", help="Instead of the run's own.")
+    ] = None
+    budget_ms: Budget = None
+    budget_on: Annotated[
+        str, typer.Option(help="What the budget is about: p50 or p99 of the engine.")
+    ] = "p50"
+    max_ap_drop: Annotated[float, typer.Option(min=0, help="AP points the engine may lose.")] = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOptions:
+    """What the ONNX graph is like."""
+
+    opset: Annotated[int, typer.Option(min=17, max=20, help="ONNX operator set.")] = 17
+    dynamic_batch: Annotated[
+        bool, typer.Option("--dynamic-batch", help="Let the graph take any number of images.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoweringOptions:
+    """How fp16 and int8 are made."""
+
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(help="Folder in COCO's layout to calibrate int8 on; that of --verify."),
+    ] = None
+    calibration_split: Annotated[
+        str | None, typer.Option(help="Of it; 'train' where it has one.")
+    ] = None
+    calibration_images: Annotated[int, typer.Option(min=1, help="Images drawn of it.")] = 64
+    calibration_method: Annotated[str, typer.Option(help="percentile, minmax or entropy.")] = (
+        "percentile"
+    )
+    calibration_seed: Annotated[int, typer.Option(min=0, help="Draws the images.")] = 0
+    fp32_search: Annotated[
+        bool, typer.Option(help="Look for nodes to keep in fp32 where too much AP is lost.")
+    ] = True
+    max_evaluations: Annotated[int, typer.Option(min=1, help="Engines the search may try.")] = 100
+
+
+def export(
+    target: Target,
+    weights: Annotated[Path, typer.Option(help="Trained weights (.safetensors).")],
+    output: Annotated[Path, to_folder("Folder of the bundle.")],
+    engine: Engine = "onnxruntime",
+    engine_option: EngineOption = None,
+    precision: Precision = "fp32",
+    batch: Batch = 1,
+    threads: Threads = 1,
+    device: Device = "cpu",
+    *,
+    graph: GraphOptions,
+    gate: GateOptions,
+    lowering: LoweringOptions,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing bundle.")] = False,
+    json_: Json = False,
+) -> None:
+    """Export weights as a verified bundle; exit code 1 unless the verdict is PASS.
+
+    Example: `detfit export run --weights winner.safetensors --verify shapes -o bundle`
+    """
+    from engines import get_backend
+
+    # One that is unknown or not installed ends here, before torch is loaded.
+    get_backend(engine, engine_option or ())
+    from export import Delivery, PrecisionChoices, deliver
+
+    delivery = Delivery(
+        target=target,
+        weights=weights,
+        engine=engine,
+        engine_options=tuple(engine_option or ()),
+        precision=precision,
+        lowering=PrecisionChoices(
+            calibration_dir=lowering.calibrate,
+            calibration_split=lowering.calibration_split,
+            calibration_images=lowering.calibration_images,
+            calibration_method=lowering.calibration_method,
+            seed=lowering.calibration_seed,
+            search=lowering.fp32_search,
+            max_evaluations=lowering.max_evaluations,
+        ),
+        batch=batch,
+        threads=threads,
+        device=device,
+        opset=graph.opset,
+        dynamic_batch=graph.dynamic_batch,
+        data_dir=gate.verify,
+        limit=gate.limit,
+        budget_ms=gate.budget_ms,
+        budget_on=gate.budget_on,
+        max_ap_drop=gate.max_ap_drop,
+        predictor=gate.predictor,
+        commands=(shlex.join(["detfit", *sys.argv[1:]]),),
+    )
+    with shown_progress() as progress:
+        result = deliver(delivery, output, overwrite=overwrite, progress=progress)
+    emit(result.to_dict(), json_, _verdict_view(result.to_dict()))
+    exit_unless(result.verdict.passed)
+
+
+def verify(
+    bundle: Bundle,
+    data: RequiredData,
+    split: Annotated[str, typer.Option(help="Split of the data.")] = "val",
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Engine to run the ONNX model; the bundle's own if left out."),
+    ] = None,
+    limit: Limit = None,
+    latency: Annotated[bool, typer.Option(help="Measure the latency again.")] = True,
+    certify: Annotated[
+        bool,
+        typer.Option(
+            "--certify", help="If PASS, add this engine and machine to the certificates."
+        ),
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Latency table to write the measured latency into, for the next fit."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Compare a bundle's engine with its torch model on images; exit code 1 unless PASS.
+
+    Example: `detfit verify bundle --data shapes`
+    """
+    from export import verify_here
+
+    with shown_progress() as progress:
+        found = verify_here(
+            bundle,
+            data,
+            split,
+            engine=engine,
+            limit=limit,
+            latency=latency,
+            record=record,
+            certify=certify,
+            progress=progress,
+        )
+    emit(found.to_dict(), json_, _verdict_view(found.to_dict()))
+    exit_unless(found.report.verdict.passed and not found.report.not_recorded)
+
+
+def _verdict_view(fields: Mapping[str, Any]) -> dict[str, Any]:
+    # The reasons say what of these counts.
+    hidden = ("tensors", "parity", "accuracy", "precision", "predicted", "files")
+    view = {name: value for name, value in fields.items() if name not in hidden}
+    if lowered := fields.get("precision"):
+        view["precision"] = lowered["rows"]
+        view["kept in fp32"] = [
+            f"{node['name']}: {node['why']}" for node in lowered["kept_in_fp32"]
+        ]
+        view["calibration"] = lowered["calibration"]
+        view["search"] = lowered["search"] or lowered["note"]
+    if fields.get("accuracy"):
+        scores = fields["accuracy"]
+        view["accuracy"] = [
+            {
+                "metric": metric,
+                "torch": value,
+                "engine": scores["engine"][metric],
+                "drop (95 %)": scores["drop_ci"][metric],
+            }
+            for metric, value in scores["torch"].items()
+        ]
+    if fields.get("latency"):
+        view["latency"] = _latency_view(fields["latency"])
+    return view
+
+
+def _latency_view(latency: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stages, and the modules that were mispredicted most."""
+    view = {name: latency[name] for name in ("budget_on", "position", "speed", "note")}
+    if stages := latency["end_to_end"]:
+        view["stages"] = [*stages["stages"], stages["total"]]
+    if found := latency["attribution"]:
+        kept = ("name", "part", "predicted_ms", "measured_ms", "error_ms", "fused_with")
+        view["mispredicted"] = [
+            {name: module[name] for name in kept} for module in found["modules"][:MISPREDICTED]
+        ]
+    return view
+
+
+def detect(
+    bundle: Bundle,
+    images: Annotated[list[Path], typer.Argument(help="Photographs.")],
+    output: Annotated[Path, to_folder("Folder for drawings.")] = Path("detections"),
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Least score that is drawn; the bundle's own if left out."
+        ),
+    ] = None,
+    unverified: Annotated[
+        bool,
+        typer.Option("--unverified", help="Run it also where no certificate of the bundle holds."),
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Detect objects in photographs and draw their boxes; exit code 1 if one cannot be read.
+
+    Example: `detfit detect bundle photo.jpg -o drawn`
+    """
+    from export import detect_files
+
+    with shown_progress() as progress:
+        results = detect_files(
+            bundle,
+            images,
+            output,
+            score_threshold=threshold,
+            verified_only=not unverified,
+            progress=progress,
+        )
+    emit([result.to_dict() for result in results], json_, _detections_view(results))
+    exit_unless(not any(result.error for result in results))
+
+
+def _detections_view(results: Sequence[Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "image": str(result.image),
+            "objects": [f"{item.label} {item.score:.2f}" for item in result.objects],
+            "drawn": result.error or str(result.drawn),
+        }
+        for result in results
+    ]

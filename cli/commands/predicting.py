@@ -1,0 +1,183 @@
+"""From tables to milliseconds: ``fit``, ``transfer``, ``evaluate``, ``predict``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..options import (
+    Device,
+    Engine,
+    EngineOption,
+    Exploratory,
+    FittedOrSimulated,
+    Json,
+    Resume,
+    Seconds,
+    Seed,
+    SimulatedPrecision,
+    Tables,
+    to_file,
+)
+from ..printing import emit
+from ..progress import shown_progress
+
+
+def fit(
+    tables: Tables,
+    output: Annotated[Path, to_file("Predictor to write (.json).")],
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Where little is measured: a predictor or table of a similar device, or "
+            "simulated:DEVICE[:ENGINE].",
+        ),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Fit a predictor of milliseconds on a table, or on several of one device together.
+
+    Example: `detfit fit cpu.jsonl -o cpu.json`
+
+    Few measurements: `detfit fit v100.jsonl --from simulated:V100:tensorrt -o v100.json`
+
+    Several spaces: `detfit fit detnas.jsonl smnas.jsonl crnas.jsonl -o cpu.json`
+    """
+    from latency import describe_predictor, fit as run, open_source, read_tables, save_predictor
+
+    table = read_tables(tables)
+    source = None if prior is None else open_source(prior, table.protocol.precision)
+    predictor = run(table, source=source)
+    save_predictor(output, predictor)
+    emit(describe_predictor(predictor), json_)
+
+
+def transfer(
+    source: Annotated[
+        Path, typer.Option("--from", help="Table or predictor of the device that is known.")
+    ],
+    output: Annotated[Path, to_file("Predictor to write (.json); the table beside it.")],
+    samples: Annotated[int, typer.Option(min=1, max=100_000, help="Detectors to measure.")] = 20,
+    engine: Engine = "onnxruntime",
+    engine_option: EngineOption = None,
+    device: Device = "cpu",
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="As the source if left out.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="As the source if left out.")] = None,
+    seconds: Seconds = 2.0,
+    exploratory: Exploratory = False,
+    seed: Seed = 0,
+    resume: Resume = False,
+    json_: Json = False,
+) -> None:
+    """Bring a predictor to another device or engine by few measurements.
+
+    Example: `detfit transfer --from cpu.json --engine openvino --samples 20 -o openvino.json`
+    """
+    from engines import get_backend
+    from latency import describe_transfer, open_predictor, save_predictor, transfer as run
+
+    known = open_predictor(source)
+    backend = get_backend(engine, engine_option or ())
+    with shown_progress() as progress:
+        moved, table = run(
+            known,
+            backend,
+            output.with_suffix(".jsonl"),
+            samples,
+            device=device,
+            threads=threads,
+            precision=precision,
+            seconds=seconds,
+            exploratory=exploratory,
+            seed=seed,
+            resume=resume,
+            progress=progress,
+        )
+    save_predictor(output, moved)
+    emit(describe_transfer(known, moved, table), json_)
+
+
+def evaluate(
+    predictor: Annotated[Path, typer.Argument(help="Predictor.")],
+    held_out: Annotated[Path, typer.Argument(help="Table with other detectors, or modules.")],
+    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
+    json_: Json = False,
+) -> None:
+    """Compare predictions with measured detectors that were kept out of the fit.
+
+    Example: `detfit evaluate cpu.json held.jsonl`
+    """
+    from latency import describe_evaluation, evaluate as run, load_predictor, read_table
+
+    result = run(load_predictor(predictor), read_table(held_out), confidence)
+    emit(describe_evaluation(result), json_)
+
+
+def predict(
+    archs: Annotated[list[str], typer.Argument(help="space:code ...")],
+    predictor: FittedOrSimulated,
+    confidence: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
+    precision: SimulatedPrecision = None,
+    input_size: Annotated[
+        str | None,
+        typer.Option("--input", help="WIDTHxHEIGHT on a simulated device; else each one's own."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Predict the latency of architectures, with an interval and the share of each module.
+
+    Example: `detfit predict -t cpu.json detnas-nano:00-00-0000-00`
+
+    Without the hardware: `detfit predict -t simulated:V100 --precision fp32 zoo:E2 zoo:E5`
+    """
+    from latency import is_simulated, load_predictor, predict_archs, predict_simulated
+    from searchspaces import parse_size
+
+    if is_simulated(str(predictor)):
+        size = None if input_size is None else parse_size(input_size)
+        rows = predict_simulated(
+            str(predictor),
+            archs,
+            precision=precision or "fp32",
+            input_hw=size,
+            confidence=confidence,
+        )
+    elif precision is None and input_size is None:
+        rows = predict_archs(load_predictor(predictor), archs, confidence)
+    else:
+        raise typer.BadParameter(
+            "--precision and --input are for simulated devices (-t simulated:V100); a fitted "
+            "predictor has those of its profile."
+        )
+    emit(rows, json_, _predictions_view(rows))
+
+
+def _simulation(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a simulated prediction has to say of itself; nothing for a fitted one."""
+    if not row.get("simulated"):
+        return {}
+    return {"simulated": f"{row['device']}, {row['engine']}, {row['precision']}"}
+
+
+def _predictions_view(rows: Sequence[Mapping[str, Any]]) -> Any:
+    names = ("arch", "p50_ms", "lo_ms", "hi_ms", "coverage")
+    table = [{name: row[name] for name in names} | _simulation(row) for row in rows]
+    if len(rows) > 1:
+        return table
+    modules = [
+        {
+            "kind": f"{item['kind']} {item['variant']}",
+            "part": item["part"],
+            "count": item["count"],
+            "ms": item["ms"],
+            "measured": item["measured"],
+        }
+        for item in rows[0]["breakdown"]
+    ]
+    return {**table[0], "unattributed_ms": rows[0]["unattributed_ms"], "breakdown": modules}

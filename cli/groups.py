@@ -1,0 +1,93 @@
+"""Options that belong together in several commands, each group as one dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Batch, Device, Engine, EngineOption, Input, Precision, Threads
+
+if TYPE_CHECKING:
+    from detection import TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """What a space, or the detector of an architecture, is made with."""
+
+    head: Annotated[
+        str | None,
+        typer.Option(help="Detector around the backbone where the space offers several: fpn, ..."),
+    ] = None
+    input_size: Input = None
+    classes: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Classes without background.")
+    ] = 80
+    proposals: Annotated[
+        int | None, typer.Option(min=1, help="Boxes given to the second stage, after NMS.")
+    ] = None
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="NAME=VALUE", help="Another option of the space; repeatable."
+        ),
+    ] = None
+
+    def to_space_options(self) -> dict[str, Any]:
+        """Return what a space is made with: only what was asked for."""
+        from searchspaces import parse_option, parse_size
+
+        size = None if self.input_size is None else parse_size(self.input_size)
+        given = {
+            "num_classes": self.classes,
+            "head": self.head,
+            "input_hw": size,
+            "proposals": self.proposals,
+        }
+        named = dict(map(parse_option, self.option or ()))
+        return {name: value for name, value in given.items() if value is not None} | named
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOptions:
+    """What is measured on, and how it builds."""
+
+    engine: Engine = "onnxruntime"
+    engine_option: EngineOption = None
+    device: Device = "cpu"
+    precision: Precision = "fp32"
+    batch: Batch = 1
+    threads: Threads = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How weights are learnt."""
+
+    steps: Annotated[int, typer.Option(min=1, max=10**9, help="Optimiser steps.")] = 90_000
+    batch_size: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Images per optimiser step.")
+    ] = 16
+    lr: Annotated[float, typer.Option("--lr", min=0, help="Learning rate after the warm-up.")] = (
+        0.02
+    )
+    optimizer: Annotated[str, typer.Option(help="sgd or adamw.")] = "sgd"
+    workers: Annotated[
+        int, typer.Option("--data-workers", min=0, help="Processes that read images.")
+    ] = 0
+
+    def to_config(self, seed: int) -> TrainConfig:
+        """Return the same for ``detection``, with the seed of the command."""
+        from detection import TrainConfig
+
+        return TrainConfig(
+            steps=self.steps,
+            batch_size=self.batch_size,
+            lr=self.lr,
+            optimizer=self.optimizer,
+            workers=self.workers,
+            warmup_steps=min(500, self.steps // 10),
+            seed=seed,
+        )
