@@ -318,7 +318,7 @@ def _scored(what: str, found: Sequence[DetectorError]) -> dict[str, Any]:
         np.array([getattr(item, name) for item in found])
         for name in ("predicted_ms", "measured_ms")
     )
-    inside = [item.lo_ms <= item.measured_ms <= item.hi_ms for item in found]
+    inside = [item.visits_inside for item in found]
     return {
         "what": what,
         "prediction": "joint costs",

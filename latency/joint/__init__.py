@@ -4,7 +4,7 @@ from .costs import JointCost, JointCosts
 from .covariance import Spread
 from .design import choose_measurements, identifying_set
 from .equation import Equation, equation_of, equations_of
-from .fit import fit_joint, unmeasured
+from .fit import fit_joint, fit_like, unmeasured
 from .known_basis import KnownBasis
 from .layer_work import Basis
 from .rates import Rates
@@ -24,6 +24,7 @@ __all__ = [
     "equation_of",
     "equations_of",
     "fit_joint",
+    "fit_like",
     "identifying_set",
     "joint_from_fields",
     "joint_to_fields",

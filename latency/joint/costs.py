@@ -106,10 +106,15 @@ class JointCosts:
     def layers_ms(self, layers: Sequence[Layer]) -> Floats:
         """Return what single layers take inside a detector ``(layers,)``."""
         families = np.array([family_of(layer) for layer in layers], np.int64)
+        ms = (self.basis.work(layers) * self.rates.layers[families]).sum(1)
+        return np.asarray(ms * self.departures(layers))
+
+    def departures(self, layers: Sequence[Layer]) -> Floats:
+        """Return how many times more layers take than their rates give ``(layers,)``."""
+        families = np.array([family_of(layer) for layer in layers], np.int64)
         places = np.array([place_of(layer) for layer in layers]).reshape(-1, PLACE)
         links = self._links_of(families, places)
-        ms = (self.basis.work(layers) * self.rates.layers[families]).sum(1)
-        return np.asarray(ms * np.maximum(1.0 + links @ self._weights, LEAST_SHARE))
+        return np.asarray(np.maximum(1.0 + links @ self._weights, LEAST_SHARE))
 
     def whole_ms(self, detectors: Sequence[Counts]) -> Floats:
         """Return the predicted medians of whole detectors ``(n,)``."""

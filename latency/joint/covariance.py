@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -15,8 +15,6 @@ from .modules import Modules
 from .rates import Rates
 
 Floats = npt.NDArray[np.float64]
-GRADIENT_STEP = 1e-4  # of finite differences, on logarithms
-IMPOSSIBLE = 1e9  # misfit of parameters that give no covariance
 LEAST_MS = 1e-4  # of a module that the rates give nothing: selections on some engines
 START_DOUBT, LEAST_DOUBT_MS = 0.5, 0.02
 """Standard deviation of the cost of starting a graph, as a share of it, and at least."""
@@ -48,11 +46,6 @@ class Spread:
 FAMILY, KIND = 0.3, 0.2
 """Of layers in common with their family, of modules in common with their kind: so uncertain is
 what nothing measured, such as an operator that an engine runs badly."""
-
-LEAST = Spread(0.005, 0.5, 0.003, 0.001, 1e-3, 5e-4, 5e-4)
-MOST = Spread(1.0, 30.0, 0.5, 0.2, 10.0, 0.2, 0.1)
-STARTS = (Spread(), Spread(0.1, 5.0, 0.15, 0.03, 0.5, 0.01, 0.01))
-"""Where the search for the spread may end, and where it begins."""
 
 
 class Terms:
@@ -98,9 +91,13 @@ class Terms:
 
     @cached_property
     def fixed(self) -> Floats:
-        """Return the covariance that no parameter changes ``(n, n)``: of starts and of kinds."""
+        """Return the covariance that no parameter changes: starts, kinds, families ``(n, n)``."""
         kinds = self.by_module @ (KIND * self._modules.kinds)
-        return np.asarray(np.outer(self.starts, self.starts) + kinds @ kinds.T)
+        total = np.outer(self.starts, self.starts) + kinds @ kinds.T
+        for _, times in self._families:
+            common = FAMILY * times.sum(1)
+            total += np.outer(common, common)
+        return total
 
     @cached_property
     def borders(self) -> Floats:
@@ -129,13 +126,24 @@ class Terms:
                 found.append((distances(places, places), self.by_layer[:, which]))
         return found
 
-    def covariance(self, spread: Spread) -> Floats:
-        """Return the covariance of all graphs ``(n, n)``, without noise."""
+    def layers(self, reach: float) -> Floats:
+        """Return the covariance of layers at a relative deviation of 1 ``(n, n)``."""
+        total = np.zeros_like(self.fixed)
+        for apart, times in self._families:
+            total += times @ np.exp(-apart / reach) @ times.T
+        return total
+
+    def covariance(self, spread: Spread, layers: Floats | None = None) -> Floats:
+        """Return the covariance of all graphs ``(n, n)``, without noise.
+
+        Args:
+            spread: Standard deviations.
+            layers: :meth:`layers` at the spread's reach, where it is known.
+        """
         total = self.fixed + spread.whole**2 * self.wholes + spread.module**2 * self.modules
         total += spread.border_ms**2 * self.borders
-        for apart, times in self._families:
-            total += times @ likeness(apart, spread) @ times.T
-        return total
+        total += spread.layer**2 * (self.layers(spread.reach) if layers is None else layers)
+        return np.asarray(total)
 
 
 def module_variances(modules: Modules, terms: Terms, spread: Spread) -> Floats:
@@ -182,39 +190,3 @@ def noise_of(equations: Sequence[Equation], spread: Spread) -> Floats:
     shares = [spread.whole_noise if each.whole else spread.part_noise for each in equations]
     noise = [share * e.doubt * e.ms for share, e in zip(shares, equations, strict=True)]
     return np.asarray(np.square(noise) / np.array([each.visits for each in equations]))
-
-
-def fit_spread(equations: Sequence[Equation], terms: Terms, steps: int) -> Spread:
-    """Choose the spread under which the measurements are most likely (type II likelihood).
-
-    A quasi-Newton search on logarithms within bounds, from several starts: the likelihood has
-    more than one maximum.
-
-    Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, section 5.4.
-    """
-    from scipy.optimize import minimize
-
-    times = np.array([equation.ms for equation in equations])
-
-    def loss(logs: Floats) -> float:
-        spread = Spread(*np.exp(logs).tolist())
-        return _misfit(terms.covariance(spread), noise_of(equations, spread), times - terms.mean)
-
-    bounds = list(zip(np.log(astuple(LEAST)), np.log(astuple(MOST)), strict=True))
-    options = {"maxiter": steps, "eps": GRADIENT_STEP}
-    found = [
-        minimize(loss, np.log(astuple(s)), method="L-BFGS-B", bounds=bounds, options=options)
-        for s in STARTS
-    ]
-    best = min(found, key=lambda result: float(result.fun))
-    return Spread(*np.exp(best.x).tolist())
-
-
-def _misfit(covariance: Floats, noise: Floats, residuals: Floats) -> float:
-    """Return the negative log likelihood, less a constant."""
-    try:
-        root = np.linalg.cholesky(covariance + np.diag(noise))
-    except np.linalg.LinAlgError:  # parameters without meaning: as unlikely as can be
-        return IMPOSSIBLE
-    white = np.linalg.solve(root, residuals)
-    return float(0.5 * white @ white + np.log(np.diag(root)).sum())

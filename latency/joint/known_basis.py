@@ -1,9 +1,10 @@
-"""Layers by what they take on another device: a trend where few measurements must do."""
+"""Layers by what was learned of them on another device: a trend where few measurements must do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,39 +14,62 @@ from searchspaces import ModuleSpec
 from ..simulated.layers import Layer
 from .costs import JointCosts
 from .covariance import LEAST_MS
-from .layer_work import FAMILIES, WORK
-from .modules import Modules
+from .modules import Modules, modules_of
+from .rates import main_rate
 
 Floats = npt.NDArray[np.float64]
-MOST_FACTOR = 3.0  # of a module over its layers: beyond, noise speaks
+MOST_FACTOR = 3.0  # of a layer or module over what its work says: beyond, noise speaks
+LEAST_USUAL = 0.05  # of what is usual: a rate of nothing there need not be nothing here
+
+PULL = 0.1
+"""Weight of the source's balance of rates against one equation."""
 
 
 @dataclass(frozen=True)
 class KnownBasis:
-    """Know layers by what they take on another device or engine.
+    """Know layers by their work, and by how far their times departed from it elsewhere.
+
+    The balance between arithmetic, memory and launches is the source's until measurements say
+    otherwise. Departures of layers and modules from it (a shape that a library serves well) are
+    taken over to a power: at 1 they are thought the same on both devices, at 0 to have nothing in
+    common. Kennedy and O'Hagan, "Predicting the output from a complex computer code when fast
+    approximations are available", Biometrika 2000, scale a source's departures in the same way.
 
     Attributes:
         source: Costs there.
+        alike: The power, 0 to 1.
     """
 
     source: JointCosts
+    alike: float = 1.0
+
+    @property
+    def pull(self) -> float:
+        """Return the weight of what is usual against one equation."""
+        return PULL
 
     def work(self, layers: Sequence[Layer]) -> Floats:
-        """Return the milliseconds there, and nothing else ``(layers, WORK)``."""
-        table = np.zeros((len(layers), WORK))
-        table[:, 0] = self.source.layers_ms(layers)
-        return table
+        """Return the source's work of layers times their departures there ``(layers, WORK)``."""
+        departures = _bounded(self.source.departures(layers)) ** self.alike
+        return np.asarray(self.source.basis.work(layers) * departures[:, None])
 
     def usual(self) -> Floats:
-        """Return one ratio for all families ``(families, WORK)``."""
-        table = np.zeros((len(FAMILIES), WORK))
-        table[:, 0] = 1.0
-        return table
+        """Return the source's rates as shares of its main one ``(families, WORK)``."""
+        shares = self.source.rates.layers / self._main_rate
+        return np.asarray(np.maximum(shares, LEAST_USUAL * self.source.basis.usual()))
 
     def factors(self, specs: Sequence[ModuleSpec]) -> Floats:
-        """Return what modules take there over what their layers do ``(modules,)``."""
-        modules = Modules(specs, self)
-        layers_ms = modules.repeats @ modules.layer_work[:, 0]
+        """Return what modules take there over their layers, to the power ``(modules,)``."""
+        modules = Modules(specs, self.source.basis)
+        layers_ms = modules.repeats @ self.source.layers_ms(modules.layers)
         ms = np.array([part.ms for part in self.source.modules(modules.specs)])
-        ratio = ms / np.maximum(layers_ms, LEAST_MS)
-        return np.asarray(np.clip(ratio, 1 / MOST_FACTOR, MOST_FACTOR))
+        return np.asarray(_bounded(ms / np.maximum(layers_ms, LEAST_MS)) ** self.alike)
+
+    @cached_property
+    def _main_rate(self) -> float:
+        equations = self.source.equations
+        return main_rate(equations, modules_of(equations, self.source.basis))
+
+
+def _bounded(ratio: Floats) -> Floats:
+    return np.asarray(np.clip(ratio, 1 / MOST_FACTOR, MOST_FACTOR))

@@ -43,8 +43,17 @@ USUAL_PRODUCT = (1.0, 0.01, 0.0)
 arithmetic and memory gives (judged, between a CPU's 0.003 and a V100's 0.03 per mega element)."""
 
 
+PULL = 0.02
+"""Weight of what is usual against one equation: it decides only where no equation does."""
+
+
 class Basis(Protocol):
     """Say what times of layers are proportional to, family by family."""
+
+    @property
+    def pull(self) -> float:
+        """Return the weight of what is usual against one equation."""
+        ...
 
     def work(self, layers: Sequence[Layer]) -> Floats:
         """Return the work of layers ``(layers, WORK)``; the first number is the main one."""
@@ -62,6 +71,11 @@ class Basis(Protocol):
 @dataclass(frozen=True, slots=True)
 class WorkBasis:
     """Know layers by what they do: nothing needs to have been measured."""
+
+    @property
+    def pull(self) -> float:
+        """Return the weight of what is usual against one equation."""
+        return PULL
 
     def work(self, layers: Sequence[Layer]) -> Floats:
         """Return giga multiply-adds, mega elements moved and launches ``(layers, WORK)``."""

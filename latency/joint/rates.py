@@ -23,9 +23,6 @@ LEAST_MAIN = 1e-3  # main work of a graph that has nearly none
 OUTLIER = 0.15
 """Relative error beyond which an equation counts less (Huber 1964)."""
 
-TRUST = 0.02
-"""Weight of what is usual against one equation: it decides only where no equation does."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
@@ -63,20 +60,25 @@ def fit_rates(equations: Sequence[Equation], modules: Modules, basis: Basis) -> 
     times = np.array([equation.ms for equation in equations])
     borders = np.array([equation.border / MEGA for equation in equations])
     design = np.column_stack([counts @ modules.work, np.ones(len(times)), borders])
-    main = counts @ modules.work[:, ::WORK].sum(1)
-    rate = float(np.median(times / np.maximum(main, LEAST_MAIN)))
-    usual = rate * basis.usual().ravel()
-    pull = _pull(usual, design.shape[1])
-    given = np.concatenate([np.ones(len(times)), np.full(len(pull), TRUST)])
+    usual = main_rate(equations, modules) * basis.usual().ravel()
+    pull = _pull(usual, design.shape[1], basis.pull)
+    given = np.concatenate([np.ones(len(times)), np.full(len(pull), basis.pull)])
     found = _robust(np.vstack([design / times[:, None], pull]), given)
     return Rates(found[:-2].reshape(len(FAMILIES), WORK), float(found[-2]), float(found[-1]))
 
 
-def _pull(usual: Floats, columns: int) -> Floats:
+def main_rate(equations: Sequence[Equation], modules: Modules) -> float:
+    """Return the usual milliseconds per unit of main work of whole graphs."""
+    main = modules.counts([each.counts for each in equations]) @ modules.work[:, ::WORK].sum(1)
+    times = np.array([equation.ms for equation in equations])
+    return float(np.median(times / np.maximum(main, LEAST_MAIN)))
+
+
+def _pull(usual: Floats, columns: int, weight: float) -> Floats:
     """Return rows that say, weakly, that rates are as usual; nothing where usual is nothing."""
     rows = np.zeros((len(usual), columns))
     some = np.flatnonzero(usual)
-    rows[some, some] = TRUST / usual[some]
+    rows[some, some] = weight / usual[some]
     return rows[some]
 
 

@@ -13,7 +13,7 @@ from searchspaces import ModuleSpec
 
 from ..simulated.layers import Layer
 from ..simulated.predictor import SimulatedPredictor, make_simulated
-from .layer_work import FAMILIES, WORK
+from .layer_work import FAMILIES, PULL, WORK
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,6 +37,11 @@ class SimulatedBasis:
 
     def __post_init__(self) -> None:
         _ = self._device  # unknown names are refused at once
+
+    @property
+    def pull(self) -> float:
+        """Return the weight of what is usual against one equation."""
+        return PULL
 
     def work(self, layers: Sequence[Layer]) -> Floats:
         """Return the milliseconds there, and nothing else ``(layers, WORK)``."""

@@ -53,7 +53,7 @@ def joint_to_fields(costs: JointCosts) -> dict[str, Any]:
 def _basis_to_fields(basis: Basis) -> dict[str, Any] | None:
     """Return what a trend is a trend of; None for the layers' work."""
     if isinstance(basis, KnownBasis):
-        return {"joint": joint_to_fields(basis.source)}
+        return {"joint": joint_to_fields(basis.source), "alike": basis.alike}
     return {"simulated": asdict(basis)} if isinstance(basis, SimulatedBasis) else None
 
 
@@ -61,7 +61,8 @@ def _basis_from_fields(given: Mapping[str, Any] | None) -> Basis:
     if given is None:
         return WorkBasis()
     if "joint" in given:
-        return KnownBasis(joint_from_fields(given["joint"]))
+        alike = _positive(given["alike"], "alike", zero=True)
+        return KnownBasis(joint_from_fields(given["joint"]), alike)
     simulated = given["simulated"]
     return SimulatedBasis(str(simulated["name"]), str(simulated["precision"]))
 

@@ -11,9 +11,9 @@ from latency.closure import conformal_quantile
 from latency.joint import (
     Equation,
     JointCosts,
-    KnownBasis,
     Spread,
     fit_joint,
+    fit_like,
     joint_from_fields,
     joint_to_fields,
 )
@@ -142,8 +142,7 @@ def test_another_device_needs_few_measurements():
     graphs = [graph for space in small_spaces() for graph in graphs_of(space, 10, rng)]
     slower = [Device().measure(graph, True, rng) for graph in graphs]
     slower = [replace(each, ms=2.5 * each.ms) for each in slower]
-    moved = fit_joint(slower[::5], basis=KnownBasis(source))
-    rest = [each for index, each in enumerate(slower) if index % 5]
+    moved, rest = fit_like(slower[::5], source), [e for i, e in enumerate(slower) if i % 5]
     errors = moved.whole_ms([e.counts for e in rest]) / np.array([e.ms for e in rest]) - 1
     assert np.abs(errors).mean() < 0.03
     again = joint_from_fields(json.loads(json.dumps(joint_to_fields(moved))))
