@@ -4,8 +4,9 @@
 what                        8.6.1      10.0 to 10.x       11
 ==========================  =========  =================  ================
 explicit batch              a flag     the only way       the flag is gone
-fp16 and int8               flags      flags              by the graph
-float32 inside fp16         by layer   by layer           by the graph
+strong typing               no         a flag             the only way
+fp16 and int8               flags      flags, or graph    by the graph
+float32 inside fp16         by layer   by layer, graph    by the graph
 int8 calibrator             yes        yes (deprecated)   gone: Q/DQ nodes
 refusing cache misses       no         a flag             a flag
 names of failed nodes       no         yes                yes
@@ -13,7 +14,12 @@ int64 tensors               as int32   yes                yes
 ==========================  =========  =================  ================
 
 Between 10.4 and 10.5 nothing that is used here changed but the GPUs: see ``limits.py``. Tensors
-are bound by name in every release (the interface of 8.5); bindings by number are not used.
+are bound by name in every release (the interface of 8.5); bindings by number are not used. Nor are
+weight streaming, refitting, version-compatible and hardware-compatible plans (for Volta there are
+none of the last): a plan belongs to the release and the GPU that it was measured on.
+
+Sources: NVIDIA/TensorRT, include/NvInfer.h, include/NvInferRuntime.h and python/src of the
+branches release/8.6, release/10.4 and release/11.1; NVIDIA's guides of migration.
 
 Every expression on an object of TensorRT is checked against the real interface of each release in
 tests/engines/tensorrt/test_contract.py, which reads this source: annotate such objects.
@@ -21,25 +27,40 @@ tests/engines/tensorrt/test_contract.py, which reads this source: annotate such 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from .. import _imports
 from ..base import Array, Arrays
-from ..errors import EngineBuildError, EngineUnavailableError
-from .limits import INSTALL, Release
+from ..errors import EngineBuildError
 
 if TYPE_CHECKING:
     import tensorrt as trt
 
-# Where TensorRT finds the next calibration batch: names to addresses, None after the last.
-NextBatch = Callable[[Sequence[str]], "list[int] | None"]
+    from ..lowering import Lowered
+
+TYPINGS = ("auto", "weak", "strong")
+FULL = "fp32"
+
+
+class Calibration(Protocol):
+    """What a calibrator asks: batches, or what an earlier calibration found.
+
+    Attributes:
+        cache: What a calibration found, as TensorRT writes it; empty before the first.
+    """
+
+    cache: bytes
+
+    def next_addresses(self, names: Sequence[str]) -> list[int] | None:
+        """Return where the next batch of the named inputs lies, None after the last."""
 
 
 class Api:
     """Do what differs between releases; what is here is as in the newest.
+
+    Networks are strongly typed: the graph says what is computed in which type.
 
     Args:
         trt: The module ``tensorrt``.
@@ -47,16 +68,47 @@ class Api:
 
     calibrates: ClassVar[bool] = False
     native_int64: ClassVar[bool] = True
+    typing: ClassVar[str] = "strong"
 
     def __init__(self, trt: Any) -> None:
         self.trt = trt
         self.version = str(trt.__version__)
 
-    def prepare(self, content: bytes, precision: str, batches: Sequence[Arrays]) -> bytes:
-        """Return the ONNX model that gives the precision, as far as the graph decides it."""
-        from .graphs import fold_identities
+    def typed(self, written: str, typing: str) -> Api:
+        """Return what drives this release for a graph.
 
-        return fold_identities(content)
+        Args:
+            written: Precision that the graph is written in: ``fp32``, ``fp16`` or ``int8``.
+            typing: One of :data:`TYPINGS`; ``auto`` is as strong as the graph asks for.
+
+        Raises:
+            EngineBuildError: The release has no such typing, or none for such a graph.
+        """
+        if typing == "weak":
+            raise EngineBuildError(
+                f"TensorRT {self.version} has strongly typed networks alone; leave out "
+                "typing=weak, or use TensorRT 10"
+            )
+        return self
+
+    def prepare(
+        self, content: bytes, written: str, precision: str, batches: Sequence[Arrays]
+    ) -> Lowered:
+        """Return the ONNX model that gives the precision, as far as the graph decides it.
+
+        Args:
+            content: The serialised model.
+            written: Precision that it is written in.
+            precision: That is wanted.
+            batches: What int8 is calibrated on, where it is not written in int8.
+
+        Raises:
+            EngineBuildError: It is written in another precision, or cannot be converted.
+        """
+        from ..lowering import lower
+        from .graphs import Written, fold_identities
+
+        return lower(Written(fold_identities(content), written), precision, batches)
 
     def host_array(self, array: Array) -> Array:
         """Return an array contiguous and in the type that the network computes it in."""
@@ -74,18 +126,18 @@ class Api:
         precision: str,
         content: bytes,
     ) -> None:
-        """Allow kernels of a precision, where the graph does not say it: up to TensorRT 10."""
+        """Allow kernels of a precision, where the graph does not say it: if weakly typed."""
 
     def set_calibrator(
         self, config: trt.IBuilderConfig, calibrator: Any, profile: trt.IOptimizationProfile | None
     ) -> None:
-        """Have the builder calibrate, where it does: up to TensorRT 10."""
+        """Have the builder calibrate, where it does: if weakly typed."""
         raise EngineBuildError(
             f"TensorRT {self.version} has no calibrators; quantise the graph instead"
         )
 
-    def calibrator(self, next_batch: NextBatch) -> Any:
-        """Return a calibrator, where there are any: up to TensorRT 10."""
+    def calibrator(self, calibration: Calibration) -> Any:
+        """Return a calibrator, where there are any: if weakly typed."""
         raise EngineBuildError(
             f"TensorRT {self.version} has no calibrators; quantise the graph instead"
         )
@@ -103,6 +155,21 @@ class ApiWeaklyTyped(Api):
     """What 8.6 and 10 have in common: the builder chooses precisions, within flags."""
 
     calibrates = True
+    typing = "weak"
+
+    def prepare(
+        self, content: bytes, written: str, precision: str, batches: Sequence[Arrays]
+    ) -> Lowered:
+        """Return the model as it is but for shared weights: flags give the precision."""
+        from ..lowering import Lowered
+        from .graphs import fold_identities
+
+        if written not in (FULL, precision):
+            raise EngineBuildError(
+                f"the graph is written in {written} and cannot become {precision}; build "
+                f"precision {written}, or give the graph in {FULL}"
+            )
+        return Lowered(fold_identities(content))
 
     def create_network(self, builder: trt.Builder) -> trt.INetworkDefinition:
         """Return an empty network of explicit batch: 8.6 also builds without."""
@@ -118,33 +185,27 @@ class ApiWeaklyTyped(Api):
     ) -> None:
         """Allow kernels of a precision, float32 remaining where it is as fast or has no kernel.
 
+        What computes boxes and scores is held in float32, in fp16 as in int8. A quantised graph
+        says itself what is int8 and needs no more than the flag.
+
         Args:
             network: What is built.
             config: How.
             precision: ``fp32``, ``fp16`` or ``int8``.
             content: The ONNX model that the network was read from.
         """
+        if precision == FULL:
+            return
+        from .graphs import free_nodes, written_in
+
         flags = self.trt.BuilderFlag
-        if precision == "fp16":
-            from .graphs import exact_nodes
+        config.set_flag(flags.FP16 if precision == "fp16" else flags.INT8)
+        if written_in(content) == FULL:
+            from .constraints import hold_exact
 
-            config.set_flag(flags.FP16)
             config.set_flag(flags.PREFER_PRECISION_CONSTRAINTS)
-            self._keep_exact(network, exact_nodes(content))
-        elif precision == "int8":
-            config.set_flag(flags.INT8)
-
-    def _keep_exact(self, network: trt.INetworkDefinition, names: frozenset[str]) -> None:
-        """Compute the arithmetic of some nodes in float32: half precision rounds coordinates."""
-        kinds = self.trt.LayerType
-        arithmetic = (kinds.ELEMENTWISE, kinds.UNARY, kinds.GRID_SAMPLE)
-        for index in range(network.num_layers):
-            layer: trt.ILayer = network.get_layer(index)
-            if layer.name not in names or layer.type not in arithmetic:
-                continue
-            made: trt.ITensor = layer.get_output(0)
-            if made.dtype == self.trt.DataType.FLOAT:
-                layer.precision = self.trt.DataType.FLOAT
+            free = free_nodes(content, precision)
+            hold_exact(self, network, free, borders=precision == "int8")
 
     def set_calibrator(
         self, config: trt.IBuilderConfig, calibrator: Any, profile: trt.IOptimizationProfile | None
@@ -154,8 +215,8 @@ class ApiWeaklyTyped(Api):
         if profile is not None and not config.set_calibration_profile(profile):
             raise EngineBuildError("TensorRT refuses the optimisation profile for calibration")
 
-    def calibrator(self, next_batch: NextBatch) -> Any:
-        """Return an entropy calibrator that asks for batches and keeps no cache."""
+    def calibrator(self, calibration: Calibration) -> Any:
+        """Return an entropy calibrator that asks for batches, unless there is a cache."""
         base: Any = self.trt.IInt8EntropyCalibrator2
 
         class Calibrator(base):  # type: ignore[misc]
@@ -166,13 +227,13 @@ class ApiWeaklyTyped(Api):
                 return 1  # not read for explicit batch, where the tensors' shapes count
 
             def get_batch(self, names: Sequence[str]) -> list[int] | None:
-                return next_batch(names)
+                return calibration.next_addresses(names)
 
-            def read_calibration_cache(self) -> None:
-                return None
+            def read_calibration_cache(self) -> bytes | None:
+                return calibration.cache or None
 
             def write_calibration_cache(self, cache: Any) -> None:
-                return None
+                calibration.cache = bytes(cache)
 
         return Calibrator()
 
@@ -181,6 +242,15 @@ class Api8(ApiWeaklyTyped):
     """TensorRT 8.6.1, the last but one that runs on a V100."""
 
     native_int64 = False
+
+    def typed(self, written: str, typing: str) -> Api:
+        """Return this: 8.6 has no strongly typed networks, but reads quantised graphs."""
+        if typing == "strong" or written == "fp16":
+            raise EngineBuildError(
+                f"TensorRT {self.version} has no strongly typed networks, which typing=strong and "
+                "a graph in half precision need; give it the graph in fp32, or use TensorRT 10"
+            )
+        return self
 
     def refuse_cache_misses(self, config: trt.IBuilderConfig) -> None:
         """Refuse: 8.6 cannot be told to."""
@@ -197,56 +267,25 @@ class Api8(ApiWeaklyTyped):
 class Api10(ApiWeaklyTyped):
     """TensorRT 10; up to 10.4 it runs on a V100."""
 
+    def typed(self, written: str, typing: str) -> Api:
+        """Return this, or its strongly typed sibling where graph or caller ask for it."""
+        if typing == "weak" and written == "fp16":
+            raise EngineBuildError(
+                "a weakly typed network does not keep the types of a graph in half precision; "
+                "leave out typing=weak, or give the graph in fp32"
+            )
+        strong = typing == "strong" or (typing == "auto" and written != FULL)
+        return Api10Strong(self.trt) if strong else self
+
+
+class Api10Strong(Api):
+    """TensorRT 10 with strongly typed networks, as 11 has them."""
+
+    def create_network(self, builder: trt.Builder) -> trt.INetworkDefinition:
+        """Return an empty network whose types are those of the graph."""
+        flags = 1 << int(self.trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+        return builder.create_network(flags)
+
 
 class Api11(Api):
     """TensorRT 11: networks are strongly typed, so the graph decides every precision."""
-
-    def prepare(self, content: bytes, precision: str, batches: Sequence[Arrays]) -> bytes:
-        """Return the model in half precision, or with the quantisation of int8 written in."""
-        from .graphs import fold_identities, to_half, with_quantization
-
-        folded = fold_identities(content)
-        if precision == "fp16":
-            return to_half(folded)
-        return with_quantization(folded, batches) if precision == "int8" else folded
-
-
-APIS: dict[int, type[Api]] = {8: Api8, 10: Api10, 11: Api11}
-OLDEST: Release = (8, 6)
-
-
-def load_api() -> Api:
-    """Import tensorrt and return what drives its release.
-
-    Raises:
-        EngineUnavailableError: It is missing, does not load, or is a release that is not driven.
-    """
-    return api_for(_imports.load("tensorrt", "tensorrt", INSTALL))
-
-
-def api_for(trt: Any) -> Api:
-    """Return what drives the release of a loaded module.
-
-    Raises:
-        EngineUnavailableError: The release is older than 8.6, 9, or newer than 11.
-    """
-    release = release_of(str(trt.__version__))
-    kind = APIS.get(release[0])
-    if kind is None or release < OLDEST:
-        raise EngineUnavailableError(
-            f"TensorRT {trt.__version__} is not driven by this version of detfit; known are "
-            f"8.6.1, 10 and 11; run: pip install {INSTALL}"
-        )
-    return kind(trt)
-
-
-def release_of(version: str) -> Release:
-    """Return major and minor number of a version such as ``10.13.3.9.post1``.
-
-    Raises:
-        EngineUnavailableError: It does not begin with two numbers.
-    """
-    parts = version.split(".")
-    if len(parts) < 2 or not (parts[0].isdigit() and parts[1].isdigit()):
-        raise EngineUnavailableError(f"cannot read the version {version!r} of TensorRT")
-    return int(parts[0]), int(parts[1])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..base import Arrays
 from ..errors import EngineBuildError
-from .api import Api
+from .api import FULL, Api
 from .calibration import Feed
 from .cuda import Session
+from .limits import Capability
 from .logger import Messages
-from .shapes import BatchRange, add_profile, check_batches
+from .record import BuildRecord, capability_text, digest, outputs_text
+from .shapes import BatchRange, add_profile, check_batches, profile_text
 from .timing_cache import TimingCache
 
 if TYPE_CHECKING:
@@ -23,31 +27,37 @@ if TYPE_CHECKING:
 ON_CACHE_MISS = ("time", "refuse")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """State what to build.
 
     Attributes:
         content: The serialised ONNX model.
+        written: Precision that it is written in.
         examples: An array for every input: fixes the sizes that the model leaves open.
         precision: ``fp32``, ``fp16`` or ``int8``.
         batch: Batch sizes; None for those of the examples.
         batches: What int8 is calibrated on.
+        calibration: What TensorRT's calibrator found before; empty to calibrate.
         cache: Timing cache to read; None for none.
         on_cache_miss: ``time`` or ``refuse``.
         workspace_bytes: Most scratch memory; None for all there is.
         level: Optimisation level, 0 (fast build) to 5.
+        capability: Of the GPU.
     """
 
     content: bytes
+    written: str
     examples: Arrays
     precision: str
     batch: BatchRange | None
     batches: Sequence[Arrays]
+    calibration: bytes
     cache: TimingCache | None
     on_cache_miss: str
     workspace_bytes: int | None
     level: int
+    capability: Capability
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +66,17 @@ class Plan:
 
     Attributes:
         content: What ``trtexec --loadEngine`` and the runtime read.
+        record: What it was built from and how.
         cache: The timing cache after the build; None if none was given.
-        onnx: The ONNX model as TensorRT read it.
+        calibration: What TensorRT's calibrator found; empty where it was not asked.
+        onnx: The ONNX model as TensorRT read it; empty for a plan from a file.
     """
 
     content: bytes
-    cache: TimingCache | None
-    onnx: bytes
+    record: BuildRecord
+    cache: TimingCache | None = None
+    calibration: bytes = b""
+    onnx: bytes = b""
 
 
 def build_plan(api: Api, session: Session, logger: Any, messages: Messages, order: Order) -> Plan:
@@ -72,7 +86,9 @@ def build_plan(api: Api, session: Session, logger: Any, messages: Messages, orde
         EngineBuildError: The model cannot be read or built; the message lists the nodes, or
             repeats what TensorRT says.
     """
-    content = api.prepare(order.content, order.precision, order.batches)
+    lowered = api.prepare(order.content, order.written, order.precision, order.batches)
+    messages.warnings.extend(lowered.warnings)
+    content = lowered.content
     api.trt.init_libnvinfer_plugins(logger, "")  # RoIAlign is a plugin
     builder: trt.Builder = api.trt.Builder(logger)
     network = api.create_network(builder)
@@ -83,17 +99,63 @@ def build_plan(api: Api, session: Session, logger: Any, messages: Messages, orde
     profile = add_profile(builder, network, config, order.examples, order.batch)
     cache = attach_cache(api, config, order)
     feed: Feed | None = None
-    if order.precision == "int8" and api.calibrates:
+    if order.precision == "int8" and order.written == FULL and api.calibrates:
         check_batches(network, order.examples, order.batch, order.batches)
-        feed = Feed(api, session, order.batches)
-        api.set_calibrator(config, api.calibrator(feed.next_addresses), profile)
+        feed = Feed(api, session, order.batches, order.calibration)
+        api.set_calibrator(config, api.calibrator(feed), profile)
     with closing(feed) if feed is not None else nullcontext():
         made: trt.IHostMemory | None = builder.build_serialized_network(network, config)
     if feed is not None and feed.failure is not None:
         raise EngineBuildError(f"calibration failed: {feed.failure}") from feed.failure
     if made is None:
         raise EngineBuildError(f"TensorRT {api.version} builds no engine: {messages.told()}")
-    return Plan(bytes(made), grown_cache(config, cache), content)
+    grown = grown_cache(config, cache)
+    calibration = b"" if feed is None else feed.cache
+    sizes = profile_text(network, order.examples, order.batch)
+    found = _Found(set_flags(api, config), sizes, grown, calibration, content)
+    return Plan(bytes(made), make_record(api, order, found), grown, calibration, content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is known of a build once it is done."""
+
+    switched_on: tuple[str, ...]
+    profile: str
+    cache: TimingCache | None
+    calibration: bytes
+    onnx: bytes
+
+
+def make_record(api: Api, order: Order, found: _Found) -> BuildRecord:
+    """Return the record of a build."""
+    space = order.workspace_bytes
+    return BuildRecord(
+        tensorrt=api.version,
+        capability=capability_text(order.capability),
+        typing=api.typing,
+        flags=" ".join(found.switched_on),
+        level=str(order.level),
+        workspace_bytes="all" if space is None else str(space),
+        profile=found.profile,
+        timing_cache=digest(None if order.cache is None else order.cache.content),
+        timing_cache_after=digest(None if found.cache is None else found.cache.content),
+        calibration=digest(found.calibration or None),
+        onnx=digest(order.content),
+        onnx_read=digest(found.onnx),
+        outputs=outputs_text(onnx_output_dtypes(found.onnx)),
+    )
+
+
+def onnx_output_dtypes(content: bytes) -> Mapping[str, str]:
+    """Return the NumPy name of the type of each output of an ONNX model, in order."""
+    import onnx
+
+    outputs = onnx.load_from_string(content).graph.output
+    to_dtype = onnx.helper.tensor_dtype_to_np_dtype
+    return {
+        value.name: np.dtype(to_dtype(value.type.tensor_type.elem_type)).name for value in outputs
+    }
 
 
 def parse(api: Api, network: trt.INetworkDefinition, logger: Any, content: bytes) -> None:
@@ -133,6 +195,12 @@ def configure(api: Api, config: trt.IBuilderConfig, order: Order) -> None:
     config.profiling_verbosity = api.trt.ProfilingVerbosity.DETAILED
     if order.workspace_bytes is not None:
         config.set_memory_pool_limit(api.trt.MemoryPoolType.WORKSPACE, order.workspace_bytes)
+
+
+def set_flags(api: Api, config: trt.IBuilderConfig) -> tuple[str, ...]:
+    """Return the names of the builder flags that are set."""
+    flags = api.trt.BuilderFlag
+    return tuple(name for name, flag in flags.__members__.items() if config.get_flag(flag))
 
 
 def attach_cache(api: Api, config: trt.IBuilderConfig, order: Order) -> trt.ITimingCache | None:

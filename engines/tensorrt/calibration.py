@@ -11,15 +11,32 @@ from .cuda import Buffer, Session
 
 
 class Feed:
-    """Put calibration batches on the GPU, one at a time."""
+    """Put calibration batches on the GPU, one at a time.
 
-    def __init__(self, api: Api, session: Session, batches: Sequence[Arrays]) -> None:
-        if not batches:
+    Args:
+        api: What drives the installed release.
+        session: The GPU.
+        batches: Arrays by input name; none are needed where there is a cache.
+        cache: What an earlier calibration of the same network found; empty for none.
+
+    Attributes:
+        cache: After the build, what this calibration found.
+        failure: What went wrong, if anything did.
+
+    Raises:
+        EngineBuildError: There are neither batches nor a cache.
+    """
+
+    def __init__(
+        self, api: Api, session: Session, batches: Sequence[Arrays], cache: bytes = b""
+    ) -> None:
+        if not batches and not cache:
             raise EngineBuildError("int8 needs at least one batch of arrays to calibrate on")
         self._api = api
         self._session = session
         self._stream = session.stream()
         self._left = iter(batches)
+        self.cache = cache
         self.failure: Exception | None = None
         self._buffers: dict[str, tuple[int, Buffer]] = {}
 

@@ -12,9 +12,9 @@ from importlib import metadata
 from .._imports import missing_reason
 from ..device import UNKNOWN, DeviceInfo, cpu_device, nvidia_driver, query_nvidia_smi
 from ..errors import EngineBuildError, EngineUnavailableError
-from .api import release_of
 from .cuda import Cuda, Gpu, installed_packages
 from .limits import Capability, Release, device_limits, install_line, version_problems
+from .releases import release_of
 
 _DISTRIBUTIONS = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13")
 _SMI_SECONDS = 20

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base import Array, Arrays
-from ..errors import EngineBuildError, EngineInputError
+from ..errors import EngineBuildError, EngineInputError, EngineRunError
 from ..tensors import TensorInfo
 from .api import Api
 from .cuda import Buffer, Session, Stream
+from .outputs import GrowingOutputs
 from .shapes import DYNAMIC
 
 if TYPE_CHECKING:
@@ -53,14 +54,40 @@ def read_ios(api: Api, engine: trt.ICudaEngine) -> tuple[Io, ...]:
         shape = tuple(engine.get_tensor_shape(name))
         dtype = np.dtype(api.trt.nptype(engine.get_tensor_dtype(name))).name
         ios.append(Io(name, shape, dtype, engine.get_tensor_mode(name) == modes.INPUT))
-    open_inputs = any(DYNAMIC in io.shape for io in ios if io.is_input)
-    for io in ios:
-        if not io.is_input and DYNAMIC in io.shape and not open_inputs:
-            raise EngineBuildError(
-                f"the size of output {io.name!r} {io.shape} depends on the data; give the model "
-                "outputs of fixed size and a count"
-            )
     return tuple(ios)
+
+
+def check_ios(ios: Sequence[Io], examples: Arrays, outputs: Mapping[str, str]) -> None:
+    """Check that an engine takes and gives what its model does.
+
+    An input that no layer reads may be missing in the engine.
+
+    Raises:
+        EngineBuildError: It is the engine of another model, or of other sizes.
+    """
+    given = {name: array.shape for name, array in examples.items()}
+    taken = {io.name: io.shape for io in ios if io.is_input}
+    if not all(_fits(shape, given.get(name)) for name, shape in taken.items()):
+        raise EngineBuildError(
+            f"the engine takes {_listed(taken)}, the model {_listed(given)}: it is the engine of "
+            "another model; build it anew"
+        )
+    made = [io.name for io in ios if not io.is_input]
+    if set(made) != set(outputs):
+        raise EngineBuildError(
+            f"the engine gives {', '.join(made)}, the model gives {', '.join(outputs)}: it is "
+            "the engine of another model; build it anew"
+        )
+
+
+def _fits(engine: tuple[int, ...], array: tuple[int, ...] | None) -> bool:
+    if array is None or len(engine) != len(array):
+        return False
+    return all(side in (DYNAMIC, got) for side, got in zip(engine, array, strict=True))
+
+
+def _listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name!r} of {shape}" for name, shape in shapes.items()) or "nothing"
 
 
 def input_infos(examples: Arrays, ios: Sequence[Io]) -> tuple[TensorInfo, ...]:
@@ -94,14 +121,23 @@ def fitted(array: Array, io: Io) -> Array:
 
 
 class Binding:
-    """Hold the memory of one set of inputs and outputs."""
+    """Hold the memory of one set of inputs and outputs.
 
-    def __init__(self, session: Session, ios: Sequence[Io], stream: Stream) -> None:
+    Args:
+        api: What drives the installed release.
+        session: The GPU; must be current wherever this is used.
+        ios: Inputs and outputs of the engine.
+        stream: Where copies are queued.
+    """
+
+    def __init__(self, api: Api, session: Session, ios: Sequence[Io], stream: Stream) -> None:
         self._session = session
         self._ios = ios
         self._stream = stream
         self._buffers: dict[str, tuple[int, Buffer]] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self._growing = GrowingOutputs(api.trt, session)
+        self._open: set[str] = set()  # outputs whose size the run decides
 
     def upload(self, context: trt.IExecutionContext, arrays: Arrays) -> None:
         """Copy the inputs to the GPU, make room for the outputs and bind both.
@@ -110,8 +146,8 @@ class Binding:
             EngineInputError: A shape lies outside the range that the engine was built for, or a
                 number does not fit the engine's type.
         """
-        kept = [fitted(arrays[io.name], io) for io in self._ios if io.is_input]
         inputs = [io for io in self._ios if io.is_input]
+        kept = [fitted(arrays[io.name], io) for io in inputs]
         for io, array in zip(inputs, kept, strict=True):
             self._shapes[io.name] = array.shape
             if not context.set_input_shape(io.name, tuple(array.shape)):
@@ -122,28 +158,50 @@ class Binding:
             buffer = self._buffer(io.name, array.nbytes)
             if array.nbytes:
                 self._session.upload(array, buffer, self._stream)
-        for io in self._ios:
-            if not io.is_input:
-                self._shapes[io.name] = tuple(context.get_tensor_shape(io.name))
-                self._buffer(io.name, self._size(io))
+        self._make_room(context)
         self._stream.synchronize()  # the arrays may go
         self.use(context)
+
+    def _make_room(self, context: trt.IExecutionContext) -> None:
+        """Allocate the outputs of known size; the others ask for their memory while they run."""
+        self._open.clear()
+        for io in self._ios:
+            if io.is_input:
+                continue
+            shape = tuple(context.get_tensor_shape(io.name))  # -1: the data decides
+            if DYNAMIC in shape:
+                self._open.add(io.name)
+            else:
+                self._shapes[io.name] = shape
+                self._buffer(io.name, _bytes_of(shape, io))
 
     def use(self, context: trt.IExecutionContext) -> None:
         """Bind this memory: another binding may have been used in between."""
         for io in self._ios:
+            if io.name in self._open:
+                context.set_output_allocator(io.name, self._growing.allocator)
+                continue
             if io.is_input:
                 context.set_input_shape(io.name, self._shapes[io.name])
             context.set_tensor_address(io.name, self._buffers[io.name][1].address)
 
+    @property
+    def failure(self) -> Exception | None:
+        """Return why an output got no memory while it ran, if that is what happened."""
+        return self._growing.failure
+
     def download(self) -> dict[str, Array]:
-        """Wait for the outputs and copy them to the host."""
+        """Wait for the outputs and copy them to the host.
+
+        Raises:
+            EngineRunError: TensorRT did not tell the size of an output.
+        """
         found: dict[str, Array] = {}
         for io in self._ios:
             if not io.is_input:
-                array: Array = np.empty(self._shapes[io.name], io.dtype)
+                array: Array = np.empty(self._shape_of(io.name), io.dtype)
                 if array.nbytes:
-                    self._session.download(self._buffers[io.name][1], array, self._stream)
+                    self._session.download(self._memory_of(io.name), array, self._stream)
                 found[io.name] = array
         self._stream.synchronize()
         return found
@@ -153,9 +211,16 @@ class Binding:
         for _, buffer in self._buffers.values():
             buffer.free()
         self._buffers.clear()
+        self._growing.free()
 
-    def _size(self, io: Io) -> int:
-        return int(np.prod(self._shapes[io.name], dtype=np.int64)) * np.dtype(io.dtype).itemsize
+    def _shape_of(self, name: str) -> tuple[int, ...]:
+        shape = self._growing.shapes.get(name) if name in self._open else self._shapes[name]
+        if shape is None:
+            raise EngineRunError(f"TensorRT did not tell the size of output {name!r}")
+        return shape
+
+    def _memory_of(self, name: str) -> Buffer:
+        return self._growing.buffer(name) if name in self._open else self._buffers[name][1]
 
     def _buffer(self, name: str, size: int) -> Buffer:
         held = self._buffers.get(name)
@@ -166,3 +231,7 @@ class Binding:
         buffer = self._session.allocate(size)
         self._buffers[name] = size, buffer
         return buffer
+
+
+def _bytes_of(shape: Sequence[int], io: Io) -> int:
+    return int(np.prod(shape, dtype=np.int64)) * np.dtype(io.dtype).itemsize

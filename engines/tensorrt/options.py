@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import EngineBuildError
 from ..options import Option, choice, whole
+from .api import TYPINGS
 from .builder import ON_CACHE_MISS
 from .cuda import PACKAGES
 from .shapes import BatchRange
@@ -24,6 +25,9 @@ class TensorRtOptions:
         timing_cache: Pinned timing cache: part of the device's identity. None for none.
         on_cache_miss: ``time`` what the cache does not hold, or ``refuse`` to build.
         workspace_bytes: Most scratch memory of the builder; None for all there is.
+        typing: ``weak`` lets the builder choose types within flags, up to TensorRT 10; with
+            ``strong`` the graph says them, from 10 on; ``auto`` is weak up to 10 but for graphs in
+            half precision and quantised ones.
         level: Optimisation level, 0 (fast build) to 5 (TensorRT's default is 3).
         cuda: ``pycuda`` or ``cuda-python``; None for the first that is installed.
 
@@ -34,6 +38,7 @@ class TensorRtOptions:
     batch: BatchRange | None = None
     timing_cache: TimingCache | None = None
     on_cache_miss: str = "time"
+    typing: str = TYPINGS[0]
     workspace_bytes: int | None = None
     level: int = 3
     cuda: str | None = None
@@ -43,6 +48,10 @@ class TensorRtOptions:
             raise EngineBuildError(
                 f"on_cache_miss must be one of {', '.join(ON_CACHE_MISS)}, "
                 f"got {self.on_cache_miss!r}"
+            )
+        if self.typing not in TYPINGS:
+            raise EngineBuildError(
+                f"typing must be one of {', '.join(TYPINGS)}, got {self.typing!r}"
             )
         if self.on_cache_miss == "refuse" and self.timing_cache is None:
             raise EngineBuildError("on_cache_miss='refuse' needs a timing_cache")
@@ -91,6 +100,7 @@ OPTIONS: dict[str, Option] = {
         identifies=False,  # it stands in the engine's version
     ),
     "on_cache_miss": choice(ON_CACHE_MISS, "What to do with kernels that the cache lacks."),
+    "typing": choice(TYPINGS, "Who chooses types: the builder or the graph."),
     "workspace_bytes": whole("Most scratch memory of the builder.", default=None, least=1),
     "level": whole("Effort of the builder.", default=3, least=LEVELS[0], most=LEVELS[-1]),
     "cuda": Option(

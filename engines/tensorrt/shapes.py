@@ -113,3 +113,22 @@ def check_batches(
                     f"calibration batch {number} has {arrays[tensor.name].shape} for input "
                     f"{tensor.name!r}; TensorRT calibrates at {shapes[1]}"
                 )
+
+
+def profile_text(
+    network: trt.INetworkDefinition, examples: Arrays, batch: BatchRange | None
+) -> str:
+    """Return the sizes of the inputs that are open, ``image=1x3x8x8:2x3x8x8:4x3x8x8``.
+
+    Returns:
+        ``none`` where all sizes are fixed.
+    """
+    texts = []
+    for index in range(network.num_inputs):
+        tensor: trt.ITensor = network.get_input(index)
+        shape = tuple(tensor.shape)
+        if DYNAMIC in shape:
+            sizes = profile_shapes(shape, examples[tensor.name], batch)
+            told = ":".join("x".join(map(str, size)) for size in sizes)
+            texts.append(f"{tensor.name}={told}")
+    return " ".join(texts) or "none"

@@ -15,6 +15,7 @@ from .._files import write_atomically
 from ..errors import EngineBuildError
 
 _SHOWN = 12  # hex digits that identify a cache in an engine's version
+_EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class TimingCache:
     @property
     def label(self) -> str:
         """Return the first digits of :attr:`sha256`, or ``empty``."""
-        return self.sha256[:_SHOWN] if self.content else "empty"
+        return label_of(self.sha256)
 
     def save(self, path: Path | str) -> str:
         """Write the content, atomically, and return the SHA-256 to pin it by.
@@ -83,4 +84,14 @@ def engine_version(version: str, cache: TimingCache | None) -> str:
         >>> engine_version("10.4.0", None), engine_version("10.4.0", TimingCache(b"abc"))
         ('10.4.0', '10.4.0 (timing cache ba7816bf8f01)')
     """
-    return version if cache is None else f"{version} (timing cache {cache.label})"
+    return version_with(version, None if cache is None else cache.sha256)
+
+
+def version_with(version: str, sha256: str | None) -> str:
+    """Return the same from the SHA-256 of a timing cache; None for none."""
+    return version if sha256 is None else f"{version} (timing cache {label_of(sha256)})"
+
+
+def label_of(sha256: str) -> str:
+    """Return the first digits of a SHA-256, or ``empty`` for that of no content."""
+    return _EMPTY if sha256 == hashlib.sha256().hexdigest() else sha256[:_SHOWN]

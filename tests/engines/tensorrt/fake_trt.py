@@ -7,6 +7,7 @@ real interface; here every branch runs, and what it computes is compared with to
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import Enum, IntEnum
 from types import SimpleNamespace
 from typing import Any
@@ -37,11 +38,15 @@ class IInt8EntropyCalibrator2:
     pass
 
 
+class IOutputAllocator:
+    pass
+
+
 class LayerType(Enum):
     CONVOLUTION = 0
     ELEMENTWISE = 1
     UNARY = 2
-    GRID_SAMPLE = 3
+    CONSTANT = 3
 
 
 LAYERS = {"Mul": LayerType.ELEMENTWISE, "Add": LayerType.ELEMENTWISE, "Exp": LayerType.UNARY}
@@ -62,21 +67,26 @@ def fake_trt(version: str, cuda: FakeCuda, **behaviour: Any) -> Any:
         version: ``8.6.1``, ``10.4.0`` or ``11.4.0``.
         cuda: Holds the memory.
         behaviour: ``parser_errors`` [(node, text)], ``builds`` (False), ``cache_fits`` (False),
-            ``runs`` (False), ``data_dependent`` (output name).
+            ``runs`` (False), ``loads`` (False), ``data_dependent`` (names of outputs),
+            ``helpers`` (names of nodes before which the parser adds a layer of its own).
     """
     major = int(version.split(".")[0])
     flags = ["TF32"]
     flags += ["FP16", "INT8", "PREFER_PRECISION_CONSTRAINTS"] if major < 11 else []
     flags += ["ERROR_ON_TIMING_CACHE_MISS"] if major > 8 else []
-    network_flags = {"EXPLICIT_BATCH": 0} if major < 11 else {"STRONGLY_TYPED": 1}
+    network_flags = {"EXPLICIT_BATCH": 0} if major < 11 else {}
+    network_flags |= {"STRONGLY_TYPED": 1} if major > 8 else {}
     state = SimpleNamespace(
         major=major, cuda=cuda, behaviour=behaviour, configs=[], networks=[], batches=[], log=[]
     )
+    state.calibrations = []
+    state.runs = 0
     module = SimpleNamespace(
         __version__=version,
         state=state,
         ILogger=ILogger,
         IProfiler=IProfiler,
+        IOutputAllocator=IOutputAllocator,
         BuilderFlag=Enum("BuilderFlag", flags),
         NetworkDefinitionCreationFlag=IntEnum("NetworkDefinitionCreationFlag", network_flags),
         ProfilingVerbosity=Enum("ProfilingVerbosity", ["NONE", "DETAILED"]),
@@ -92,7 +102,7 @@ def fake_trt(version: str, cuda: FakeCuda, **behaviour: Any) -> Any:
         module.LayerType = LayerType
     module.Builder = lambda logger: Builder(module, logger)
     module.OnnxParser = lambda network, logger: OnnxParser(module, network)
-    module.Runtime = lambda logger: Runtime(module)
+    module.Runtime = lambda logger: Runtime(module, logger)
     return module
 
 
@@ -103,6 +113,7 @@ class Builder:
 
     def create_network(self, flags: int = 0) -> SimpleNamespace:
         made = SimpleNamespace(flags=flags, content=b"", num_inputs=0, get_input=None)
+        made.strong = self._trt.state.major > 10 or bool(flags & 2)
         self._trt.state.networks.append(made)
         return made
 
@@ -126,11 +137,12 @@ class Builder:
         self._logger.log(Severity.INFO, "nobody wants to know")
         calibrator = getattr(config, "int8_calibrator", None)
         if calibrator is not None:
-            assert calibrator.read_calibration_cache() is None
+            known = calibrator.read_calibration_cache()
+            state.calibrations.append(known)
             names = [network.get_input(index).name for index in range(network.num_inputs)]
-            while addresses := calibrator.get_batch(names):
+            while known is None and (addresses := calibrator.get_batch(names)):
                 state.batches.append([bytes(state.cuda.memory[where]) for where in addresses])
-            calibrator.write_calibration_cache(b"scales")
+            calibrator.write_calibration_cache(memoryview(known or b"scales"))
         if config.cache is not None:
             config.cache.content += b"+timed"
         return bytes(network.content)
@@ -154,6 +166,9 @@ class BaseConfig:
 
     def clear_flag(self, flag: Any) -> None:
         self.flags.discard(flag)
+
+    def get_flag(self, flag: Any) -> bool:
+        return flag in self.flags
 
     def set_memory_pool_limit(self, pool: Any, size: int) -> None:
         self.pools[pool] = size
@@ -202,12 +217,29 @@ class OnnxParser:
         self._network.content = content
         self._network.num_inputs = len(inputs)
         self._network.get_input = inputs.__getitem__
-        integers = {value.name for value in graph.output if value.type.tensor_type.elem_type == 7}
-        layers = [Layer(node, integers) for node in graph.node]
-        self._network.layers = layers
-        self._network.num_layers = len(layers)
-        self._network.get_layer = layers.__getitem__
+        self._read_layers(graph)
         return not self._errors
+
+    def _read_layers(self, graph: onnx.GraphProto) -> None:
+        integers = {value.name for value in graph.output if value.type.tensor_type.elem_type == 7}
+        helpers = self._trt.state.behaviour.get("helpers", ())
+        layers: list[Layer] = []
+        for node in graph.node:
+            if node.name in helpers:
+                between = f"{node.input[0]}/broadcast"
+                layers.append(Layer("ONNXTRT_Broadcast", "", "", node.input[:1], [between]))
+                node = onnx.helper.make_node(
+                    node.op_type, [between, *node.input[1:]], node.output, node.name
+                )
+            told = f"[ONNX Layer: {node.name}]"
+            layers.append(Layer(node.name, node.op_type, told, node.input, node.output))
+        for layer in layers:
+            layer.settle(integers, self._network.strong)
+        network = self._network
+        network.layers, network.num_layers = layers, len(layers)
+        network.get_layer = layers.__getitem__
+        outputs = [SimpleNamespace(name=value.name) for value in graph.output]
+        network.num_outputs, network.get_output = len(outputs), outputs.__getitem__
 
     @property
     def num_errors(self) -> int:
@@ -224,26 +256,57 @@ class OnnxParser:
 
 
 class Layer:
-    def __init__(self, node: onnx.NodeProto, integers: set[str]) -> None:
-        self.name = node.name
-        self.type = LAYERS.get(node.op_type, LayerType.CONVOLUTION)
-        self.precision: Any = None
-        self._output = node.output[0]
-        self._integers = integers
+    """A layer; those of strongly typed networks reject precisions."""
+
+    def __init__(
+        self, name: str, kind: str, metadata: str, inputs: Sequence[str], outputs: Sequence[str]
+    ) -> None:
+        self.name = name
+        self.metadata = metadata
+        self.type = LAYERS.get(kind, LayerType.CONVOLUTION)
+        self.output_types: dict[int, Any] = {}
+        self._precision: Any = None
+        self._inputs, self._outputs = list(inputs), list(outputs)
+        self.num_inputs, self.num_outputs = len(self._inputs), len(self._outputs)
+
+    def settle(self, integers: set[str], strong: bool) -> None:
+        self._integers, self._strong = integers, strong
+
+    @property
+    def precision(self) -> Any:
+        return self._precision
+
+    @precision.setter
+    def precision(self, kind: Any) -> None:
+        assert not self._strong
+        self._precision = kind
+
+    def set_output_type(self, index: int, kind: Any) -> None:
+        assert not self._strong
+        self.output_types[index] = kind
+
+    def get_input(self, index: int) -> Any:
+        return self._tensor(self._inputs[index]) if self._inputs[index] else None
 
     def get_output(self, index: int) -> Any:
-        kind = DataType.INT64 if self._output in self._integers else DataType.FLOAT
-        return SimpleNamespace(name=self._output, dtype=kind)
+        return self._tensor(self._outputs[index])
+
+    def _tensor(self, name: str) -> Any:
+        whole = name in self._integers or self._integers & set(self._outputs)
+        kind = DataType.INT64 if whole else DataType.FLOAT
+        return SimpleNamespace(name=name, dtype=kind, is_shape_tensor=False)
 
 
 class Runtime:
-    def __init__(self, trt: Any) -> None:
+    def __init__(self, trt: Any, logger: Any) -> None:
         self._trt = trt
+        self._logger = logger
 
     def deserialize_cuda_engine(self, content: bytes) -> Any:
-        return (
-            None if self._trt.state.behaviour.get("loads") is False else Engine(self._trt, content)
-        )
+        if self._trt.state.behaviour.get("loads") is False or content[:4] == b"none":
+            self._logger.log(Severity.ERROR, "Serialization assertion magicTagRead failed")
+            return None
+        return Engine(self._trt, content)
 
 
 class Engine:
@@ -263,8 +326,6 @@ class Engine:
         return list(self._values)[index]
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        if name == self._trt.state.behaviour.get("data_dependent"):
-            return (-1, 4)
         return _shape(self._values[name])
 
     def get_tensor_dtype(self, name: str) -> DataType:
@@ -304,13 +365,15 @@ class Context:
         self._engine = engine
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
+        self._allocators: dict[str, Any] = {}
         self.profiler: Any = None
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         wanted = self._engine.get_tensor_shape(name)
         if any(side not in (-1, got) for side, got in zip(wanted, shape, strict=True)):
             return False
-        profiles = self._trt.state.configs[-1].profiles
+        configs = self._trt.state.configs
+        profiles = configs[-1].profiles if configs else ()
         sizes = profiles[0].shapes.get(name) if profiles else None
         if sizes and not all(
             a <= b <= c for a, b, c in zip(sizes[0], shape, sizes[2], strict=True)
@@ -321,6 +384,8 @@ class Context:
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         shape = self._engine.get_tensor_shape(name)
+        if name in self._trt.state.behaviour.get("data_dependent", ()):
+            return shape
         batch = next(iter(self._shapes.values()))[0]
         return tuple(batch if side == -1 else side for side in shape)
 
@@ -328,10 +393,28 @@ class Context:
         self._addresses[name] = memory
         return True
 
+    def set_output_allocator(self, name: str, output_allocator: Any) -> bool:
+        self._allocators[name] = output_allocator
+        return True
+
+    def _room(self, name: str, array: np.ndarray, size: int) -> int:
+        """Return where an output goes, by TensorRT's way of asking in the release."""
+        allocator = self._allocators.get(name)
+        if allocator is None:
+            return self._addresses[name]
+        if self._trt.state.major == 8:
+            address = allocator.reallocate_output(name, 0, max(size, 1), 256)
+        else:
+            address = allocator.reallocate_output_async(name, 0, max(size, 1), 256, 7)
+        if address:
+            allocator.notify_shape(name, array.shape)
+        return int(address)
+
     def execute_async_v3(self, stream_handle: int) -> bool:
         assert stream_handle == FakeStream.handle
         if self._trt.state.behaviour.get("runs") is False:
             return False
+        self._trt.state.runs += 1
         memory, feeds = self._trt.state.cuda.memory, {}
         for name, shape in self._shapes.items():
             kind = np.dtype(self._engine.get_tensor_dtype(name).value)
@@ -342,7 +425,10 @@ class Context:
         names = [value.name for value in self._engine.graph.output]
         for name, array in zip(names, self._engine.session.run(names, feeds), strict=True):
             kept = array.astype(self._engine.get_tensor_dtype(name).value).tobytes()
-            memory[self._addresses[name]][: len(kept)] = kept
+            address = self._room(name, array, len(kept))
+            if not address:
+                return False
+            memory[address][: len(kept)] = kept
         if self.profiler is not None:
             for index in range(len(self._engine.graph.node)):
                 self.profiler.report_layer_time(f"layer_{index}", 0.5 + index)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engines import EngineBuildError, EngineUnavailableError
-from engines.tensorrt.api import Api8, Api10, Api11, api_for, load_api, release_of
+from engines.tensorrt.api import Api8, Api10, Api11
+from engines.tensorrt.releases import api_for, load_api, release_of
 from tests.engines.tensorrt.fake_cuda import FakeCuda
 from tests.engines.tensorrt.fake_trt import fake_trt
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import engines.tensorrt
-from engines.tensorrt.api import APIS, Api8, Api10, Api11, release_of
+from engines.tensorrt.api import Api8, Api10, Api10Strong, Api11
+from engines.tensorrt.releases import APIS, release_of
 from tests.engines.tensorrt import bindings, usage
 
 FOLDER = Path(engines.tensorrt.__file__).parent
@@ -47,6 +48,14 @@ def test_all_that_we_use_exists(version: str) -> None:
     assert {"IBuilderConfig.set_timing_cache", "IExecutionContext.execute_async_v3"} <= found.used
 
 
+@pytest.mark.parametrize("version", [v for v, kind in RELEASES.items() if kind is Api10])
+def test_strong_typing_of_10_exists(version: str) -> None:
+    found = usage.check(usage.sources(FOLDER), real_surface(version), Api10Strong.__name__)
+    assert found.problems == []
+    assert "NetworkDefinitionCreationFlag.STRONGLY_TYPED" in found.used
+    assert not {"BuilderFlag.FP16", "ILayer.precision"} & found.used
+
+
 @pytest.mark.parametrize("version", RELEASES)
 def test_nothing_is_forgotten(version: str) -> None:
     """No attribute of a value of unknown type has the name of a member of a class that we use."""
@@ -72,7 +81,11 @@ MISTAKES = {
     "a value": ("flags.TF32", "flags.TF33", "BuilderFlag has no TF33"),
     "a keyword": ("ignore_mismatch=False", "mismatch=False", "set_timing_cache takes no"),
     "an argument too many": ("serialize()", "serialize(0)", "ITimingCache.serialize takes no"),
-    "an argument too few": ("set_flag(flags.FP16)", "set_flag()", "set_flag takes no"),
+    "an argument too few": (
+        "set_flag(flags.PREFER_PRECISION_CONSTRAINTS)",
+        "set_flag()",
+        "set_flag takes no",
+    ),
     "another class": ("parser.parse(", "network.parse(", "INetworkDefinition has no parse"),
     "a wrong argument": (
         "build_serialized_network(network, config)",
@@ -85,6 +98,12 @@ MISTAKES = {
         "num_optimization_profiles cannot be set",
     ),
     "an override": ("def report_layer_time(", "def report_time(", "lacks report_layer_time"),
+    "a callback": ("def notify_shape(", "def tell_shape(", "lacks notify_shape"),
+    "an argument of a callback": (
+        "self, tensor_name: str, memory: int, size: int, alignment: int, stream: int",
+        "self, tensor_name: str, memory: int, size: int, alignment: int",
+        "reallocate_output_async takes another number of arguments",
+    ),
     "a class": ("trt.OnnxParser(", "trt.OnnxReader(", "there is no class OnnxReader"),
     "a function": ("trt.nptype(", "trt.numpytype(", "there is no class numpytype"),
     "an annotation": (

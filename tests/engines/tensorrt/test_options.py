@@ -17,6 +17,7 @@ def test_every_option_has_a_text() -> None:
         "timing_cache=empty",
         "on_cache_miss=refuse",
         "workspace_bytes=4294967296",
+        "typing=strong",
         "level=5",
         "cuda=cuda-python",
     ) == TensorRtOptions(
@@ -24,6 +25,7 @@ def test_every_option_has_a_text() -> None:
         timing_cache=TimingCache(),
         on_cache_miss="refuse",
         workspace_bytes=2**32,
+        typing="strong",
         level=5,
         cuda="cuda-python",
     )
@@ -48,6 +50,7 @@ def test_a_timing_cache_is_read_and_held_to_its_hash(tmp_path: Path) -> None:
         ("batch=4:2:8", "1 <= least <= tuned <= most"),
         ("timing_cache=file", r"takes empty\|FILE:SHA256"),
         ("level=6", r"takes 0\.\.5, got '6'"),
+        ("typing=loose", r"takes auto\|weak\|strong, got 'loose'"),
         ("cuda=torch", r"takes pycuda\|cuda-python, got 'torch'"),
         ("on_cache_miss=refuse", "needs a timing_cache"),
         ("workspace=1", "has no option 'workspace'; known are batch=LEAST:TUNED:MOST"),
@@ -60,5 +63,5 @@ def test_refuses(text: str, message: str) -> None:
 
 def test_what_changes_the_engine_is_recorded() -> None:
     """The timing cache stands in the engine's version; the package drives the same driver."""
-    chosen = _parsed("batch=1:4:8", "level=5", "timing_cache=empty", "cuda=pycuda")
-    assert options_text(OPTIONS, chosen) == "batch=1:4:8 level=5"
+    chosen = _parsed("batch=1:4:8", "level=5", "typing=weak", "timing_cache=empty", "cuda=pycuda")
+    assert options_text(OPTIONS, chosen) == "batch=1:4:8 typing=weak level=5"

@@ -20,12 +20,22 @@ MODULE = "<module>"
 OVERRIDES = {
     "ILogger": ("log",),
     "IProfiler": ("report_layer_time",),
+    "IOutputAllocator": ("reallocate_output", "notify_shape"),
     "IInt8EntropyCalibrator2": (
         "get_batch_size",
         "get_batch",
         "read_calibration_cache",
         "write_calibration_cache",
     ),
+}
+# Found by name, not listed by the class from 10 on (NVIDIA/TensorRT python/src/infer/pyCore.cpp,
+# PyOutputAllocator, in release/8.6, 10.0, 10.4 and 11.1): arguments with self.
+UNLISTED = {
+    "IOutputAllocator": {
+        "notify_shape": 3,
+        "reallocate_output": 5,
+        "reallocate_output_async": 6,
+    },
 }
 _SIGNATURE = re.compile(r"^(?:\d+\. )?\w+\((.*)\) -> (.+)$", re.MULTILINE)
 
@@ -57,6 +67,8 @@ class Findings:
 def check(sources: Sequence[str], surface: Surface, api_class: str) -> Findings:
     """Hold sources against an interface; of the classes in ``api.py``, those of one release.
 
+    A module that names the classes it runs for in ``RUN_BY`` is read for these alone.
+
     Args:
         sources: Python source.
         surface: As ``bindings.surface`` gives it.
@@ -66,9 +78,19 @@ def check(sources: Sequence[str], surface: Surface, api_class: str) -> Findings:
     returns = _return_types(trees)
     findings = Findings()
     for tree in trees:
+        if api_class not in _run_by(tree, api_class):
+            continue
         for function in _functions(tree, api_class):
             _Checker(surface, returns, findings).function(function)
     return findings
+
+
+def _run_by(tree: ast.Module, api_class: str) -> tuple[str, ...]:
+    """Return the classes that a module runs for; the given one if it does not say."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "RUN_BY":
+            return tuple(ast.literal_eval(node.value))
+    return (api_class,)
 
 
 def _functions(tree: ast.Module, api_class: str) -> Iterator[ast.FunctionDef]:
@@ -176,8 +198,12 @@ class _Checker(ast.NodeVisitor):
 
     def _check_overrides(self, node: ast.ClassDef, base: str) -> None:
         own = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
+        for name, count in UNLISTED.get(base, {}).items():
+            if name in own and len(own[name].args.args) != count:
+                self._problem(node, f"{node.name}.{name} takes another number of arguments")
         for name in OVERRIDES[base]:
-            member = self._member(Type(base, "instance"), name, node)
+            listed = name not in UNLISTED.get(base, {})
+            member = self._member(Type(base, "instance"), name, node) if listed else None
             if name not in own:
                 self._problem(node, f"{node.name} lacks {name}, which {base} calls")
             elif member is not None:
