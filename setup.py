@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-ROOMS = ("searchspaces", "engines", "detection", "latency", "search", "export")
+ROOMS = ("searchspaces", "engines", "detection", "latency", "search", "export", "cli")
 
 # Lower bounds: the oldest release whose interface the code uses. torch goes down to 2.4 because
 # a V100 needs a build that still has sm_70 kernels (README, "V100").
@@ -24,8 +24,8 @@ REQUIRED = [
     "moocore>=0.1.4,<0.4",  # search: non-dominated sorting, hypervolume
     "safetensors>=0.4.3,<0.9",  # detection: weights
     "pydantic>=2.7,<2.15",  # files and configurations at the border
-    "typer>=0.12.4,<0.30",  # detfit: command line
-    "rich>=13.7,<16",  # detfit: tables, progress
+    "typer>=0.12.4,<0.30",  # cli
+    "rich>=13.7,<16",  # cli: tables, progress
     "plotly>=5.22,<8",  # export/report
     "pyyaml>=6.0.1,<7",  # latency: tables of Once-for-All
 ]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import typer
 
 from .commands.demo import demo
-from .commands.exporting import detect, export, verify
+from .commands.detecting import detect
+from .commands.exporting import export, verify
 from .commands.inspecting import bundle_show, check, report
 from .commands.looking import doctor, show, spaces
 from .commands.predicting import evaluate, fit, predict, transfer

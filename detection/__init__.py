@@ -34,11 +34,13 @@ if TYPE_CHECKING:
         PreprocessError,
         TrainingError,
     )
+    from .foreign import ForeignDetector, fixed_shape, foreign_preprocess
     from .graph_model import GraphModel
     from .graph_module import GraphModule
     from .losses import LossConfig
     from .metric.coco_ap import CocoReport, evaluate_coco
     from .metric.detections import ImageDetections
+    from .metric.groups import MatchGroup
     from .metric.image_matches import ImageMatches, match_images
     from .metric.inference import detect_dataset, run_engine, run_module
     from .metric.matching import MatchOptions, MatchReport, Orphan, match_all, match_detections
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from .metric.score import score_detections, score_detector
     from .metric.weighted_ap import AP_NAMES, weighted_ap
     from .modules import MODULES, build_module
+    from .modules.dynamic_batch import dynamic_batch
     from .pretrained import OfficialWeights, load_imagenet_backbone, official_weights
     from .recalibrate import recalibrate_bn, score_path
     from .receptive_field import ReceptiveField, random_receptive_fields, receptive_fields
@@ -87,12 +90,14 @@ __all__ = [
     "DatasetError",
     "DetectionError",
     "Detector",
+    "ForeignDetector",
     "GraphModel",
     "GraphModule",
     "ImageDetections",
     "ImageMatches",
     "Letterbox",
     "LossConfig",
+    "MatchGroup",
     "MatchOptions",
     "MatchReport",
     "MetricError",
@@ -119,10 +124,13 @@ __all__ = [
     "decode_rle",
     "detect_dataset",
     "draw_receptive_fields",
+    "dynamic_batch",
     "evaluate_coco",
     "example_images",
     "find_coco",
     "find_split",
+    "fixed_shape",
+    "foreign_preprocess",
     "load_foreign_weights",
     "load_image",
     "load_imagenet_backbone",
@@ -174,12 +182,14 @@ _HOMES = {
     "DatasetError": ".errors",
     "DetectionError": ".errors",
     "Detector": ".detector",
+    "ForeignDetector": ".foreign",
     "GraphModel": ".graph_model",
     "GraphModule": ".graph_module",
     "ImageDetections": ".metric.detections",
     "ImageMatches": ".metric.image_matches",
     "Letterbox": ".data.letterbox",
     "LossConfig": ".losses",
+    "MatchGroup": ".metric.groups",
     "MatchOptions": ".metric.matching",
     "MatchReport": ".metric.matching",
     "MetricError": ".errors",
@@ -206,10 +216,13 @@ _HOMES = {
     "decode_rle": ".data.rle",
     "detect_dataset": ".metric.inference",
     "draw_receptive_fields": ".receptive_field_picture",
+    "dynamic_batch": ".modules.dynamic_batch",
     "evaluate_coco": ".metric.coco_ap",
     "example_images": ".data.example_images",
     "find_coco": ".data.layout",
     "find_split": ".data.layout",
+    "fixed_shape": ".foreign",
+    "foreign_preprocess": ".foreign",
     "load_foreign_weights": ".weights",
     "load_image": ".data.images",
     "load_imagenet_backbone": ".pretrained",

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from .diagnosis import diagnose
     from .errors import (
         EngineBuildError,
+        EngineDeviceError,
         EngineError,
         EngineInputError,
+        EngineReleaseError,
         EngineRunError,
         EngineUnavailableError,
         MeasurementError,
@@ -35,11 +37,20 @@ if TYPE_CHECKING:
         UnknownEngineError,
     )
     from .fake import FakeBackend
-    from .layer_times import LayerTime, ModuleTimes, attribute
+    from .keeping import BUILD_FILES, Kept, Loads, Recorded
+    from .layer_times import LayerProfiler, LayerTime, ModuleTimes, attribute
+    from .lowering import WrittenIn, lower, written_in
+    from .lowering.calibration import calibrate
+    from .lowering.half import MAX_HALF, data_inputs, half_nodes, largest_weights, to_half
+    from .lowering.methods import CALIBRATION_METHODS
+    from .lowering.native import NATIVE_OPERATORS, natively_quantizable, with_native_quantization
+    from .lowering.nodes import prepared_model
+    from .lowering.quantized import quantizable, with_quantization
+    from .lowering.rounded import with_rounding
     from .measurement import Measurement
-    from .measuring import measure_beside, measure_interleaved
+    from .measuring import measure_beside, measure_in_turns, measure_interleaved
     from .models import OnnxModel, TorchModel
-    from .onnx_export import to_onnx
+    from .onnx_export import DYNAMIC_BATCH, to_onnx
     from .onnxruntime import OnnxRuntimeBackend
     from .openvino import OpenVinoBackend, OpenVinoOptions
     from .options import Configurable, Option, option_texts
@@ -62,9 +73,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKENDS",
+    "BUILD_FILES",
     "CACHE_MODES",
+    "CALIBRATION_METHODS",
     "CHAINED",
     "COLD",
+    "DYNAMIC_BATCH",
+    "MAX_HALF",
+    "NATIVE_OPERATORS",
     "WARM",
     "Array",
     "Arrays",
@@ -76,12 +92,17 @@ __all__ = [
     "Engine",
     "EngineBase",
     "EngineBuildError",
+    "EngineDeviceError",
     "EngineError",
     "EngineInputError",
+    "EngineReleaseError",
     "EngineRunError",
     "EngineUnavailableError",
     "FakeBackend",
+    "Kept",
+    "LayerProfiler",
     "LayerTime",
+    "Loads",
     "Measurement",
     "MeasurementError",
     "Model",
@@ -93,6 +114,7 @@ __all__ = [
     "OpenVinoBackend",
     "OpenVinoOptions",
     "Option",
+    "Recorded",
     "TensorInfo",
     "TensorRtBackend",
     "TensorRtOptions",
@@ -103,24 +125,39 @@ __all__ = [
     "TorchModel",
     "TorchOptions",
     "UnknownEngineError",
+    "WrittenIn",
     "attribute",
+    "calibrate",
     "check_build",
     "cpu_device",
     "cuda_device",
+    "data_inputs",
     "device_limits",
     "diagnose",
     "get_backend",
+    "half_nodes",
     "installed_packages",
+    "largest_weights",
     "load_cuda",
+    "lower",
     "measure_beside",
+    "measure_in_turns",
     "measure_interleaved",
+    "natively_quantizable",
     "option_texts",
     "output_names_of",
     "overload_reason",
     "parse_device",
+    "prepared_model",
+    "quantizable",
     "stability_report",
     "third_drift",
+    "to_half",
     "to_onnx",
+    "with_native_quantization",
+    "with_quantization",
+    "with_rounding",
+    "written_in",
 ]
 
 _HOME = {
@@ -131,15 +168,24 @@ _HOME = {
     "device": "DeviceInfo cpu_device cuda_device parse_device",
     "diagnosis": "diagnose",
     "errors": (
-        "EngineBuildError EngineError EngineInputError EngineRunError EngineUnavailableError "
-        "MeasurementError OnnxExportError UnknownEngineError"
+        "EngineBuildError EngineDeviceError EngineError EngineInputError EngineReleaseError "
+        "EngineRunError EngineUnavailableError MeasurementError OnnxExportError UnknownEngineError"
     ),
     "fake": "FakeBackend",
-    "layer_times": "LayerTime ModuleTimes attribute",
+    "keeping": "BUILD_FILES Kept Loads Recorded",
+    "layer_times": "LayerProfiler LayerTime ModuleTimes attribute",
+    "lowering": "WrittenIn lower written_in",
+    "lowering.calibration": "calibrate",
+    "lowering.half": "MAX_HALF data_inputs half_nodes largest_weights to_half",
+    "lowering.methods": "CALIBRATION_METHODS",
+    "lowering.native": "NATIVE_OPERATORS natively_quantizable with_native_quantization",
+    "lowering.nodes": "prepared_model",
+    "lowering.quantized": "quantizable with_quantization",
+    "lowering.rounded": "with_rounding",
     "measurement": "Measurement",
-    "measuring": "measure_beside measure_interleaved",
+    "measuring": "measure_beside measure_in_turns measure_interleaved",
     "models": "OnnxModel TorchModel",
-    "onnx_export": "to_onnx",
+    "onnx_export": "DYNAMIC_BATCH to_onnx",
     "onnxruntime": "OnnxRuntimeBackend",
     "openvino": "OpenVinoBackend OpenVinoOptions",
     "options": "Configurable Option option_texts",

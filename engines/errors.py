@@ -4,6 +4,8 @@ EngineError
 ├── UnknownEngineError        an engine name that is not registered
 ├── EngineUnavailableError    the engine is known, but its package or its hardware is missing
 ├── EngineBuildError          an engine cannot be built like this, cannot be saved, or is closed
+│   ├── EngineDeviceError     a saved engine that was built for another kind of device
+│   └── EngineReleaseError    a saved engine that another release of its runtime built
 ├── EngineInputError          arrays that do not fit the model's inputs
 ├── EngineRunError            the runtime itself failed while it ran the model
 ├── OnnxExportError           a torch module that cannot be written as a valid ONNX model
@@ -30,6 +32,14 @@ class EngineUnavailableError(EngineError):
 
 class EngineBuildError(EngineError):
     """An engine cannot be built, saved or used as asked."""
+
+
+class EngineDeviceError(EngineBuildError):
+    """A saved engine was built for another kind of device than the one at hand."""
+
+
+class EngineReleaseError(EngineBuildError):
+    """A saved engine was built by another release of its runtime than the one at hand."""
 
 
 class EngineInputError(EngineError):

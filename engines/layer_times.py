@@ -10,6 +10,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from .base import Arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,23 @@ class LayerTime:
     name: str
     ms: float
     nodes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class LayerProfiler(Protocol):
+    """An engine that can time its layers one by one."""
+
+    def layer_times(
+        self, inputs: Arrays | None = None, *, runs: int = 20
+    ) -> tuple[LayerTime, ...]:
+        """Return the median time of every layer, in the order in which they run.
+
+        Timing single layers slows the engine down: their sum is more than the latency.
+
+        Args:
+            inputs: Arrays to run on; the model's example inputs if None.
+            runs: Timed runs.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,10 +84,8 @@ def measure_beside(
             is empty, or caches cannot be emptied.
         EngineInputError: Arrays do not fit the engine's inputs.
     """
-    if inputs is not None and not inputs:
-        raise MeasurementError("inputs is empty; give at least one set, or None")
     check_protocol(reference, protocol)
-    sets = [None] if inputs is None else list(inputs)
+    sets = _sets(inputs)
     sampler = _sampler(engine, protocol, sets)
     visit = _Visit([engine.device])
     timing, beside = time_beside(
@@ -95,6 +93,29 @@ def measure_beside(
     )
     visit.end()
     return visit.measurement(timing, protocol, engine.device, len(sets)), beside.raw_ms
+
+
+def measure_in_turns(
+    engine: Engine, protocol: TimingProtocol, inputs: Sequence[Inputs] | None = None
+) -> Measurement:
+    """Measure an engine on sets of inputs that samples take in turns.
+
+    Args:
+        engine: Built with the protocol's threads and precision.
+        protocol: How to measure.
+        inputs: The sets; the model's example inputs if None.
+
+    Raises:
+        MeasurementError: The engine was built for other threads or another precision, ``inputs``
+            is empty, or caches cannot be emptied.
+        EngineInputError: Arrays do not fit the engine's inputs.
+    """
+    sets = _sets(inputs)
+    sampler = _sampler(engine, protocol, sets)
+    visit = _Visit([engine.device])
+    (timing,) = time_interleaved([sampler], np.random.default_rng(0), visit.begin)
+    visit.end()
+    return visit.measurement(timing, protocol, engine.device, len(sets))
 
 
 def check_protocol(engine: Engine, protocol: TimingProtocol) -> None:
@@ -106,6 +127,12 @@ def check_protocol(engine: Engine, protocol: TimingProtocol) -> None:
                 f"the engine was built with {name}={built!r} but the protocol says "
                 f"{name}={asked!r}; build it with {name}={asked!r} or change the protocol"
             )
+
+
+def _sets(inputs: Sequence[Inputs] | None) -> list[Inputs | None]:
+    if inputs is not None and not inputs:
+        raise MeasurementError("inputs is empty; give at least one set, or None")
+    return [None] if inputs is None else list(inputs)
 
 
 def _sampler(engine: Engine, protocol: TimingProtocol, sets: Sequence[Inputs | None]) -> Sampler:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import torch
 
 
+PRECISION_NOTE = "precision"
+"""Key of an ONNX model's metadata that says which precision it is written in."""
+
+
 class TorchModel:
     """Offer a torch module in every form that a backend asks for.
 
@@ -97,6 +101,9 @@ class OnnxModel:
         name: A name for messages; the file's stem if None.
         macs: Multiply-adds of one run, 0 if unknown.
         seed: Seed of the random inputs.
+        written_in: Precision that the graph is written in: an engine of that precision takes it
+            as it is, and none of another can be built from it. If None what the model's own
+            metadata say, ``fp32`` without: no precision was written into it.
 
     Raises:
         EngineBuildError: The file cannot be read, is no ONNX model, or keeps its weights in other
@@ -112,12 +119,16 @@ class OnnxModel:
         name: str | None = None,
         macs: int = 0,
         seed: int = 0,
+        written_in: str | None = None,
     ) -> None:
         is_file = not isinstance(source, bytes)
         self.name = name or (Path(source).stem if is_file else "model")  # type: ignore[arg-type]
         self.macs = macs
         self._content = _read(Path(source)) if is_file else bytes(source)  # type: ignore[arg-type]
-        graph = _parse(self._content, self.name).graph
+        model = _parse(self._content, self.name)
+        noted = {entry.key: entry.value for entry in model.metadata_props}
+        self.written_in = written_in or noted.get(PRECISION_NOTE, "fp32")
+        graph = model.graph
         weights = {tensor.name for tensor in graph.initializer}
         infos = tuple(_describe(v) for v in graph.input if v.name not in weights)
         self.output_names = tuple(value.name for value in graph.output)

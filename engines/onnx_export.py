@@ -1,4 +1,4 @@
-"""Write a torch module as an ONNX model of fixed shapes. Imports torch and onnx."""
+"""Write a torch module as an ONNX model of fixed shapes, or of dynamic batch; imports torch."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ EXPORTERS = ("torchscript", "dynamo")
 # TensorRT 8.6 reads up to opset 17; the dynamo exporter writes 18 and up.
 DEFAULT_OPSET = {"torchscript": 17, "dynamo": 18}
 LEAST_OPSET = {"torchscript": 11, "dynamo": 18}
+DYNAMIC_BATCH = "batch"
+"""Name of the first side of every input and output where it is left open."""
+
 _HAS_DYNAMO = "dynamo" in inspect.signature(torch.onnx.export).parameters  # since torch 2.5
 
 
@@ -32,6 +35,7 @@ def to_onnx(
     opset: int | None = None,
     exporter: str = "torchscript",
     check: bool = True,
+    dynamic_batch: bool = False,
 ) -> onnx.ModelProto:
     """Export a module in eval mode, with the shapes of its example inputs fixed.
 
@@ -47,6 +51,8 @@ def to_onnx(
         exporter: ``torchscript`` or ``dynamo``.
         check: Check the model and infer shapes. Half of the export's time; whoever only builds an
             engine leaves it to the engine.
+        dynamic_batch: Leave the first side of every input and output open, named ``batch``; the
+            module must not unroll it. Only the TorchScript exporter does.
 
     Returns:
         A model that, if checked, ``onnx.checker`` accepts in full, with the inferred shapes of all
@@ -55,18 +61,22 @@ def to_onnx(
     Raises:
         OnnxExportError: An argument is unknown, or the module cannot be exported validly.
     """
-    opset = _check_options(exporter, opset)
+    opset = _check_options(exporter, opset, dynamic_batch)
     examples = tuple(torch.tensor(array) for array in inputs.values())
     with _eval_mode(module), torch.no_grad():
-        names = _names(module, examples, output_names)
+        outputs = _outputs(module, examples, output_names)
         try:
-            model = _export(module, examples, list(inputs), names, opset, exporter)
+            model = _export(
+                module, examples, list(inputs), list(outputs), opset, exporter, dynamic_batch
+            )
         except Exception as error:  # both exporters raise errors of many unrelated kinds
             raise OnnxExportError(
                 f"the {exporter} exporter of torch {torch.__version__} failed at opset {opset}: "
                 f"{type(error).__name__}: {error}"
             ) from error
     _restore_inputs(model, inputs)
+    if dynamic_batch:
+        _free_first_sides(model, {name: array.shape for name, array in inputs.items()} | outputs)
     return checked(model) if check else model
 
 
@@ -96,11 +106,21 @@ def _restore_inputs(model: onnx.ModelProto, inputs: Mapping[str, npt.NDArray[Any
     model.graph.input.extend(entries)
 
 
+def _free_first_sides(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """State which sides are open, the first, and which are not: the exporter leaves more open."""
+    for value in (*model.graph.input, *model.graph.output):
+        dims = value.type.tensor_type.shape.dim
+        del dims[:]
+        dims.add().dim_param = DYNAMIC_BATCH
+        for side in shapes[value.name][1:]:
+            dims.add().dim_value = side
+
+
 def _onnx_type(array: npt.NDArray[Any]) -> int:
     return onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
 
 
-def _check_options(exporter: str, opset: int | None) -> int:
+def _check_options(exporter: str, opset: int | None, dynamic_batch: bool) -> int:
     if exporter not in EXPORTERS:
         raise OnnxExportError(
             f"unknown exporter {exporter!r}; write one of {', '.join(EXPORTERS)}"
@@ -110,6 +130,8 @@ def _check_options(exporter: str, opset: int | None) -> int:
             f"torch {torch.__version__} has no dynamo exporter; use exporter='torchscript' or "
             "torch >= 2.5"
         )
+    if exporter == "dynamo" and dynamic_batch:
+        raise OnnxExportError("an dynamic batch needs exporter='torchscript', got 'dynamo'")
     chosen = DEFAULT_OPSET[exporter] if opset is None else opset
     if chosen < LEAST_OPSET[exporter]:
         raise OnnxExportError(
@@ -118,16 +140,19 @@ def _check_options(exporter: str, opset: int | None) -> int:
     return chosen
 
 
-def _names(
+def _outputs(
     module: torch.nn.Module, examples: tuple[torch.Tensor, ...], given: Sequence[str]
-) -> list[str]:
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the outputs by name, in order."""
     with foreign_errors(OnnxExportError, "the module does not run on its example inputs"):
-        count = len(flat_outputs(module(*examples)))
-    if given and len(given) != count:
+        shapes = [tuple(tensor.shape) for tensor in flat_outputs(module(*examples))]
+    if given and len(given) != len(shapes):
         raise OnnxExportError(
-            f"the module gives {count} outputs but {len(given)} names ({', '.join(given)})"
+            f"the module gives {len(shapes)} outputs but {len(given)} names ({', '.join(given)})"
         )
-    return list(given or default_output_names(count))
+    if len(set(given)) != len(given):
+        raise OnnxExportError(f"output names must differ, got {', '.join(given)}")
+    return dict(zip(given or default_output_names(len(shapes)), shapes, strict=True))
 
 
 def _export(
@@ -137,6 +162,7 @@ def _export(
     output_names: list[str],
     opset: int,
     exporter: str,
+    dynamic_batch: bool,
 ) -> onnx.ModelProto:
     options: dict[str, Any] = {
         "input_names": input_names,
@@ -148,6 +174,9 @@ def _export(
         if program is None:
             raise OnnxExportError("the exporter gave no model")
         return program.model_proto
+    if dynamic_batch:
+        names = (*input_names, *output_names)
+        options["dynamic_axes"] = {name: {0: DYNAMIC_BATCH} for name in names}
     if _HAS_DYNAMO:
         options["dynamo"] = False
     buffer: Any = io.BytesIO()  # allowed for this exporter; the annotation speaks of the other

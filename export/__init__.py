@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .bootstrap import Drop, images_to_decide, paired_drops
     from .bundle import Bundle, load_bundle
     from .bundle_writer import write_bundle
+    from .certificate import Certificate
+    from .certify import Verification, verify_here
     from .check import CheckError, CheckReport, Finding, FixReport, check_onnx, fix_onnx
     from .delivery import Delivery, deliver
     from .demo import DemoResult, run_demo
@@ -34,12 +36,32 @@ if TYPE_CHECKING:
         VerificationError,
     )
     from .exporter import ExportResult, export_detector
-    from .gate import Check, GateVerdict, Outcome, judge
+    from .gate import judge
+    from .latency_records import (
+        Attribution,
+        EndToEnd,
+        LatencyReport,
+        ModuleGap,
+        Position,
+        StageTimes,
+    )
     from .manifest import GateLimits, Manifest
     from .network import load_detector, origin_of, spec_of
     from .onnx_model import check_graph, detector_to_onnx, export_onnx
+    from .outcome import Check, GateVerdict, Outcome
     from .parity import ParityReport, compare_detections
+    from .platforms import Platform
     from .postprocess import Detections, Postprocess
+    from .precision.choices import PrecisionChoices
+    from .precision.errors import PrecisionError
+    from .precision.records import (
+        CalibrationImage,
+        CalibrationRecord,
+        KeptNode,
+        PrecisionRecord,
+        PrecisionRow,
+        SearchRecord,
+    )
     from .predicted import predicted_latency
     from .records import (
         Accuracy,
@@ -52,10 +74,12 @@ if TYPE_CHECKING:
         PredictedLatency,
     )
     from .report import report_html, write_report
-    from .report_data import AgreementMark, Front, FrontMark, ReportData, Sample
-    from .report_sources import bundle_report, run_report, search_front, table_report
+    from .report_bundle import bundle_report
+    from .report_data import AgreementMark, Front, FrontMark, Picture, ReportData, Sample
+    from .report_sources import run_report, search_front, table_report
+    from .report_tensorrt import check_releases
     from .request import ExportRequest
-    from .runnable import Runnable, check_runs_here, read_runnable
+    from .runnable import Runnable, read_runnable
     from .runtime import BundleDetector, Found
     from .session import Session
     from .sources import report_of
@@ -66,6 +90,7 @@ __all__ = [
     "AccuracyRow",
     "AgreementMark",
     "Artifact",
+    "Attribution",
     "Bundle",
     "BundleDetector",
     "BundleError",
@@ -73,6 +98,9 @@ __all__ = [
     "BundleMachineError",
     "BundleRuntimeError",
     "BundleTamperedError",
+    "CalibrationImage",
+    "CalibrationRecord",
+    "Certificate",
     "Check",
     "CheckError",
     "CheckReport",
@@ -83,6 +111,7 @@ __all__ = [
     "DetectError",
     "Detections",
     "Drop",
+    "EndToEnd",
     "EngineRecord",
     "ExportError",
     "ExportRequest",
@@ -97,26 +126,39 @@ __all__ = [
     "GateVerdict",
     "GraphError",
     "ImageResult",
+    "KeptNode",
+    "LatencyReport",
     "Manifest",
     "MeasuredLatency",
+    "ModuleGap",
     "ModuleShare",
     "Origin",
     "Outcome",
     "ParityError",
     "ParityReport",
+    "Picture",
+    "Platform",
+    "Position",
     "Postprocess",
+    "PrecisionChoices",
+    "PrecisionError",
+    "PrecisionRecord",
+    "PrecisionRow",
     "PredictedLatency",
     "ReportData",
     "ReportError",
     "Runnable",
     "Sample",
+    "SearchRecord",
     "Session",
+    "StageTimes",
+    "Verification",
     "VerificationError",
     "VerifyReport",
     "bundle_report",
     "check_graph",
     "check_onnx",
-    "check_runs_here",
+    "check_releases",
     "compare_detections",
     "deliver",
     "describe_bundle",
@@ -143,6 +185,7 @@ __all__ = [
     "spec_of",
     "table_report",
     "verify_bundle",
+    "verify_here",
     "write_bundle",
     "write_report",
 ]
@@ -151,6 +194,8 @@ _HOME = {
     "bootstrap": "Drop images_to_decide paired_drops",
     "bundle": "Bundle load_bundle",
     "bundle_writer": "write_bundle",
+    "certificate": "Certificate",
+    "certify": "Verification verify_here",
     "check": "CheckError CheckReport Finding FixReport check_onnx fix_onnx",
     "delivery": "Delivery deliver",
     "demo": "DemoResult run_demo",
@@ -163,22 +208,32 @@ _HOME = {
         "DemoError DetectError ExportError GraphError ParityError ReportError VerificationError"
     ),
     "exporter": "ExportResult export_detector",
-    "gate": "Check GateVerdict Outcome judge",
+    "gate": "judge",
+    "latency_records": "Attribution EndToEnd LatencyReport ModuleGap Position StageTimes",
     "manifest": "GateLimits Manifest",
     "network": "load_detector origin_of spec_of",
     "onnx_model": "check_graph detector_to_onnx export_onnx",
+    "outcome": "Check GateVerdict Outcome",
     "parity": "ParityReport compare_detections",
+    "platforms": "Platform",
     "postprocess": "Detections Postprocess",
+    "precision.choices": "PrecisionChoices",
+    "precision.errors": "PrecisionError",
+    "precision.records": (
+        "CalibrationImage CalibrationRecord KeptNode PrecisionRecord PrecisionRow SearchRecord"
+    ),
     "predicted": "predicted_latency",
     "records": (
         "Accuracy AccuracyRow Artifact EngineRecord MeasuredLatency ModuleShare Origin "
         "PredictedLatency"
     ),
     "report": "report_html write_report",
-    "report_data": "AgreementMark Front FrontMark ReportData Sample",
-    "report_sources": "bundle_report run_report search_front table_report",
+    "report_bundle": "bundle_report",
+    "report_data": "AgreementMark Front FrontMark Picture ReportData Sample",
+    "report_sources": "run_report search_front table_report",
+    "report_tensorrt": "check_releases",
     "request": "ExportRequest",
-    "runnable": "Runnable check_runs_here read_runnable",
+    "runnable": "Runnable read_runnable",
     "runtime": "BundleDetector Found",
     "session": "Session",
     "sources": "report_of",

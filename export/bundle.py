@@ -5,64 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detection import Preprocess
-
-from .integrity import MODEL, REPORT, WEIGHTS, check_files, manifest_values
+from .integrity import REPORT, check_files, manifest_values
 from .manifest import Manifest
-from .postprocess import Postprocess
-from .runnable import Runnable, check_runs_here, read_descriptions
+from .platforms import check_certified
+from .runnable import Runnable, runnable_of
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
-    """Hold a bundle that was checked.
+class Bundle(Runnable):
+    """Hold a bundle that was checked: what runs, and what was found out about it.
 
     Attributes:
-        path: The folder.
         manifest: What it says about itself.
-        preprocess: From an image to the network's input.
-        postprocess: From the network's outputs to detections.
-        labels: Class names by label.
     """
 
-    path: Path
     manifest: Manifest
-    preprocess: Preprocess
-    postprocess: Postprocess
-    labels: tuple[str, ...]
-
-    @property
-    def onnx_path(self) -> Path:
-        """Return the ONNX model."""
-        return self.path / MODEL
-
-    @property
-    def engine_path(self) -> Path:
-        """Return the engine file, as the vendor's own tools read it."""
-        return self.path / self.manifest.engine.file
-
-    @property
-    def weights_path(self) -> Path:
-        """Return the weights of the torch model."""
-        return self.path / WEIGHTS
 
     @property
     def report_path(self) -> Path:
         """Return the report."""
         return self.path / REPORT
-
-    @property
-    def runnable(self) -> Runnable:
-        """Return what a session needs of it."""
-        manifest = self.manifest
-        return Runnable(
-            self.path,
-            manifest.origin.arch,
-            manifest.engine,
-            self.preprocess,
-            self.postprocess,
-            self.labels,
-        )
 
 
 def load_bundle(path: str | Path, *, check_machine: bool = True) -> Bundle:
@@ -73,12 +35,13 @@ def load_bundle(path: str | Path, *, check_machine: bool = True) -> Bundle:
 
     Args:
         path: The folder.
-        check_machine: Refuse a bundle that was checked with another runtime version or on another
-            architecture; turn it off only to look at a bundle, not to run it.
+        check_machine: Refuse a bundle that was verified with other runtime versions or on other
+            architectures only; turn it off to look at a bundle, or to run it unverified.
 
     Raises:
         BundleError: It is no bundle, or one of an unknown version.
-        BundleFilesError: Files are missing, extra, links, or named outside of the folder.
+        BundleFilesError: Files are missing, extra, links, unreadable, or named outside of the
+            folder.
         BundleTamperedError: A file has another content than when it was written.
         BundleRuntimeError: The installed runtime is another version.
         BundleMachineError: This machine has another processor architecture.
@@ -87,5 +50,15 @@ def load_bundle(path: str | Path, *, check_machine: bool = True) -> Bundle:
     content = check_files(path)
     manifest = Manifest.from_bytes(content)
     if check_machine:
-        check_runs_here(manifest.engine)
-    return Bundle(path, manifest, *read_descriptions(path, manifest_values(content)))
+        check_certified(manifest.platforms, manifest.engine.name)
+    ready = runnable_of(path, manifest_values(content))
+    return Bundle(
+        path,
+        manifest.origin.arch,
+        manifest.engine,
+        ready.preprocess,
+        ready.postprocess,
+        ready.labels,
+        ready.platforms,
+        manifest,
+    )

@@ -13,6 +13,7 @@ from searchspaces import sha256_of_file
 
 from .bundle import Bundle, load_bundle
 from .errors import BundleError, BundleFilesError
+from .files import sha256_of
 from .integrity import MANIFEST, MANIFEST_DIGEST, REQUIRED, check_file_name, digest_line
 from .manifest import Manifest, is_manifest
 
@@ -47,14 +48,14 @@ def write_bundle(
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         _fill(temporary, manifest, files)
-        load_bundle(temporary)
+        load_bundle(temporary, check_machine=False)
         _swap_in(temporary, path)
     except OSError as error:
         raise BundleError(f"cannot write the bundle {path}: {error}") from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
-    return load_bundle(path)
+    return load_bundle(path, check_machine=False)
 
 
 def refuse_in_the_way(path: Path, *, overwrite: bool) -> None:
@@ -74,6 +75,14 @@ def refuse_in_the_way(path: Path, *, overwrite: bool) -> None:
         raise BundleError(f"{path} is a bundle already; overwrite it with --overwrite")
 
 
+def digests_of(files: Mapping[str, bytes | Path]) -> dict[str, str]:
+    """Return the SHA-256 of every file, by name."""
+    return {
+        name: sha256_of(content) if isinstance(content, bytes) else sha256_of_file(content)
+        for name, content in sorted(files.items())
+    }
+
+
 def _check_names(files: Mapping[str, bytes | Path], engine_file: str) -> None:
     missing = [name for name in (*REQUIRED, engine_file) if name not in files]
     if missing:
@@ -90,8 +99,7 @@ def _fill(folder: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) -
             (folder / name).write_bytes(content)
         else:
             shutil.copyfile(content, folder / name)
-    digests = {name: sha256_of_file(folder / name) for name in sorted(files)}
-    content = replace(manifest, files=digests).to_bytes()
+    content = replace(manifest, files=digests_of(files)).to_bytes()
     (folder / MANIFEST).write_bytes(content)
     (folder / MANIFEST_DIGEST).write_bytes(digest_line(content))
     folder.chmod(0o755)

@@ -1,17 +1,15 @@
-"""The report's charts as plotly figures in plain JSON values.
-
-Colours are names such as ``@accent``: the page replaces them by those of its light or dark theme.
-"""
+"""The report's charts as plotly figures in plain JSON values."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .records import ModuleShare
+from .chart_layout import Figure, chart_layout, mark_limit, names_axis, plain
+from .latency_records import ModuleGap
+from .records import AccuracyRow, ModuleShare
 from .report_data import AgreementMark, Front, FrontMark
-
-Figure = dict[str, Any]
 
 BAND = 0.05
 """Half width of the band around the identity, relative."""
@@ -25,7 +23,6 @@ PART_COLOURS = {
 }
 GROUP_COLOURS = ("@series1", "@series4", "@series2", "@series3")
 _BAR_PX = 17
-_MARGIN = {"l": 12, "r": 12, "t": 12, "b": 12}
 
 
 def front_figure(front: Front) -> Figure:
@@ -45,23 +42,11 @@ def front_figure(front: Front) -> Figure:
             "markers",
         ),
     ]
-    layout = _layout(
-        "predicted latency (ms)", f"{_plain(front.accuracy_name)} (0..100)", height=420
+    layout = chart_layout(
+        "predicted latency (ms)", f"{plain(front.accuracy_name)} (0..100)", height=420
     )
     if front.budget_ms is not None:
-        layout["shapes"] = [_vertical_line(front.budget_ms)]
-        layout["annotations"] = [
-            {
-                "x": front.budget_ms,
-                "y": 1,
-                "yref": "paper",
-                "xanchor": "right",
-                "yanchor": "top",
-                "xshift": -4,
-                "showarrow": False,
-                "text": f"budget {front.budget_ms:g} ms",
-            }
-        ]
+        mark_limit(layout, front.budget_ms, f"budget {front.budget_ms:.4g} ms")
     return {"data": [trace for trace in traces if trace["x"]], "layout": layout}
 
 
@@ -76,26 +61,86 @@ def breakdown_figure(shares: Sequence[ModuleShare]) -> Figure:
             {
                 "type": "bar",
                 "orientation": "h",
-                "name": f"{_plain(part)} {total:.2f} ms",
-                "y": [_plain(share.name) for share in mine],
+                "name": f"{plain(part)} {total:.2f} ms",
+                "y": [plain(share.name) for share in mine],
                 "x": [share.ms for share in mine],
                 "marker": {"color": PART_COLOURS.get(part, "@muted")},
                 "hovertemplate": "%{y}: %{x:.3f} ms<extra></extra>",
             }
         )
-    layout = _layout("predicted time (ms)", "", height=150 + _BAR_PX * len(shares))
+    layout = chart_layout("predicted time (ms)", "", height=150 + _BAR_PX * len(shares))
     layout["barmode"] = "overlay"
     layout["bargap"] = 0.25
-    layout["yaxis"] |= {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": [_plain(share.name) for share in shares],
-        "autorange": "reversed",
-        "showgrid": False,
-        "tickfont": {"size": 11},
-        "dtick": 1,
-    }
+    layout["yaxis"] |= names_axis([plain(share.name) for share in shares])
     return {"data": traces, "layout": layout}
+
+
+def comparison_figure(modules: Sequence[ModuleGap]) -> Figure:
+    """Draw predicted and measured time of every module, the largest errors first."""
+    sides = (
+        ("predicted", "@series1", [gap.predicted_ms for gap in modules]),
+        ("measured", "@series2", [gap.measured_ms for gap in modules]),
+    )
+    names = [plain(gap.name) for gap in modules]
+    traces = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": f"{side} {sum(times):.2f} ms",
+            "y": names,
+            "x": times,
+            "marker": {"color": colour},
+            "hovertemplate": "%{y}: %{x:.3f} ms<extra></extra>",
+        }
+        for side, colour, times in sides
+    ]
+    layout = chart_layout("time (ms)", "", height=150 + 2 * _BAR_PX * len(modules))
+    layout["barmode"] = "group"
+    layout["bargap"] = 0.3
+    layout["yaxis"] |= names_axis(names)
+    return {"data": traces, "layout": layout}
+
+
+def difference_figure(rows: Sequence[AccuracyRow], max_ap_drop: float | None) -> Figure:
+    """Draw what the engine gains or loses against torch, with the bootstrap's intervals."""
+    known = [row for row in rows if row.drop_ci is not None and math.isfinite(row.drop)]
+    names = [plain(row.metric) for row in known]
+    # The interval is of the loss: its upper end is the lower end of the difference.
+    low, high = ([row.drop_ci[end] for row in known if row.drop_ci] for end in (0, 1))
+    drops = [row.drop for row in known]
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "engine - torch",
+        "y": names,
+        "x": [-drop for drop in drops],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [drop - end for drop, end in zip(drops, low, strict=True)],
+            "arrayminus": [end - drop for drop, end in zip(drops, high, strict=True)],
+            "color": "@series1",
+            "thickness": 2,
+            "width": 5,
+        },
+        "marker": {"color": "@series1", "size": 9},
+        "hovertemplate": "%{y}: %{x:+.2f} points<extra></extra>",
+    }
+    layout = chart_layout("engine - torch (points)", "", height=130 + 30 * len(known))
+    layout["yaxis"] |= names_axis(names)
+    limit = 0.0 if max_ap_drop is None else -max_ap_drop
+    layout["xaxis"] |= {"zeroline": True, "zerolinecolor": "@muted"}
+    layout["xaxis"]["range"] = _around([limit, 0.0, *(-end for end in (*low, *high))])
+    layout["showlegend"] = False
+    if max_ap_drop is not None:
+        mark_limit(layout, -max_ap_drop, f"allowed {-max_ap_drop:g}")
+    return {"data": [trace], "layout": layout}
+
+
+def _around(values: Sequence[float]) -> list[float]:
+    """Return a range that holds values with some room beside them."""
+    room = 0.06 * (max(values) - min(values)) or 1.0
+    return [min(values) - 2 * room, max(values) + room]
 
 
 def agreement_figure(marks: Sequence[AgreementMark]) -> Figure:
@@ -130,16 +175,16 @@ def agreement_figure(marks: Sequence[AgreementMark]) -> Figure:
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": _plain(group),
+                "name": plain(group),
                 "x": [mark.measured_ms for mark in mine],
                 "y": [mark.predicted_ms for mark in mine],
-                "text": [_plain(mark.label) for mark in mine],
+                "text": [plain(mark.label) for mark in mine],
                 "marker": {"color": GROUP_COLOURS[index % len(GROUP_COLOURS)], "size": 9},
                 "hovertemplate": "%{text}<br>measured %{x:.3f} ms<br>predicted %{y:.3f} ms"
                 "<extra></extra>",
             }
         )
-    return {"data": traces, "layout": _layout("measured (ms)", "predicted (ms)", height=440)}
+    return {"data": traces, "layout": chart_layout("measured (ms)", "predicted (ms)", height=440)}
 
 
 def _marks(
@@ -152,46 +197,8 @@ def _marks(
         "name": name,
         "x": [mark.predicted_ms for mark in marks],
         "y": [mark.accuracy for mark in marks],
-        "text": [_plain(mark.label) for mark in marks],
+        "text": [plain(mark.label) for mark in marks],
         "marker": marker,
         "line": {"color": marker["color"], "width": 1.5, "shape": "hv"},
         "hovertemplate": "%{text}<br>%{x:.3f} ms<br>%{y:.2f}<extra></extra>",
     }
-
-
-def _layout(x_title: str, y_title: str, height: int) -> dict[str, Any]:
-    axis = {
-        "automargin": True,
-        "gridcolor": "@grid",
-        "linecolor": "@grid",
-        "zeroline": False,
-    }
-    return {
-        "height": height,
-        "margin": dict(_MARGIN),
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "@text"},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-        "hovermode": "closest",
-        "hoverlabel": {"align": "left"},
-        "xaxis": axis | {"title": {"text": x_title}},
-        "yaxis": axis | {"title": {"text": y_title}},
-    }
-
-
-def _vertical_line(x: float) -> dict[str, Any]:
-    return {
-        "type": "line",
-        "x0": x,
-        "x1": x,
-        "y0": 0,
-        "y1": 1,
-        "yref": "paper",
-        "line": {"color": "@bad", "width": 2, "dash": "dash"},
-    }
-
-
-def _plain(text: str) -> str:
-    """Escape what plotly would read as markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-
-import numpy as np
 
 from detection import save_weights
 from engines import Engine
 from searchspaces import MASKS
 
-from .detect import jpeg_bytes
-from .drawing import draw
-from .evaluation import Comparison, EvaluationData
+from .bundle_writer import digests_of
+from .descriptions import labels_bytes
+from .evaluation import EvaluationData
 from .examination import Examination
 from .files import json_bytes
 from .integrity import LABELS, MEASUREMENT, MODEL, POSTPROCESS, PREPROCESS, WEIGHTS
 from .machine import detfit_version, machine_name
 from .manifest import Manifest
 from .network import weights_info
+from .plan import build_files, build_record
+from .precision.descent import Prepared, with_delivered
 from .records import EngineRecord
-from .report_data import Sample
+from .report import report_html
+from .report_bundle import manifest_report
+from .report_tensorrt import check_releases
 from .request import ExportRequest
-from .runnable import labels_bytes
+from .samples import draw_samples
 
 ENGINE_FILES = {
     "onnxruntime": MODEL,
@@ -33,9 +36,6 @@ ENGINE_FILES = {
     "tensorrt": "engine.plan",
 }
 """Engine -> name of its file; ONNX Runtime and OpenVINO read the ONNX model itself."""
-
-SAMPLES = 6
-SAMPLE_PX = 720
 
 
 def bundle_files(
@@ -52,7 +52,7 @@ def bundle_files(
     Raises:
         EngineError: The engine cannot be saved.
     """
-    info = weights_info(request.origin, request.labels)
+    info = weights_info(request.origin, request.labels, request.preprocess)
     masks = MASKS in request.detector.spec.output_names
     files: dict[str, bytes | Path] = {
         MODEL: folder / MODEL,
@@ -65,6 +65,7 @@ def bundle_files(
     name = engine_file(request.engine)
     if name != MODEL:
         files[name] = engine.save(folder / name)
+        files.update(build_files(engine))
     return files
 
 
@@ -73,7 +74,9 @@ def engine_file(engine: str) -> str:
     return ENGINE_FILES.get(engine, f"engine.{engine}")
 
 
-def make_manifest(request: ExportRequest, engine: Engine, found: Examination) -> Manifest:
+def make_manifest(
+    request: ExportRequest, engine: Engine, found: Examination, prepared: Prepared
+) -> Manifest:
     """Return the manifest of a bundle whose files are not written yet."""
     comparison = found.comparison
     return Manifest(
@@ -90,31 +93,43 @@ def make_manifest(request: ExportRequest, engine: Engine, found: Examination) ->
             batch=request.batch,
             threads=request.threads,
             runs_on=request.device,
+            written_in=prepared.written_in,
+            build=build_record(engine),
         ),
         limits=request.limits,
         predicted=request.predicted,
         measured=found.measured,
+        latency=found.latency,
         accuracy=None if comparison is None else comparison.accuracy,
         parity=None if comparison is None else comparison.parity,
         verdict=found.verdict,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         detfit_version=detfit_version(),
         files={},
+        precision=with_delivered(prepared, request, comparison, found.measured),
     )
 
 
-def draw_samples(
-    request: ExportRequest, data: EvaluationData | None, comparison: Comparison | None
-) -> tuple[Sample, ...]:
-    """Draw what the engine found on a few images, evenly spread over the data."""
-    if data is None or comparison is None:
-        return ()
-    rows = np.unique(np.linspace(0, len(data) - 1, min(SAMPLES, len(data))).round().astype(int))
-    samples = []
-    for row in rows.tolist():
-        info = data.annotations.images[row]
-        found = comparison.engine_detections[row].above(request.postprocess.score_threshold)
-        image = draw(data.dataset.load(info), found, request.labels)
-        image.thumbnail((SAMPLE_PX, SAMPLE_PX))
-        samples.append(Sample(f"{info.file_name}: {len(found)} objects", jpeg_bytes(image)))
-    return tuple(samples)
+def report_bytes(
+    request: ExportRequest,
+    manifest: Manifest,
+    found: Examination,
+    data: EvaluationData | None,
+    files: Mapping[str, bytes | Path],
+    onnx_path: Path,
+) -> bytes:
+    """Return the report of a bundle whose other files are made.
+
+    Raises:
+        CheckError: The ONNX model cannot be checked for TensorRT.
+        DatasetError: An image is damaged.
+    """
+    page = manifest_report(
+        manifest,
+        samples=draw_samples(request, data, found.comparison),
+        front=request.front,
+        agreement=request.agreement,
+        tensorrt=check_releases(onnx_path, request.precision),
+        files=digests_of(files),
+    )
+    return report_html(page).encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from .evaluation import Progress
 from .exporter import ExportResult, export_detector
 from .manifest import GateLimits
 from .network import load_detector, origin_of
+from .onnx_model import DEFAULT_OPSET
+from .precision.choices import PrecisionChoices
 from .predicted import predicted_latency
 from .report_data import AgreementMark, Front
 from .report_sources import search_front, table_report
@@ -40,14 +42,18 @@ class Delivery:
         engine: A name of ``engines.BACKENDS``.
         engine_options: How it builds, each ``NAME=VALUE``.
         precision: ``fp32``, ``fp16`` or ``int8``.
+        lowering: How a lower precision is made.
         batch: Images per run.
         threads: CPU threads.
         device: ``cpu`` or ``cuda:0``.
+        opset: ONNX operator set.
+        dynamic_batch: Let the graph take any number of images; engine and verdict are of `batch`.
         data_dir: Folder in COCO's layout to verify on.
         split: Of the data.
         limit: Take only the first images.
         budget_ms: Latency budget; the run's own if left out.
         max_ap_drop: AP points (0..100) that the engine may lose.
+        budget_on: What of the latency the budget is about: ``p50`` or ``p99``.
         prediction_tolerance: Relative distance of measured from predicted latency allowed.
         predictor: Predictor file; the run's own if left out.
         table: Latency table whose whole detectors are shown in the report.
@@ -60,14 +66,18 @@ class Delivery:
     engine: str = "onnxruntime"
     engine_options: tuple[str, ...] = ()
     precision: str = "fp32"
+    lowering: PrecisionChoices = field(default_factory=PrecisionChoices)
     batch: int = 1
     threads: int = 1
     device: str = "cpu"
+    opset: int = DEFAULT_OPSET
+    dynamic_batch: bool = False
     data_dir: Path | None = None
     split: str = "val"
     limit: int | None = None
     budget_ms: float | None = None
     max_ap_drop: float = 0.5
+    budget_on: str = "p50"
     prediction_tolerance: float = 0.10
     predictor: Path | None = None
     table: LatencyTable | None = None
@@ -117,9 +127,12 @@ def deliver(
         engine=delivery.engine,
         engine_options=delivery.engine_options,
         precision=delivery.precision,
+        lowering=delivery.lowering,
         batch=delivery.batch,
         threads=delivery.threads,
         device=delivery.device,
+        opset=delivery.opset,
+        dynamic_batch=delivery.dynamic_batch,
         data_dir=delivery.data_dir,
         split=delivery.split,
         limit=delivery.limit,
@@ -127,6 +140,7 @@ def deliver(
             budget_ms=budget,
             max_ap_drop=delivery.max_ap_drop,
             prediction_tolerance=delivery.prediction_tolerance,
+            budget_on=delivery.budget_on,
         ),
         predicted=_predicted(delivery, detector, predictor),
         protocol=delivery.protocol,
@@ -199,7 +213,7 @@ def _predicted(
             f"export with {options}; export what was profiled, or name another predictor by -t"
         )
     graph = detector.spec.graph(delivery.batch, delivery.precision)
-    return predicted_latency(predictor.predict(graph), graph)
+    return predicted_latency(predictor.predict(graph), graph, predictor.reference_ms)
 
 
 def _front(finalist: Finalist, arch: Architecture, budget_ms: float | None) -> Front | None:

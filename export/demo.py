@@ -34,7 +34,7 @@ from .demo_settings import DemoSettings, claim_folder
 from .errors import DemoError
 from .exporter import ExportResult
 from .files import write_atomically
-from .gate import Outcome
+from .outcome import Outcome
 
 Progress = Callable[[str, float, float], None]
 Result = TypeVar("Result")

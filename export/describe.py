@@ -9,8 +9,10 @@ from .bundle import Bundle, load_bundle
 from .errors import BundleError
 from .integrity import MANIFEST, MANIFEST_DIGEST
 from .manifest import Manifest
+from .platforms import check_certified
+from .precision.summary import precision_summary
 from .records import Accuracy
-from .runnable import check_runs_here
+from .report_bundle import certificate_rows
 
 
 def describe_bundle(path: str | Path) -> dict[str, Any]:
@@ -35,9 +37,11 @@ def describe_bundle(path: str | Path) -> dict[str, Any]:
         ],
         "engine": _engine(manifest),
         "runs_here": _runs_here(manifest),
+        "certificates": [row.to_dict() for row in certificate_rows(manifest)],
         "input_size": f"{width}x{height}",
         "labels": list(bundle.labels),
         "accuracy": None if manifest.accuracy is None else _accuracy(manifest.accuracy),
+        "precision": precision_summary(manifest.precision),
         "latency_ms": _latency(manifest),
         "created": manifest.created,
         "detfit_version": manifest.detfit_version,
@@ -62,7 +66,7 @@ def _engine(manifest: Manifest) -> dict[str, Any]:
 
 def _runs_here(manifest: Manifest) -> str:
     try:
-        check_runs_here(manifest.engine)
+        check_certified(manifest.platforms, manifest.engine.name)
     except BundleError as error:
         return f"no: {error}"
     return "yes"
@@ -87,11 +91,13 @@ def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
 
 def _latency(manifest: Manifest) -> dict[str, Any]:
     """Return budget, prediction and measurement; ``None`` where there is none."""
-    predicted, measured = manifest.predicted, manifest.measured
+    predicted, measured, latency = manifest.predicted, manifest.measured, manifest.latency
     return {
         "budget": manifest.limits.budget_ms,
+        "budget_on": manifest.limits.budget_on,
         "predicted": None if predicted is None else predicted.p50_ms,
         "predicted_interval": None if predicted is None else [predicted.lo_ms, predicted.hi_ms],
+        "position": None if latency is None or latency.position is None else str(latency.position),
         "measured": None if measured is None else measured.median_ms,
         "measured_interval": None if measured is None else list(measured.ci_ms),
         "measured_p99": None if measured is None else measured.p99_ms,

@@ -13,14 +13,17 @@ from PIL import Image
 from detection import DetectionError, Rle, load_image
 from engines import Engine
 
-from .bundle import Bundle
 from .drawing import draw
 from .errors import DetectError
 from .files import json_bytes, write_atomically
 from .postprocess import Detections
+from .runnable import Runnable
 from .session import Session
 
 Progress = Callable[[str, float, float], None]
+Job = tuple[Path, Path | None]
+"""An image file, and the file to draw it into."""
+
 RESULTS = "detections.json"
 RESULTS_SCHEMA = "detfit-detections"
 RESULTS_VERSION = 1
@@ -75,7 +78,9 @@ class ImageResult:
         }
 
 
-def detect_image(source: Bundle | Session[Any] | str | Path, image_path: str | Path) -> Detections:
+def detect_image(
+    source: Runnable | Session[Any] | str | Path, image_path: str | Path
+) -> Detections:
     """Detect objects in one image file, turned upright as its EXIF orientation says.
 
     Args:
@@ -97,11 +102,12 @@ def detect_image(source: Bundle | Session[Any] | str | Path, image_path: str | P
 
 
 def detect_files(
-    source: Bundle | str | Path,
+    source: Runnable | str | Path,
     paths: Sequence[str | Path],
     out_dir: str | Path | None = None,
     *,
     score_threshold: float | None = None,
+    verified_only: bool = True,
     progress: Progress | None = None,
 ) -> list[ImageResult]:
     """Detect objects in image files; draw them and list them in ``detections.json``.
@@ -115,6 +121,7 @@ def detect_files(
         out_dir: Folder for the drawn images and the list; made if missing. ``None`` writes
             nothing. Files of earlier calls are replaced, the given images never.
         score_threshold: Objects below it are left out; ``None`` takes the bundle's own.
+        verified_only: Refuse a bundle where its certificates do not cover this machine.
         progress: Called as ``progress(message, done, total)`` in images.
 
     Returns:
@@ -132,14 +139,15 @@ def detect_files(
     folder = None if out_dir is None else Path(out_dir)
     sources = [Path(path) for path in paths]
     targets = _targets(sources, folder)
-    results = []
-    with Session.open(source) as session:
+    jobs = list(zip(sources, targets, strict=True))
+    results: list[ImageResult] = []
+    with Session.open(source, verified_only=verified_only) as session:
         default = session.postprocess.score_threshold
         threshold = default if score_threshold is None else score_threshold
-        for done, (path, target) in enumerate(zip(sources, targets, strict=True), 1):
-            results.append(_detect_one(session, path, target, threshold))
+        for start in range(0, len(jobs), session.batch):
+            results += _detect_some(session, jobs[start : start + session.batch], threshold)
             if progress is not None:
-                progress(f"detecting in {path.name}", done, len(sources))
+                progress(f"detecting in {results[-1].image.name}", len(results), len(jobs))
     if all(result.error for result in results):
         raise DetectError(results[0].error)
     if folder is not None:
@@ -163,18 +171,31 @@ def objects_of(detections: Detections, labels: Sequence[str]) -> tuple[FoundObje
     return tuple(found)
 
 
-def _detect_one(
-    session: Session[Engine], path: Path, target: Path | None, threshold: float
-) -> ImageResult:
+def _detect_some(
+    session: Session[Engine], jobs: Sequence[Job], threshold: float
+) -> list[ImageResult]:
+    """Detect in at most a batch of images; those that cannot be read do not stop the others."""
+    opened = [_opened(path) for path, _ in jobs]
+    images = [image for image in opened if isinstance(image, Image.Image)]
+    found = iter(session.detect_batch(images) if images else ())
+    results = []
+    for (path, target), image in zip(jobs, opened, strict=True):
+        if isinstance(image, DetectionError):
+            results.append(ImageResult(path, None, (), str(image)))
+            continue
+        detections = next(found).above(threshold)
+        if target is not None:
+            _make_folder(target.parent)
+            write_atomically(target, jpeg_bytes(draw(image, detections, session.labels)))
+        results.append(ImageResult(path, target, objects_of(detections, session.labels)))
+    return results
+
+
+def _opened(path: Path) -> Image.Image | DetectionError:
     try:
-        image = load_image(path, apply_exif=True)
-        detections = session.detect(image).above(threshold)
+        return load_image(path, apply_exif=True)
     except DetectionError as error:
-        return ImageResult(path, None, (), str(error))
-    if target is not None:
-        _make_folder(target.parent)
-        write_atomically(target, jpeg_bytes(draw(image, detections, session.labels)))
-    return ImageResult(path, target, objects_of(detections, session.labels))
+        return error
 
 
 def jpeg_bytes(image: Image.Image) -> bytes:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from detection import (
     CocoAnnotations,
@@ -23,10 +24,14 @@ from detection import (
 
 from .bootstrap import RESAMPLES, Drop, paired_drops
 from .errors import VerificationError
-from .parity import ParityReport, compare_detections
+from .parity import PARITY_IOU, ParityReport, compare_detections
 from .postprocess import Detections
 from .records import Accuracy, AccuracyRow
-from .session import Session
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from .session import Session
 
 Progress = Callable[[str, float, float], None]
 
@@ -48,6 +53,21 @@ METRICS = {
 
 MASK_METRICS = {"mask AP": "ap", "mask AP50": "ap50", "mask AP75": "ap75"}
 """Name in reports -> attribute of the masks' ``CocoReport``, where there are masks."""
+
+
+class Finder(Protocol):
+    """What is compared: a `Session`, or the `Reference`."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the class names by label."""
+
+    @property
+    def max_detections(self) -> int | None:
+        """Return the length at which lists of detections end, once one was made."""
+
+    def detect_batch(self, images: Sequence[Image.Image]) -> list[Detections]:
+        """Detect objects in images, boxes in their own pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +100,15 @@ class Comparison:
         accuracy: COCO numbers of both.
         torch_coco: COCO's report of torch; ``None`` where no class is shared.
         engine_coco: Likewise of the engine.
-        engine_detections: The engine's detections per image, boxes in original pixels.
+        torch_detections: Torch's detections per image, boxes in original pixels.
+        engine_detections: The engine's.
     """
 
     parity: ParityReport
     accuracy: Accuracy
     torch_coco: CocoReport | None
     engine_coco: CocoReport | None
+    torch_detections: tuple[Detections, ...]
     engine_detections: tuple[Detections, ...]
 
 
@@ -121,18 +143,23 @@ def open_data(
 
 
 def compare(
-    torch: Session[Any],
+    torch: Finder,
     engine: Session[Any],
     data: EvaluationData,
     progress: Progress | None = None,
+    *,
+    iou: float = PARITY_IOU,
 ) -> Comparison:
     """Run torch and engine over the same images and compare.
 
+    Each side has its own labels; detections are of the same class if the names are.
+
     Args:
-        torch: The torch model with the engine's pre- and postprocessing.
+        torch: The torch model.
         engine: The engine.
         data: The images.
         progress: Called as ``progress(message, done, total)`` in images.
+        iou: IoU from which two boxes are the same detection.
 
     Raises:
         VerificationError: There are no images.
@@ -142,25 +169,33 @@ def compare(
     if not len(data):
         raise VerificationError(f"{data.name}: no image to verify on")
     found_torch, found_engine = _detect_all(torch, engine, data, progress)
+    found = tuple(found_torch), tuple(found_engine)
     ids = [image.id for image in data.annotations.images]
+    names = (*torch.labels, *(name for name in engine.labels if name not in torch.labels))
+    lengths = [side.max_detections for side in (torch, engine) if side.max_detections]
     parity = compare_detections(
         [_by_label(i, found) for i, found in zip(ids, found_torch, strict=True)],
-        [_by_label(i, found) for i, found in zip(ids, found_engine, strict=True)],
-        top_d=engine.max_detections,
-        labels=engine.labels,
+        [
+            _by_label(i, found, [names.index(name) for name in engine.labels])
+            for i, found in zip(ids, found_engine, strict=True)
+        ],
+        iou=iou,
+        top_d=max(lengths, default=None),  # a list that is cut shorter is a fault
+        labels=names,
     )
-    classes = shared_classes(engine.labels, data.annotations)
+    classes = shared_classes(torch.labels, data.annotations)
     if not classes:
         note = "the data and the detector share no class by name"
         accuracy = Accuracy(data.name, len(data), note=note)
-        return Comparison(parity, accuracy, None, None, tuple(found_engine))
-    truth, by_torch, by_engine = _shared(found_torch, found_engine, data, engine.labels)
+        return Comparison(parity, accuracy, None, None, *found)
+    truth, by_torch = scorable(found_torch, data.annotations, torch.labels)
+    by_engine = _of_categories(found_engine, truth, engine.labels)
     torch_coco, engine_coco = (score_detections(truth, one) for one in (by_torch, by_engine))
     if progress is not None:
         progress("resampling the images", len(data), len(data))
     drops = _drops(truth, by_torch, by_engine)
     accuracy = _accuracy(data, classes, torch_coco, engine_coco, drops)
-    return Comparison(parity, accuracy, torch_coco, engine_coco, tuple(found_engine))
+    return Comparison(parity, accuracy, torch_coco, engine_coco, *found)
 
 
 def shared_classes(labels: Sequence[str], annotations: CocoAnnotations) -> tuple[str, ...]:
@@ -193,29 +228,32 @@ def scorable(
     Raises:
         VerificationError: No class is shared.
     """
-    category_of = {_folded(item.name): item.id for item in annotations.categories}
-    ids = np.array([category_of.get(_folded(label), -1) for label in labels], np.int64)
+    ids = _category_ids(annotations, labels)
     if (ids < 0).all():
         raise VerificationError(
             f"{annotations.path} has none of the classes {', '.join(labels)}; AP means nothing"
         )
+    return _only(annotations, set(ids.tolist())), _of_categories(found, annotations, labels)
+
+
+def _category_ids(annotations: CocoAnnotations, labels: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the category id of every label, -1 for one that the annotations lack."""
+    category_of = {_folded(item.name): item.id for item in annotations.categories}
+    return np.array([category_of.get(_folded(label), -1) for label in labels], np.int64)
+
+
+def _of_categories(
+    found: Sequence[Detections], annotations: CocoAnnotations, labels: Sequence[str]
+) -> list[ImageDetections]:
+    """Return the detections of the annotations' categories, by category id."""
+    ids = _category_ids(annotations, labels)
     detections = []
     for image, item in zip(annotations.images, found, strict=True):
         known = item.select(ids[item.labels] >= 0)
         detections.append(
             ImageDetections(image.id, known.boxes, known.scores, ids[known.labels], known.masks)
         )
-    return _only(annotations, set(ids.tolist())), detections
-
-
-def _shared(
-    torch: Sequence[Detections],
-    engine: Sequence[Detections],
-    data: EvaluationData,
-    labels: Sequence[str],
-) -> tuple[CocoAnnotations, list[ImageDetections], list[ImageDetections]]:
-    truth, by_torch = scorable(torch, data.annotations, labels)
-    return truth, by_torch, scorable(engine, data.annotations, labels)[1]
+    return detections
 
 
 def _drops(
@@ -238,21 +276,24 @@ def _has_masks(detections: Sequence[ImageDetections]) -> bool:
 
 
 def _detect_all(
-    torch: Session[Any], engine: Session[Any], data: EvaluationData, progress: Progress | None
+    torch: Finder, engine: Session[Any], data: EvaluationData, progress: Progress | None
 ) -> tuple[list[Detections], list[Detections]]:
     images = data.annotations.images
     sides: tuple[list[Detections], list[Detections]] = ([], [])
     for start in range(0, len(images), engine.batch):
         batch = [data.dataset.load(info) for info in images[start : start + engine.batch]]
-        for session, found in zip((torch, engine), sides, strict=True):
-            found.extend(session.detect_batch(batch))
+        for side, found in zip((torch, engine), sides, strict=True):
+            found.extend(side.detect_batch(batch))
         if progress is not None:
             progress("comparing torch and engine", len(sides[0]), len(images))
     return sides
 
 
-def _by_label(image_id: int, found: Detections) -> ImageDetections:
-    return ImageDetections(image_id, found.boxes, found.scores, found.labels, found.masks)
+def _by_label(
+    image_id: int, found: Detections, renumbered: Sequence[int] | None = None
+) -> ImageDetections:
+    labels = found.labels if renumbered is None else np.asarray(renumbered)[found.labels]
+    return ImageDetections(image_id, found.boxes, found.scores, labels, found.masks)
 
 
 def _only(annotations: CocoAnnotations, category_ids: set[int]) -> CocoAnnotations:

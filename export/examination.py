@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engines import Engine, Measurement, TimingProtocol
-from searchspaces import IMAGE
+from engines import Engine, TimingProtocol, get_backend
 
-from .evaluation import Comparison, EvaluationData, Progress, compare
-from .gate import GateVerdict, judge
-from .measuring import first_images, measure_engine
-from .network import ModuleRunner
+from .engine_times import EngineTimes
+from .evaluation import Comparison, EvaluationData, Progress
+from .gate import judge
+from .ladder import Built, climb
+from .latency_records import LatencyReport
+from .measuring import budget_protocol, time_engine
+from .outcome import GateVerdict
 from .records import Accuracy, MeasuredLatency
+from .reference import Reference
 from .request import ExportRequest
 from .session import Session
-from .tensors import TensorReport, look_inside
-from .verify import VerifyReport, make_report, reference_session
+from .verify import VerifyReport, make_report
+
+if TYPE_CHECKING:
+    from engines import Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +30,28 @@ class Examination:
     """Hold what was found out about an engine.
 
     Attributes:
-        measurement: Its latency.
+        times: Its latency.
+        latency: Where the time goes, and which modules the prediction missed.
         verdict: The gate's.
         comparison: What torch and engine found; ``None`` without data.
         report: The verification; ``None`` without data.
     """
 
-    measurement: Measurement
+    times: EngineTimes
+    latency: LatencyReport
     verdict: GateVerdict
     comparison: Comparison | None
     report: VerifyReport | None
 
     @property
+    def measurement(self) -> Measurement:
+        """Return the samples of the measurement."""
+        return self.times.measurement
+
+    @property
     def measured(self) -> MeasuredLatency:
         """Return the summary of the measurement."""
-        return MeasuredLatency.of(self.measurement)
+        return self.times.measured
 
 
 def examine(
@@ -65,54 +78,55 @@ def examine(
     session = Session(
         engine, request.preprocess, request.postprocess, request.labels, request.batch
     )
-    comparison = tensors = None
+    found = None
     if data is not None:
-        reference = reference_session(session, ModuleRunner(request.detector))
-        comparison = compare(reference, session, data, progress)
-        tensors = _inside(request, data, onnx_path)
+        reference = Reference(request.detector, request.preprocess, request.labels)
+        built = Built(request.engine, request.precision, request.threads, request.device)
+        found = climb(request.detector, reference, session, data, onnx_path, built, progress)
     if progress is not None:
         progress("measuring the engine", 0, 1)
-    measurement = _measure(request, engine, data)
-    if data is None or comparison is None:
-        return Examination(measurement, _unverified(request, measurement), None, None)
+    times = _measure(request, session, data)
+    latency = times.report(request.predicted, request.limits.budget_on)
+    if data is None or found is None:
+        verdict = _unverified(request, times, latency)
+        return Examination(times, latency, verdict, None, None)
     report = make_report(
         request.origin.arch,
         data,
-        comparison,
-        measurement,
+        found.comparison,
+        times,
         predicted=request.predicted,
         limits=request.limits,
-        tensors=tensors,
+        structure=found.structure,
+        tensors=found.tensors,
         precision=request.precision,
     )
-    return Examination(measurement, report.verdict, comparison, report)
+    return Examination(times, latency, report.verdict, found.comparison, report)
 
 
-def _inside(request: ExportRequest, data: EvaluationData, onnx_path: Path) -> TensorReport | None:
-    return look_inside(
-        request.detector.eval(),
-        onnx_path,
-        first_images(data, request.batch)[IMAGE],
-        engine=request.engine,
-        precision=request.precision,
-        threads=request.threads,
-        device=request.device,
-    )
-
-
-def _measure(request: ExportRequest, engine: Engine, data: EvaluationData | None) -> Measurement:
+def _measure(
+    request: ExportRequest, session: Session[Engine], data: EvaluationData | None
+) -> EngineTimes:
     wanted = request.protocol or TimingProtocol()
     protocol = replace(wanted, threads=request.threads, precision=request.precision)
-    inputs = None if data is None else first_images(data, request.batch)
-    return measure_engine(engine, protocol, inputs)
+    return time_engine(
+        session,
+        data,
+        budget_protocol(protocol, request.limits.budget_on),
+        get_backend(request.engine, request.engine_options),
+        device=request.device,
+        profile=request.predicted is not None and bool(request.predicted.breakdown),
+    )
 
 
-def _unverified(request: ExportRequest, measurement: Measurement) -> GateVerdict:
+def _unverified(request: ExportRequest, times: EngineTimes, latency: LatencyReport) -> GateVerdict:
     return judge(
         parity=None,
         accuracy=Accuracy("", 0, note="there was no data to verify on"),
-        measured=MeasuredLatency.of(measurement),
+        measured=times.measured,
         predicted=request.predicted,
         budget_ms=request.limits.budget_ms,
         prediction_tolerance=request.limits.prediction_tolerance,
+        budget_on=request.limits.budget_on,
+        attribution=latency.attribution,
     )

@@ -13,15 +13,15 @@ from searchspaces import MASKS
 
 from .bundle import Bundle
 from .bundle_writer import refuse_in_the_way, write_bundle
-from .content import bundle_files, draw_samples, make_manifest
+from .content import bundle_files, make_manifest, report_bytes
 from .evaluation import Progress, open_data
 from .examination import examine
-from .gate import GateVerdict
 from .integrity import MODEL, REPORT
 from .onnx_file import example_inputs
 from .onnx_model import export_onnx
-from .report import report_html
-from .report_sources import manifest_report
+from .outcome import GateVerdict
+from .precision.descent import prepare_precision
+from .precision.summary import precision_summary
 from .request import ExportRequest, check_request
 from .verify import VerifyReport
 
@@ -43,12 +43,15 @@ class ExportResult:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         found = {} if self.report is None else self.report.to_dict()
+        latency = self.bundle.manifest.latency
         return {
             **found,
             "bundle": str(self.bundle.path),
             "arch": self.bundle.manifest.origin.arch,
             "outcome": str(self.verdict.outcome),
             "reasons": list(self.verdict.reasons),
+            "precision": precision_summary(self.bundle.manifest.precision),
+            "latency": None if latency is None else latency.to_dict(),
             "files": sorted(self.bundle.manifest.files),
         }
 
@@ -77,8 +80,10 @@ def export_detector(
         GraphError: The detector cannot be an ONNX graph that every engine takes.
         EngineError: The engine is not installed or cannot be built, run or measured.
         DatasetError: The data is not there or damaged.
+        PrecisionError: int8 without images to calibrate on.
     """
-    refuse_in_the_way(Path(out).absolute(), overwrite=overwrite)
+    out = Path(out).absolute()
+    refuse_in_the_way(out, overwrite=overwrite)
     check_request(request)
     backend = get_backend(request.engine, request.engine_options)
     data = None
@@ -94,6 +99,11 @@ def export_detector(
         folder = Path(name)
         _tell(progress, "writing the ONNX model")
         onnx_path = _write_onnx(request, folder)
+        log = out.with_name(f"{out.name}.precision.jsonl")
+        prepared = prepare_precision(
+            request, onnx_path.read_bytes(), data, log=log, progress=progress
+        )
+        onnx_path.write_bytes(prepared.content)
         _tell(progress, f"building the {request.engine} engine")
         with backend.build(
             _engine_model(request, onnx_path),
@@ -103,14 +113,8 @@ def export_detector(
         ) as engine:
             found = examine(request, engine, data, onnx_path, progress)
             files = bundle_files(request, engine, found, folder)
-            manifest = make_manifest(request, engine, found)
-            page = manifest_report(
-                manifest,
-                samples=draw_samples(request, data, found.comparison),
-                front=request.front,
-                agreement=request.agreement,
-            )
-            files[REPORT] = report_html(page).encode()
+            manifest = make_manifest(request, engine, found, prepared)
+            files[REPORT] = report_bytes(request, manifest, found, data, files, onnx_path)
         bundle = write_bundle(out, manifest, files, overwrite=overwrite)
     return ExportResult(bundle, found.verdict, found.report)
 
@@ -120,8 +124,9 @@ def _write_onnx(request: ExportRequest, folder: Path) -> Path:
     artifact = export_onnx(
         request.detector,
         folder / MODEL,
-        batch=request.batch,
+        batch=1 if request.dynamic_batch else request.batch,
         opset=request.opset,
+        dynamic_batch=request.dynamic_batch,
         metadata=metadata,
     )
     return artifact.path

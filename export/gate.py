@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from .bootstrap import Drop, images_to_decide
+from .latency_gate import P50, judge_budget, judge_prediction
+from .outcome import SEVERITY, Check, GateVerdict, Outcome, pass_if
 from .parity import ParityReport
+from .parity_gate import MAX_SCORE_DIFFERENCE, MIN_MATCHED, judge_parity
 from .records import Accuracy, AccuracyRow, MeasuredLatency, PredictedLatency
+from .tensor_gate import judge_structure, judge_tensors
 
 if TYPE_CHECKING:
+    from .latency_records import Attribution
+    from .structure import StructureReport
     from .tensors import TensorReport
-
-MIN_MATCHED = 0.99
-"""Detections of torch and engine that must find each other (matched at IoU 0.99, same class)."""
-
-MAX_SCORE_DIFFERENCE = 0.05
-"""Largest difference of the scores of a pair; fp32 engines stay below 1e-4, a shifted score is
-a fault that neither boxes nor AP show."""
-
-TENSOR_LIMITS = {"fp32": 1e-3, "fp16": 5e-2}
-"""How far a module's output may be off, as a share of its largest value, given the same inputs;
-fp32 engines stay below 1e-5. Quantised ones have no limit but that every number is finite."""
 
 MAX_AP_DROP = 0.5
 """AP points (0..100) that an engine may lose unless the caller says otherwise."""
@@ -35,74 +27,11 @@ PREDICTION_TOLERANCE = 0.10
 """Largest ``|measured - predicted| / predicted`` at which a prediction counts as kept."""
 
 
-class Outcome(str, Enum):
-    """Say how a check, or a whole engine, came out."""
-
-    PASS = "PASS"
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
-    NOT_JUDGED = "NOT JUDGED"
-
-    def __str__(self) -> str:
-        return self.value
-
-
-SEVERITY = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS, Outcome.NOT_JUDGED)
-"""Outcomes, the deciding ones first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Record one check.
-
-    Attributes:
-        name: What was checked: ``tensors``, ``parity``, ``accuracy``, ``budget`` or
-            ``prediction``.
-        outcome: How it came out; ``NOT_JUDGED`` where the caller asked for no such check.
-        reason: The numbers behind it, in one sentence.
-    """
-
-    name: str
-    outcome: Outcome
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class GateVerdict:
-    """Decide whether an engine may be deployed.
-
-    Attributes:
-        checks: Every check, also those that passed and those that were not asked for.
-    """
-
-    checks: tuple[Check, ...]
-
-    @property
-    def outcome(self) -> Outcome:
-        """Return the worst outcome: any FAIL fails, else anything undecided is INCONCLUSIVE."""
-        outcomes = [check.outcome for check in self.checks]
-        if Outcome.FAIL in outcomes:
-            return Outcome.FAIL
-        if Outcome.INCONCLUSIVE in outcomes or Outcome.PASS not in outcomes:
-            return Outcome.INCONCLUSIVE
-        return Outcome.PASS
-
-    @property
-    def passed(self) -> bool:
-        """Return whether the engine may leave as a pass."""
-        return self.outcome is Outcome.PASS
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Return one sentence with numbers per check, the deciding ones first."""
-        ranked = sorted(self.checks, key=lambda check: SEVERITY.index(check.outcome))
-        return tuple(f"{check.outcome}: {check.reason}" for check in ranked)
-
-
 def judge(
     *,
     parity: ParityReport | None,
     accuracy: Accuracy | None,
+    structure: StructureReport | None = None,
     tensors: TensorReport | None = None,
     precision: str = "fp32",
     measured: MeasuredLatency | None,
@@ -112,15 +41,18 @@ def judge(
     min_matched: float = MIN_MATCHED,
     max_score_difference: float = MAX_SCORE_DIFFERENCE,
     prediction_tolerance: float = PREDICTION_TOLERANCE,
+    budget_on: str = P50,
+    attribution: Attribution | None = None,
     latency_wanted: bool = True,
 ) -> GateVerdict:
-    """Judge an engine by tensors, parity, accuracy, budget and prediction.
+    """Judge an engine by graph, tensors, parity, accuracy, budget and prediction.
 
     Args:
         parity: Matched detections of torch and engine; ``None`` where none were compared.
         accuracy: AP of torch and engine on the same images; ``None`` where none was measured.
+        structure: The graph as it is written; ``None`` where it was not inspected.
         tensors: The engine's modules beside torch's; ``None`` where they were not compared.
-        precision: Of the engine; says how far its modules may be off.
+        precision: Of the engine; says how far modules and detections may be off.
         measured: Latency of the engine; ``None`` where it was not measured.
         predicted: Latency that the search predicted.
         budget_ms: Latency that the upper end of the measured interval must not exceed.
@@ -128,70 +60,31 @@ def judge(
         min_matched: Fraction of detections that must be matched, 0..1.
         max_score_difference: Largest difference of the scores of a pair.
         prediction_tolerance: Relative distance from the prediction that is allowed.
+        budget_on: What of the latency the budget is about, one of `latency_gate.BUDGET_ON`.
+        attribution: Which modules were mispredicted; named where the prediction missed.
         latency_wanted: Whether budget and prediction are to be judged at all.
 
     Returns:
-        The verdict with one check each for tensors, parity, accuracy, budget and prediction.
+        The verdict with one check each for graph, tensors, parity, accuracy, budget and
+        prediction.
     """
-    tensor_check = judge_tensors(tensors, precision)
-    parity_check = judge_parity(parity, min_matched, max_score_difference)
-    accuracy_check = judge_accuracy(accuracy, max_ap_drop)
+    ladder = (
+        judge_structure(structure),
+        judge_tensors(tensors, precision),
+        judge_parity(parity, min_matched, max_score_difference, precision),
+        judge_accuracy(accuracy, max_ap_drop),
+    )
     if not latency_wanted:
         reason = "latency was not to be measured"
         unjudged = (Check(name, Outcome.NOT_JUDGED, reason) for name in ("budget", "prediction"))
-        return GateVerdict((tensor_check, parity_check, accuracy_check, *unjudged))
+        return GateVerdict((*ladder, *unjudged))
     return GateVerdict(
         (
-            tensor_check,
-            parity_check,
-            accuracy_check,
-            judge_budget(measured, budget_ms),
-            judge_prediction(measured, predicted, prediction_tolerance),
+            *ladder,
+            judge_budget(measured, budget_ms, budget_on),
+            judge_prediction(measured, predicted, prediction_tolerance, attribution),
         )
     )
-
-
-def judge_tensors(tensors: TensorReport | None, precision: str) -> Check:
-    """Judge the engine's modules, each on the engine's own inputs; the worst decides."""
-    if tensors is None or tensors.error or tensors.worst is None:
-        note = tensors.error if tensors is not None and tensors.error else "not compared"
-        return Check("tensors", Outcome.NOT_JUDGED, f"tensors between the modules: {note}")
-    worst, limit = tensors.worst, TENSOR_LIMITS.get(precision, math.inf)
-    allowed = f"allowed {limit:g}" if math.isfinite(limit) else f"no limit for {precision}"
-    reason = (
-        f"{len(tensors.rows)} tensors between the modules: {worst.name} is the worst, off by "
-        f"{worst.relative:.2g} of its largest value (cosine {worst.cosine:.6f}), {allowed}"
-    )
-    if tensors.unseen:
-        reason += f"; not seen: {', '.join(tensors.unseen)}"
-    return Check(
-        "tensors", _pass_if(worst.relative < math.inf and worst.relative <= limit), reason
-    )
-
-
-def judge_parity(
-    parity: ParityReport | None,
-    min_matched: float = MIN_MATCHED,
-    max_score_difference: float = MAX_SCORE_DIFFERENCE,
-) -> Check:
-    """Judge whether torch and engine give the same detections."""
-    if parity is None:
-        return Check("parity", Outcome.INCONCLUSIVE, "detections of torch and engine not compared")
-    if max(parity.torch_detections, parity.engine_detections) == 0:
-        reason = (
-            f"no detection of score >= {parity.score_floor:g} on {parity.images} images, "
-            "so nothing to match"
-        )
-        return Check("parity", Outcome.INCONCLUSIVE, reason)
-    reason = (
-        f"matched at IoU {parity.iou:g}: {parity.torch_matched} of {parity.torch_detections} "
-        f"detections of torch, {parity.engine_matched} of {parity.engine_detections} of the "
-        f"engine ({parity.matched_fraction:.2%}) over {parity.images} images, "
-        f"needed {min_matched:.0%}; largest score difference {parity.max_score_difference:.2g}, "
-        f"allowed {max_score_difference:g}"
-    )
-    kept = parity.max_score_difference <= max_score_difference
-    return Check("parity", _pass_if(kept and parity.matched_fraction >= min_matched), reason)
 
 
 def judge_accuracy(accuracy: Accuracy | None, max_ap_drop: float) -> Check:
@@ -235,53 +128,9 @@ def _judge_row(row: AccuracyRow, images: int, limit: float) -> Check:
         return Check(name, undecided, reason)
     more = images_to_decide(Drop(row.drop, row.drop_ci), limit, images)
     if more == 0:
-        return Check(name, _pass_if(high <= limit), reason)
+        return Check(name, pass_if(high <= limit), reason)
     needed = "no number of images" if more is None else f"about {more} more images"
     return Check(name, undecided, f"{reason}: undecided, {needed} would decide")
-
-
-def judge_budget(measured: MeasuredLatency | None, budget_ms: float | None) -> Check:
-    """Judge the measured latency against the budget, by the upper end of its interval."""
-    if budget_ms is None:
-        return Check("budget", Outcome.NOT_JUDGED, "no latency budget was given")
-    if measured is None:
-        reason = f"latency not measured, so the budget of {budget_ms:.3f} ms is undecided"
-        return Check("budget", Outcome.INCONCLUSIVE, reason)
-    low, high = measured.ci_ms
-    reason = (
-        f"measured {measured.median_ms:.3f} ms (95 % interval {low:.3f} to {high:.3f}), "
-        f"budget {budget_ms:.3f} ms{_doubts(measured)}"
-    )
-    if low <= budget_ms < high:
-        reason += ": undecided, measure for longer or on an idle machine"
-        return Check("budget", Outcome.INCONCLUSIVE, reason)
-    return Check("budget", _pass_if(high <= budget_ms), reason)
-
-
-def judge_prediction(
-    measured: MeasuredLatency | None, predicted: PredictedLatency | None, tolerance: float
-) -> Check:
-    """Judge the distance of the measured latency from the predicted one."""
-    if predicted is None:
-        return Check("prediction", Outcome.NOT_JUDGED, "no latency was predicted")
-    if measured is None:
-        reason = f"latency not measured; predicted {predicted.p50_ms:.3f} ms"
-        return Check("prediction", Outcome.INCONCLUSIVE, reason)
-    distance = measured.median_ms / predicted.p50_ms - 1
-    reason = (
-        f"measured {measured.median_ms:.3f} ms is {distance:+.1%} off the predicted "
-        f"{predicted.p50_ms:.3f} ms (interval {predicted.lo_ms:.3f} to {predicted.hi_ms:.3f}), "
-        f"allowed {tolerance:.0%}{_doubts(measured)}"
-    )
-    return Check("prediction", _pass_if(abs(distance) <= tolerance), reason)
-
-
-def _doubts(measured: MeasuredLatency) -> str:
-    return f" (unstable measurement: {'; '.join(measured.unstable)})" if measured.unstable else ""
-
-
-def _pass_if(condition: bool) -> Outcome:
-    return Outcome.PASS if condition else Outcome.FAIL
 
 
 def _is_ap(value: float | None) -> bool:

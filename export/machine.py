@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from importlib import metadata
 
 # The distribution whose version an engine's runtime has.
@@ -43,6 +44,14 @@ def detfit_version() -> str:
         return "unknown"
 
 
-def same_release(one: str, other: str) -> bool:
-    """Return whether two versions agree in major and minor number."""
-    return one.split(".")[:2] == other.split(".")[:2]
+def same_version(one: str, other: str) -> bool:
+    """Return whether two versions agree in major, minor and patch number.
+
+    Builds of one version agree: ``2.14.1+cpu`` is ``2.14.1``, ``10.4.0.26`` is ``10.4.0``,
+    and so is ``10.4.0 (timing cache 3a7bd3e2360a)``.
+    """
+    return _numbers(one) == _numbers(other)
+
+
+def _numbers(version: str) -> tuple[str, ...]:
+    return tuple(re.split(r"[.+ -]", version)[:3])

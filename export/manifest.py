@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .certificate import Certificate
 from .errors import BundleError, BundleFilesError, VerificationError
 from .files import json_bytes
-from .gate import (
-    MAX_AP_DROP,
-    MAX_SCORE_DIFFERENCE,
-    MIN_MATCHED,
-    PREDICTION_TOLERANCE,
-    GateVerdict,
-)
-from .integrity import SCHEMA, SCHEMA_VERSION, check_file_name, manifest_values
+from .gate import MAX_AP_DROP, PREDICTION_TOLERANCE
+from .integrity import SCHEMA, SCHEMA_VERSION, listed_files, manifest_values
+from .latency_gate import BUDGET_ON, P50
+from .latency_records import LatencyReport
+from .outcome import GateVerdict
 from .parity import ParityReport
+from .parity_gate import MAX_SCORE_DIFFERENCE, MIN_MATCHED
+from .platforms import Platform
+from .precision.records import PrecisionRecord
 from .records import Accuracy, EngineRecord, MeasuredLatency, Origin, PredictedLatency
+from .strict_json import strict_json
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -35,6 +37,7 @@ class GateLimits:
 
     Attributes:
         budget_ms: Latency budget, if there is one.
+        budget_on: What of the latency the budget is about: ``p50`` or ``p99``.
         max_ap_drop: AP points (0..100) that the engine may lose.
         min_matched: Fraction of detections that must be matched, 0..1.
         max_score_difference: Largest difference of the scores of a pair.
@@ -49,6 +52,7 @@ class GateLimits:
     min_matched: float = MIN_MATCHED
     max_score_difference: float = MAX_SCORE_DIFFERENCE
     prediction_tolerance: float = PREDICTION_TOLERANCE
+    budget_on: str = P50
 
     def __post_init__(self) -> None:
         for name in (
@@ -64,6 +68,10 @@ class GateLimits:
             raise VerificationError(f"min_matched is a fraction of 0..1, got {self.min_matched}")
         if self.budget_ms is not None and not 0 < self.budget_ms < math.inf:
             raise VerificationError(f"budget_ms must be a finite number > 0, got {self.budget_ms}")
+        if self.budget_on not in BUDGET_ON:
+            raise VerificationError(
+                f"budget_on must be one of {', '.join(BUDGET_ON)}, got {self.budget_on!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +86,15 @@ class Manifest:
         limits: The gate's limits.
         predicted: What the latency predictor promised, if it was asked.
         measured: What the engine was measured at, if it was.
+        latency: Where its time goes, and which modules the prediction missed.
         accuracy: COCO accuracy of torch and engine: with `parity` the bundle's certificate.
         parity: Matched detections of torch and engine.
-        verdict: The gate's verdict.
+        verdict: The gate's verdict where the bundle was exported.
         created: UTC time in ISO 8601.
         detfit_version: Version that wrote the bundle.
         files: SHA-256 of every other file, by name.
+        certificates: Of other engines, runtime versions and architectures, added later.
+        precision: How the precision came about; ``None`` for fp32.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {
@@ -105,11 +116,21 @@ class Manifest:
     created: str
     detfit_version: str
     files: Mapping[str, str]
+    certificates: tuple[Certificate, ...] = ()
+    latency: LatencyReport | None = None
+    precision: PrecisionRecord | None = None
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """Return where the bundle is certified: where it was exported first."""
+        own = Platform.of(self.engine)
+        return (own, *(certificate.platform for certificate in self.certificates))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; :meth:`from_bytes` reads them back."""
         values: dict[str, Any] = _adapter().dump_python(self, mode="json")
-        values["verdict"]["outcome"] = str(self.verdict.outcome)
+        for verdict, found in zip(_verdicts(values), self._verdicts(), strict=True):
+            verdict["outcome"] = str(found.outcome)
         return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **values}
 
     def to_bytes(self) -> bytes:
@@ -126,33 +147,44 @@ class Manifest:
             BundleFilesError: A file name points out of the folder.
         """
         values = manifest_values(content)
-        outcome = _take_outcome(values)
+        told = [_take_outcome(verdict) for verdict in _verdicts(values)]
         manifest = _validate(values)
-        if outcome != str(manifest.verdict.outcome):
-            raise BundleError(
-                f"manifest.json: verdict.outcome is {outcome!r}, "
-                f"but its checks make {str(manifest.verdict.outcome)!r}"
-            )
-        for name in (*manifest.files, manifest.engine.file):
-            check_file_name(name)
-        if manifest.engine.file not in manifest.files:
+        for outcome, verdict in zip(told, manifest._verdicts(), strict=True):
+            if outcome != str(verdict.outcome):
+                raise BundleError(
+                    f"manifest.json: verdict.outcome is {outcome!r}, "
+                    f"but its checks make {str(verdict.outcome)!r}"
+                )
+        if manifest.engine.file not in listed_files(values):
             raise BundleFilesError(
                 f"manifest.json: the engine file {manifest.engine.file!r} is not among the files"
             )
         return manifest
 
+    def _verdicts(self) -> Iterator[GateVerdict]:
+        yield self.verdict
+        for certificate in self.certificates:
+            yield certificate.verdict
+
 
 def is_manifest(content: bytes) -> bool:
     """Return whether bytes are the manifest of a bundle, of whatever version."""
     try:
-        values = json.loads(content)
-    except ValueError:
+        values = strict_json(content, "manifest.json")
+    except BundleError:
         return False
     return isinstance(values, dict) and values.get("schema") == SCHEMA
 
 
-def _take_outcome(values: dict[str, Any]) -> object:
-    verdict = values.get("verdict")
+def _verdicts(values: dict[str, Any]) -> list[Any]:
+    """Return the bundle's own verdict and those of its further certificates."""
+    certificates = values.get("certificates", [])
+    if not isinstance(certificates, list) or not all(isinstance(c, dict) for c in certificates):
+        raise BundleError("manifest.json: certificates must be a list of objects")
+    return [entry.get("verdict") for entry in (values, *certificates)]
+
+
+def _take_outcome(verdict: object) -> object:
     if not isinstance(verdict, dict) or "outcome" not in verdict:
         raise BundleError("manifest.json: verdict.outcome is missing")
     return verdict.pop("outcome")
@@ -167,7 +199,8 @@ def _validate(values: dict[str, Any]) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise BundleError(f"manifest.json: {where}: {first['msg']}") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise BundleError(f"manifest.json: {where}: {reason}") from error
 
 
 @cache

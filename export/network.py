@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from detection import Detector, WeightsInfo, load_weights, run_module
+from detection import Detector, Preprocess, WeightsInfo, load_weights, run_module
 from engines import TorchModel
 from searchspaces import IMAGE, MASKS, OUTPUTS, DetectorSpec, SearchSpaceError, parse_arch
 
 from .bundle import Bundle
 from .errors import VerificationError
 from .records import Origin
+from .reference import PREPROCESS_NOTE
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,10 +65,20 @@ def load_detector(origin: Origin, weights: str | Path) -> Detector:
     return detector.eval()
 
 
-def weights_info(origin: Origin, labels: tuple[str, ...]) -> WeightsInfo:
-    """Return what a bundle's weights belong to, for the head of their file."""
+def weights_info(
+    origin: Origin, labels: tuple[str, ...], preprocess: Preprocess | None = None
+) -> WeightsInfo:
+    """Return what a bundle's weights belong to, for the head of their file.
+
+    Args:
+        origin: The network.
+        labels: Class names by label.
+        preprocess: What the weights were trained with; training's usual one if ``None``.
+    """
     space, _, code = origin.arch.partition(":")
-    notes = {} if origin.seed is None else {"seed": origin.seed}
+    notes: dict[str, Any] = {} if origin.seed is None else {"seed": origin.seed}
+    if preprocess is not None:
+        notes[PREPROCESS_NOTE] = preprocess.to_json()
     return WeightsInfo(
         space=space,
         num_classes=len(labels),

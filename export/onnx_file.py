@@ -12,10 +12,15 @@ import numpy.typing as npt
 from engines import EngineBuildError
 from searchspaces import IMAGE
 
+from .errors import BundleFilesError
+
 if TYPE_CHECKING:
     from torch import nn
 
 EXAMPLE_SEED = 0
+
+EXTERNAL_DATA = b"\x0a\x08location\x12"
+"""The key of ONNX's ``TensorProto.external_data`` that names a file, as protobuf writes it."""
 
 
 class OnnxFile:
@@ -26,6 +31,7 @@ class OnnxFile:
         inputs: Input name to example array.
         output_names: In the graph's order.
         name: A name for messages.
+        written_in: Precision that the file is written in.
     """
 
     macs = 0
@@ -36,11 +42,13 @@ class OnnxFile:
         inputs: Mapping[str, npt.NDArray[Any]],
         output_names: Sequence[str],
         name: str,
+        written_in: str = "fp32",
     ) -> None:
         self._path = path
         self._inputs = dict(inputs)
         self.output_names = tuple(output_names)
         self.name = name
+        self.written_in = written_in
 
     def example_inputs(self) -> dict[str, npt.NDArray[Any]]:
         """Return the example arrays by input name."""
@@ -55,8 +63,17 @@ class OnnxFile:
         raise EngineBuildError(f"model {self.name!r} is an ONNX file and has no torch module")
 
     def onnx_bytes(self) -> bytes:
-        """Return the file's content."""
-        return self._path.read_bytes()
+        """Return the file's content.
+
+        Raises:
+            BundleFilesError: It names other files, which an engine would read from wherever.
+        """
+        content = self._path.read_bytes()
+        if EXTERNAL_DATA in content:
+            raise BundleFilesError(
+                f"{self._path} keeps tensors in other files; a bundle's model holds all of them"
+            )
+        return content
 
 
 def example_inputs(batch: int, input_hw: tuple[int, int]) -> dict[str, npt.NDArray[np.float32]]:

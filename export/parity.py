@@ -16,7 +16,7 @@ from detection import MatchOptions, MetricError, match_all
 from .errors import ParityError
 
 if TYPE_CHECKING:
-    from detection import ImageDetections, Orphan
+    from detection import ImageDetections, MatchGroup, Orphan
 
 PARITY_IOU = 0.99
 """IoU from which two boxes of one class are the same detection."""
@@ -25,6 +25,21 @@ SCORE_FLOOR = 0.05
 """Detections below need no partner but may be one: so low, none is ever shown to anybody."""
 
 REPORTED_ORPHANS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ParityGroup:
+    """Count the detections of a part: of a class or of a size, of both sides together.
+
+    Attributes:
+        name: The class's name, or ``small``, ``medium`` or ``large`` objects.
+        needed: Detections that need a partner.
+        matched: How many of them have one.
+    """
+
+    name: str
+    needed: int
+    matched: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,10 @@ class ParityReport:
         score_floor: Score from which a detection needs a partner.
         orphans: The highest-scoring detections without a partner, in words.
         mask_iou: Mean IoU of the masks of a pair; ``None`` without masks.
+        mean_iou: Mean IoU of the boxes of a pair; ``None`` where it was not recorded.
+        groups: The same counts by class and by size.
+        torch_total: Detections of torch of any score; ``None`` where they were not counted.
+        engine_total: Likewise of the engine.
     """
 
     images: int
@@ -59,6 +78,10 @@ class ParityReport:
     score_floor: float
     orphans: tuple[str, ...] = ()
     mask_iou: float | None = None
+    mean_iou: float | None = None
+    groups: tuple[ParityGroup, ...] = ()
+    torch_total: int | None = None
+    engine_total: int | None = None
 
     @property
     def matched_fraction(self) -> float:
@@ -116,11 +139,25 @@ def compare_detections(
         score_floor=score_floor,
         orphans=tuple(_in_words(orphan, labels) for orphan in report.orphans[:REPORTED_ORPHANS]),
         mask_iou=report.mean_mask_iou if report.mask_ious else None,
+        mean_iou=report.mean_iou if report.n_pairs else None,
+        groups=tuple(_named(group, labels) for group in report.groups),
+        torch_total=sum(map(len, torch_detections)),
+        engine_total=sum(map(len, engine_detections)),
     )
+
+
+def _named(group: MatchGroup, labels: Sequence[str]) -> ParityGroup:
+    if group.category_id is None:
+        return ParityGroup(f"{group.size} objects", group.needed, group.matched)
+    return ParityGroup(_class_name(group.category_id, labels), group.needed, group.matched)
 
 
 def _in_words(orphan: Orphan, labels: Sequence[str]) -> str:
     side = "torch" if orphan.side == "a" else "engine"
-    known = 0 <= orphan.category_id < len(labels)
-    name = labels[orphan.category_id] if known else f"class {orphan.category_id}"
+    name = _class_name(orphan.category_id, labels)
     return f"image {orphan.image_id}: only {side} finds {name} with score {orphan.score:.3f}"
+
+
+def _class_name(category_id: int, labels: Sequence[str]) -> str:
+    known = 0 <= category_id < len(labels)
+    return labels[category_id] if known else f"class {category_id}"

@@ -14,12 +14,16 @@ CLOSURE = "between modules"
 """Name of the entry that closure adds to the sum of the modules."""
 
 
-def predicted_latency(latency: Latency, graph: Graph) -> PredictedLatency:
+def predicted_latency(
+    latency: Latency, graph: Graph, reference_ms: float | None = None
+) -> PredictedLatency:
     """Write a prediction down with one entry per node of the detector's graph.
 
     Args:
         latency: The prediction of that graph.
         graph: The detector's, of the batch size and precision that were predicted.
+        reference_ms: What the sentinel takes at the speed of the machine that was predicted for;
+            ``None`` where that is not known.
 
     Raises:
         KeyError: The prediction is of other modules than the graph's.
@@ -38,4 +42,5 @@ def predicted_latency(latency: Latency, graph: Graph) -> PredictedLatency:
         confidence=latency.confidence,
         coverage=latency.coverage,
         breakdown=(*shares, ModuleShare(CLOSURE, "other", latency.unattributed_ms)),
+        reference_ms=reference_ms,
     )

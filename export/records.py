@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ExportError
+from .percentiles import percentile_ci
 
 if TYPE_CHECKING:
     from engines import Measurement
+    from latency import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class PredictedLatency:
         confidence: Share of detectors whose latency the interval is meant to hold, 0..1.
         coverage: Share of the modules' time that was measured and not estimated, 0..1.
         breakdown: Times of the modules; they add up to about ``p50_ms``.
+        reference_ms: What the sentinel takes at the speed of the machine that the prediction is
+            for; ``None`` where no sentinel was timed.
 
     Raises:
         ExportError: The median is no positive number.
@@ -66,6 +70,7 @@ class PredictedLatency:
     confidence: float | None = None
     coverage: float | None = None
     breakdown: tuple[ModuleShare, ...] = ()
+    reference_ms: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.p50_ms < math.inf:
@@ -84,6 +89,13 @@ class MeasuredLatency:
         p99_ms: 99th percentile.
         n: Samples.
         unstable: Why the measurement should not be trusted; empty where nothing speaks against it.
+        p99_ci_ms: 95 % confidence interval of the 99th percentile; ``None`` above where the
+            samples are too few to bound it.
+        images: Distinct images that took turns; 1 for one, or for made-up input.
+        sentinel_ms: What the sentinel took that was timed beside; ``None`` without one.
+        sentinel_drift: Its change from the first to the last third of the measurement.
+        refused: Why the measurement does not count: the machine changed its speed, or other
+            programs took its processors; ``None`` if it does.
     """
 
     median_ms: float
@@ -92,11 +104,22 @@ class MeasuredLatency:
     p99_ms: float
     n: int
     unstable: tuple[str, ...] = ()
+    p99_ci_ms: tuple[float, float | None] | None = None
+    images: int = 1
+    sentinel_ms: float | None = None
+    sentinel_drift: float | None = None
+    refused: str | None = None
 
     @classmethod
-    def of(cls, measurement: Measurement) -> MeasuredLatency:
-        """Summarise the raw samples of an engine."""
+    def of(cls, measurement: Measurement, visit: Visit | None = None) -> MeasuredLatency:
+        """Summarise the raw samples of an engine.
+
+        Args:
+            measurement: The samples.
+            visit: That gave them, which tells of the sentinel; ``None`` without one.
+        """
         seen = (min(measurement.raw_ms), max(measurement.raw_ms))
+        low, high = percentile_ci(measurement.raw_ms, 0.99)
         return cls(
             median_ms=measurement.median_ms,
             ci_ms=measurement.ci_ms if math.isfinite(measurement.ci_ms[1]) else seen,
@@ -104,6 +127,11 @@ class MeasuredLatency:
             p99_ms=measurement.p99_ms,
             n=len(measurement.raw_ms),
             unstable=measurement.unstable_reasons(),
+            p99_ci_ms=(low, high if math.isfinite(high) else None),
+            images=measurement.inputs,
+            sentinel_ms=visit and visit.sentinel_ms,
+            sentinel_drift=visit and visit.sentinel_drift,
+            refused=visit and visit.refused,
         )
 
 
@@ -158,6 +186,9 @@ class Accuracy:
         return known.get(metric, AccuracyRow(metric, None, None))
 
 
+MAX_BATCH, MAX_THREADS = 65_536, 4_096
+"""Largest settings of an engine; more is no setting but damage."""
+
 OptionValue = str | int | float | bool | tuple[int, ...] | None
 
 
@@ -192,6 +223,13 @@ class EngineRecord:
         batch: Images per run.
         threads: CPU threads.
         runs_on: Where it was built to run: ``cpu`` or ``cuda:0``.
+        written_in: Precision that is written into the ONNX model, which is the engine's own or,
+            where the engine lowers the model itself, ``fp32``.
+        build: How an engine file that is loaded was built, by name: release, compute capability,
+            flags, SHA-256 of its timing cache; empty where the ONNX model says it all.
+
+    Raises:
+        ExportError: Batch or threads are out of range.
     """
 
     name: str
@@ -203,3 +241,11 @@ class EngineRecord:
     batch: int = 1
     threads: int = 1
     runs_on: str = "cpu"
+    written_in: str = "fp32"
+    build: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, largest in (("batch", MAX_BATCH), ("threads", MAX_THREADS)):
+            value = getattr(self, name)
+            if not 1 <= value <= largest:
+                raise ExportError(f"{name} must be 1 to {largest}, got {value}")

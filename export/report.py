@@ -3,30 +3,55 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from string import Template
 
-from .charts import Figure, agreement_figure, breakdown_figure, front_figure
+from .chart_layout import Figure
+from .charts import (
+    agreement_figure,
+    breakdown_figure,
+    comparison_figure,
+    difference_figure,
+    front_figure,
+)
 from .errors import ExportError, ReportError
 from .files import sha256_of, write_atomically
 from .machine import detfit_version
 from .records import Artifact
+from .report_accuracy import accuracy_html
 from .report_data import ReportData
+from .report_latency import latency_html
+from .report_markup import section
 from .report_parts import (
-    accuracy_html,
-    agreement_table,
-    breakdown_table,
+    agreement_html,
     commands_html,
-    front_table,
+    contents_html,
+    footer_html,
+    front_html,
     header_html,
-    note,
     provenance_html,
-    samples_html,
     verdict_html,
 )
+from .report_pictures import samples_html
+from .report_precision import precision_html
+from .report_sections import CERTIFICATES, TENSORRT, certificates_html
+from .report_tensorrt import tensorrt_html
 
 PAGE = "report_page.html"
+
+Section = tuple[str, str, str]
+"""Id, title and content; without content the page does not have it."""
+
+ALT = {
+    "front": "Chart of predicted latency against accuracy; the table below lists the front",
+    "differences": "Chart of the differences of AP with their intervals, as in the table above",
+    "breakdown": "Chart of the milliseconds of every module; the table below lists them",
+    "agreement": "Chart of predicted against measured latency; the table below lists the points",
+}
+"""What a chart shows, for who does not see it."""
 
 
 def write_report(path: str | Path, data: ReportData) -> Artifact:
@@ -34,13 +59,21 @@ def write_report(path: str | Path, data: ReportData) -> Artifact:
 
     Args:
         path: The file to write.
-        data: What to show; a section without data says so.
+        data: What to show; sections without data are left out, and named at the end.
 
     Raises:
         ReportError: The file cannot be written.
     """
-    path = Path(path)
-    content = report_html(data).encode()
+    return write_page(path, report_html(data))
+
+
+def write_page(path: str | Path, page: str) -> Artifact:
+    """Write a finished page atomically.
+
+    Raises:
+        ReportError: The file cannot be written.
+    """
+    path, content = Path(path), page.encode()
     try:
         write_atomically(path, content)
     except ExportError as error:
@@ -51,24 +84,43 @@ def write_report(path: str | Path, data: ReportData) -> Artifact:
 def report_html(data: ReportData) -> str:
     """Return the page of a report."""
     figures = _figures(data)
+    sections = _sections(data, {name: _chart(name, figure) for name, figure in figures.items()})
+    shown = [item for item in sections if item[2]]
     page = Path(__file__).with_name(PAGE).read_text(encoding="utf-8")
     return Template(page).substitute(
         title=escape(data.title),
         version=escape(detfit_version()),
-        body="\n".join(
-            (
-                header_html(data),
-                _section("Verdict", verdict_html(data.verdict)),
-                _front_section(data, figures),
-                _agreement_section(data, figures),
-                _breakdown_section(data, figures),
-                _section("Accuracy", accuracy_html(data.accuracy, data.parity)),
-                _section("Detections", samples_html(data.samples)),
-                _section("Where the numbers come from", provenance_html(data.provenance)),
-                _section("Commands", commands_html(data.commands)),
-            )
-        ),
+        header=header_html(data),
+        contents=contents_html((key, title) for key, title, _ in shown),
+        sections="\n".join(section(*item) for item in shown),
+        footer=footer_html([title for _, title, body in sections if not body]),
         scripts=_scripts(figures),
+    )
+
+
+def _sections(data: ReportData, charts: Mapping[str, str]) -> tuple[Section, ...]:
+    """Return every section in reading order."""
+    chart = defaultdict(str, charts)
+    return (
+        ("verdict", "Verdict", verdict_html(data.verdict)),
+        ("front", "Front", front_html(data.front, chart["front"])),
+        ("accuracy", "Accuracy", accuracy_html(data.accuracy, data.parity, chart["differences"])),
+        ("precision", "Precision", precision_html(data.precision)),
+        ("latency", "Where the time goes", latency_html(data, chart["breakdown"])),
+        (
+            "agreement",
+            "Predicted against measured",
+            agreement_html(data.agreement, chart["agreement"]),
+        ),
+        ("detections", "Detections", samples_html(data.samples)),
+        (TENSORRT, "TensorRT", tensorrt_html(data.tensorrt)),
+        (CERTIFICATES, "Certificates", certificates_html(data.certificates)),
+        (
+            "provenance",
+            "Where the numbers come from",
+            provenance_html(data.provenance, data.files),
+        ),
+        ("commands", "Commands", commands_html(data.commands)),
     )
 
 
@@ -76,48 +128,23 @@ def _figures(data: ReportData) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     if data.front is not None and data.front.marks:
         figures["front"] = front_figure(data.front)
+    if data.accuracy is not None and any(row.drop_ci for row in data.accuracy.rows):
+        figures["differences"] = difference_figure(data.accuracy.rows, data.max_ap_drop)
+    if data.latency is not None and data.latency.attribution is not None:
+        figures["breakdown"] = comparison_figure(data.latency.attribution.modules)
+    elif data.predicted is not None and data.predicted.breakdown:
+        figures["breakdown"] = breakdown_figure(data.predicted.breakdown)
     if data.agreement:
         figures["agreement"] = agreement_figure(data.agreement)
-    if data.predicted is not None and data.predicted.breakdown:
-        figures["breakdown"] = breakdown_figure(data.predicted.breakdown)
     return figures
 
 
-def _front_section(data: ReportData, figures: dict[str, Figure]) -> str:
-    if data.front is None or "front" not in figures:
-        return _section("Front", note("No search is part of this report."))
-    failed = f" {data.front.failed} evaluations failed." if data.front.failed else ""
-    text = (
-        f"{len(data.front.marks)} architectures were evaluated.{failed} Up and to the left is "
-        "better; grey ones are dominated."
+def _chart(name: str, figure: Figure) -> str:
+    height = figure["layout"]["height"]
+    return (
+        f'<div class="chart" id="{name}-chart" role="img" aria-label="{ALT[name]}" '
+        f'style="height: {height}px"></div>\n'
     )
-    return _section("Front", note(text) + _chart("front", figures) + front_table(data.front))
-
-
-def _agreement_section(data: ReportData, figures: dict[str, Figure]) -> str:
-    title = "Predicted against measured"
-    if "agreement" not in figures:
-        return _section(title, note("No whole detector was both predicted and measured."))
-    body = _chart("agreement", figures) + agreement_table(data.agreement)
-    return _section(title, body)
-
-
-def _breakdown_section(data: ReportData, figures: dict[str, Figure]) -> str:
-    title = "Where the time goes"
-    if data.predicted is None or "breakdown" not in figures:
-        return _section(title, note("No latency was predicted module by module."))
-    text = note("Predicted milliseconds of every module of the chosen detector, as it runs.")
-    table = breakdown_table(data.predicted.breakdown)
-    return _section(title, text + _chart("breakdown", figures) + table)
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{body}\n</section>"
-
-
-def _chart(name: str, figures: dict[str, Figure]) -> str:
-    height = figures[name]["layout"]["height"]
-    return f'<div class="chart" id="{name}" style="height: {height}px"></div>\n'
 
 
 def _scripts(figures: dict[str, Figure]) -> str:
@@ -129,5 +156,5 @@ def _scripts(figures: dict[str, Figure]) -> str:
     for name, figure in figures.items():
         # Inside a script element only "</" and "<!--" could end it early.
         text = json.dumps(figure, allow_nan=False).replace("<", "\\u003c")
-        blocks.append(f'<script type="application/json" id="{name}-data">{text}</script>')
+        blocks.append(f'<script type="application/json" id="{name}-chart-data">{text}</script>')
     return "\n".join(blocks)

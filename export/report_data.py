@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
-from .gate import GateVerdict
+from .latency_records import LatencyReport
+from .outcome import GateVerdict, Outcome
 from .parity import ParityReport
+from .precision.records import PrecisionRecord
 from .records import Accuracy, MeasuredLatency, PredictedLatency
+
+if TYPE_CHECKING:
+    from .check import CheckReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +69,58 @@ class AgreementMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """Show what one side found on an image.
+
+    Attributes:
+        name: The side: ``torch`` or the engine.
+        jpeg: The image file's content.
+        alt: What is seen, for who does not see it.
+    """
+
+    name: str
+    jpeg: bytes
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """Show an image.
+    """Show what was found on an image.
 
     Attributes:
         caption: What stands under it.
-        jpeg: The image file's content.
+        pictures: One per side, in reading order.
     """
 
     caption: str
-    jpeg: bytes
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRow:
+    """Show a certificate in one line.
+
+    Attributes:
+        platform: Engine, runtime version and architecture.
+        outcome: The verdict.
+        ap_drop: AP points lost, with their interval.
+        f1: Of matched detections.
+        median_ms: Measured latency; ``None`` where it was not measured.
+        data: What it was verified on.
+        created: When.
+    """
+
+    platform: str
+    outcome: Outcome
+    ap_drop: str
+    f1: str
+    median_ms: float | None
+    data: str
+    created: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {**asdict(self), "outcome": str(self.outcome)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +134,17 @@ class ReportData:
         predicted: Predicted latency of the winner, with its breakdown.
         measured: Measured latency of the winner.
         budget_ms: Latency budget.
+        max_ap_drop: AP points that the engine may lose.
         front: What the search evaluated.
         agreement: Predictions beside measurements.
         accuracy: COCO numbers of torch and engine.
         parity: Matched detections of torch and engine.
+        latency: Where the time goes, as measured; ``None`` where only a prediction is known.
+        precision: How the precision came about; ``None`` for fp32.
         samples: Images with detections.
+        tensorrt: The static check for releases of TensorRT.
+        certificates: Where the engine was verified.
+        files: Names of the bundle's other files and their SHA-256.
         provenance: Name and value of what the numbers depend on: device, versions, seed.
         commands: Command lines that made it, oldest first.
     """
@@ -101,10 +155,16 @@ class ReportData:
     predicted: PredictedLatency | None = None
     measured: MeasuredLatency | None = None
     budget_ms: float | None = None
+    max_ap_drop: float | None = None
     front: Front | None = None
     agreement: tuple[AgreementMark, ...] = ()
     accuracy: Accuracy | None = None
     parity: ParityReport | None = None
+    latency: LatencyReport | None = None
+    precision: PrecisionRecord | None = None
     samples: tuple[Sample, ...] = ()
+    tensorrt: tuple[CheckReport, ...] = ()
+    certificates: tuple[CertificateRow, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     commands: tuple[str, ...] = ()

@@ -1,72 +1,21 @@
-"""Fill a report from what the project writes: a bundle, a search run, a latency table."""
+"""Fill a report from a search run or a latency table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from search import Objective, nondominated, simulation_of
 
-from .bundle import Bundle
 from .errors import ReportError
-from .manifest import Manifest
-from .report_data import AgreementMark, Front, FrontMark, ReportData, Sample
+from .provenance import flat
+from .report_data import AgreementMark, Front, FrontMark, ReportData
 
 if TYPE_CHECKING:
     from latency import LatencyTable, Predictor
     from search import SearchResult
-
-Provenance = tuple[tuple[str, str], ...]
-
-
-def bundle_report(bundle: Bundle) -> ReportData:
-    """Return what a bundle's manifest says."""
-    return manifest_report(bundle.manifest)
-
-
-def manifest_report(
-    manifest: Manifest,
-    *,
-    samples: tuple[Sample, ...] = (),
-    front: Front | None = None,
-    agreement: tuple[AgreementMark, ...] = (),
-) -> ReportData:
-    """Return what a manifest says, with what it does not hold.
-
-    Args:
-        manifest: Of a bundle.
-        samples: Images with detections.
-        front: What the search evaluated.
-        agreement: Predictions beside measurements; the engine's own is added.
-    """
-    engine, origin = manifest.engine, manifest.origin
-    height, width = manifest.input_hw
-    if manifest.predicted is not None and manifest.measured is not None:
-        own = AgreementMark(
-            origin.arch, manifest.predicted.p50_ms, manifest.measured.median_ms, "this engine"
-        )
-        agreement = (*agreement, own)
-    return ReportData(
-        title=origin.arch,
-        subject=(
-            f"{engine.name} {engine.precision}, input {width}x{height}, batch {engine.batch}, "
-            f"{engine.threads} thread{'s' if engine.threads > 1 else ''}, on "
-            f"{engine.device.get('name', engine.machine)}"
-        ),
-        verdict=manifest.verdict,
-        predicted=manifest.predicted,
-        measured=manifest.measured,
-        budget_ms=manifest.limits.budget_ms,
-        front=front,
-        agreement=agreement,
-        accuracy=manifest.accuracy,
-        parity=manifest.parity,
-        samples=samples,
-        provenance=_manifest_provenance(manifest),
-        commands=origin.commands,
-    )
 
 
 def table_report(table: LatencyTable, predictor: Predictor | None = None) -> ReportData:
@@ -87,16 +36,16 @@ def table_report(table: LatencyTable, predictor: Predictor | None = None) -> Rep
         )
     unstable = sum(bool(m.unstable_reasons()) for m in table.measurements.values())
     provenance = (
-        *(row for space in manifest.spaces for row in _flat("space", space)),
+        *(row for space in manifest.spaces for row in flat("space", space)),
         ("workloads measured", str(len(table.measurements))),
         ("workloads failed", str(len(table.failures))),
         ("unstable measurements", str(unstable)),
         ("whole detectors", str(len(table.detectors()))),
         ("batch", str(manifest.batch)),
         ("seed", str(manifest.seed)),
-        *_flat("device", manifest.device.to_dict()),
-        *_flat("protocol", manifest.protocol.to_dict()),
-        *_flat("software", manifest.software),
+        *flat("device", manifest.device.to_dict()),
+        *flat("protocol", manifest.protocol.to_dict()),
+        *flat("software", manifest.software),
     )
     return ReportData(
         title=f"Latency table of {manifest.space_names}",
@@ -124,16 +73,16 @@ def run_report(
     front = search_front(result, chosen=chosen, budget_ms=budget_ms)
     provenance = (
         ("space", config.space),
-        *_flat("space", config.space_options),
+        *flat("space", config.space_options),
         ("strategy", config.strategy),
-        *_flat("strategy", config.strategy_options),
+        *flat("strategy", config.strategy_options),
         ("evaluations", f"{len(result.finished)} of {config.evals}"),
         ("failed", str(len(result.failures))),
         ("seed", str(config.seed)),
         ("started", config.created_at),
-        *_flat("context", config.context),
-        *_flat("note", config.notes),
-        *_flat("version", config.versions),
+        *flat("context", config.context),
+        *flat("note", config.notes),
+        *flat("version", config.versions),
     )
     if result.stopped is not None:
         provenance = (*provenance, ("stopped early", result.stopped))
@@ -187,35 +136,3 @@ def _first(result: SearchResult, direction: str) -> int:
 def _best_code(rows: Sequence[tuple[str, float, float]], budget_ms: float | None) -> str | None:
     within = [row for row in rows if budget_ms is None or row[1] <= budget_ms]
     return max(within, key=lambda row: (row[2], -row[1]))[0] if within else None
-
-
-def _manifest_provenance(manifest: Manifest) -> Provenance:
-    engine, origin = manifest.engine, manifest.origin
-    return (
-        ("architecture", origin.arch),
-        *_flat("space", origin.options),
-        ("seed", "not recorded" if origin.seed is None else str(origin.seed)),
-        ("engine", f"{engine.name} {engine.version}"),
-        ("precision", engine.precision),
-        *_flat("device", engine.device),
-        ("measurement", _stability(manifest)),
-        ("created", manifest.created),
-        ("detfit", manifest.detfit_version),
-    )
-
-
-def _stability(manifest: Manifest) -> str:
-    if manifest.measured is None:
-        return "not measured"
-    return "; ".join(manifest.measured.unstable) or "stable"
-
-
-def _flat(prefix: str, values: Mapping[str, object]) -> Provenance:
-    """Return nested settings as rows; empty ones are left out."""
-    rows: list[tuple[str, str]] = []
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            rows.extend(_flat(f"{prefix} {name}", value))
-        elif value is not None:
-            rows.append((f"{prefix} {name}".replace("_", " "), str(value)))
-    return tuple(rows)

@@ -13,6 +13,7 @@ from .manifest import GateLimits
 from .network import spec_of
 from .onnx_model import DEFAULT_OPSET
 from .postprocess import Postprocess
+from .precision.choices import PrecisionChoices
 from .records import Origin, PredictedLatency
 from .report_data import AgreementMark, Front
 
@@ -30,10 +31,12 @@ class ExportRequest:
         engine: A name of ``engines.BACKENDS``.
         engine_options: How it builds, each ``NAME=VALUE``.
         precision: ``fp32``, ``fp16`` or ``int8``.
+        lowering: How a lower precision is made.
         batch: Images per run.
         threads: CPU threads.
         device: ``cpu`` or ``cuda:0``.
         opset: ONNX operator set.
+        dynamic_batch: Let the graph take any number of images; engine and verdict are of `batch`.
         data_dir: Folder in COCO's layout to verify on; without it nothing is verified and the
             verdict is INCONCLUSIVE.
         split: Of the data.
@@ -53,10 +56,12 @@ class ExportRequest:
     engine: str = "onnxruntime"
     engine_options: tuple[str, ...] = ()
     precision: str = "fp32"
+    lowering: PrecisionChoices = field(default_factory=PrecisionChoices)
     batch: int = 1
     threads: int = 1
     device: str = "cpu"
     opset: int = DEFAULT_OPSET
+    dynamic_batch: bool = False
     data_dir: str | Path | None = None
     split: str = "val"
     limit: int | None = None

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from detection import DetectionError, Preprocess
+from detection import Preprocess
 
-from .errors import BundleError, BundleMachineError, BundleRuntimeError
-from .files import json_bytes
+from .descriptions import read_descriptions
+from .errors import BundleError, ExportError
 from .integrity import (
-    LABELS,
     MANIFEST,
     MODEL,
-    POSTPROCESS,
-    PREPROCESS,
+    WEIGHTS,
     check_files,
     listed_files,
     manifest_values,
 )
-from .machine import machine_name, runtime_version, same_release
+from .machine import machine_name, runtime_version
+from .platforms import Platform, check_certified
 from .postprocess import Postprocess
 from .records import EngineRecord
 
-LABELS_SCHEMA = "detfit-labels"
-LABELS_VERSION = 1
-
-ENGINE_TYPES: dict[str, type] = {"device": dict, "batch": int, "threads": int}
+ENGINE_TYPES: dict[str, type] = {"build": dict, "device": dict, "batch": int, "threads": int}
 """Types of the fields of an engine's record; the others are texts."""
 
 
@@ -40,10 +35,11 @@ class Runnable:
     Attributes:
         path: The bundle's folder.
         arch: The network, as ``space:code``.
-        engine: The engine and what it was checked on.
+        engine: The engine that runs and what it was checked on.
         preprocess: From an image to the network's input.
         postprocess: From the network's outputs to detections.
         labels: Class names by label.
+        platforms: Where the bundle is certified.
     """
 
     path: Path
@@ -52,6 +48,7 @@ class Runnable:
     preprocess: Preprocess
     postprocess: Postprocess
     labels: tuple[str, ...]
+    platforms: tuple[Platform, ...]
 
     @property
     def onnx_path(self) -> Path:
@@ -60,128 +57,120 @@ class Runnable:
 
     @property
     def engine_path(self) -> Path:
-        """Return the engine file."""
+        """Return the engine file, as the vendor's own tools read it."""
         return self.path / self.engine.file
+
+    @property
+    def weights_path(self) -> Path:
+        """Return the weights of the torch model."""
+        return self.path / WEIGHTS
 
 
 def read_runnable(path: str | Path, *, check_machine: bool = True) -> Runnable:
-    """Check every file of a bundle and read what running it takes.
+    """Check every file of a bundle and read what running its engine takes.
 
     Args:
         path: The folder.
-        check_machine: Refuse a bundle that was checked with another runtime version or on another
-            architecture.
+        check_machine: Refuse a bundle that was verified with other runtime versions or on other
+            architectures only; turn it off to look at a bundle, or to run it unverified.
 
     Raises:
-        BundleError: As in `load_bundle`, of which this is the part that needs no more than NumPy
-            and Pillow.
+        BundleError: It is no whole and unchanged bundle, or one of an unknown version.
+        BundleRuntimeError: The installed runtime is another version.
+        BundleMachineError: This machine has another processor architecture.
     """
     path = Path(path)
-    values = manifest_values(check_files(path))
-    engine = engine_record(values)
+    ready = runnable_of(path, manifest_values(check_files(path)))
     if check_machine:
-        check_runs_here(engine)
+        check_certified(ready.platforms, ready.engine.name)
+    return ready
+
+
+def runnable_of(path: Path, values: Mapping[str, Any]) -> Runnable:
+    """Return what running takes of a bundle whose files were checked.
+
+    Args:
+        path: The folder.
+        values: The manifest's fields.
+
+    Raises:
+        BundleError: A description is damaged, of an unknown version, or contradicts the manifest.
+    """
+    engine = engine_record(values)
     origin = values.get("origin")
     arch = origin.get("arch") if isinstance(origin, dict) else None
     if not isinstance(arch, str):
         raise BundleError(f"{MANIFEST}: origin.arch is missing or no text")
-    return Runnable(path, arch, engine, *read_descriptions(path, values))
+    platforms = (Platform.of(engine), *_further_platforms(values))
+    return Runnable(path, arch, engine, *read_descriptions(path, values, engine.batch), platforms)
+
+
+def run_by(ready: Runnable, engine: str) -> Runnable:
+    """Return a bundle's model to be run by another engine, as it is certified for where it is."""
+    if engine == ready.engine.name:
+        return ready
+    version = runtime_version(engine) or "unknown"
+    wanted = Platform(engine, version, machine_name())
+    known = [p for p in ready.platforms if (p.engine, p.machine) == (engine, wanted.machine)]
+    options = known[0].options if known else wanted.options
+    record = replace(
+        ready.engine,
+        name=engine,
+        version=version,
+        file=MODEL,
+        machine=wanted.machine,
+        device={"options": options},
+        build={},
+        runs_on="cuda:0" if engine == "tensorrt" else "cpu",
+    )
+    return replace(ready, engine=record)
 
 
 def engine_record(values: Mapping[str, Any]) -> EngineRecord:
     """Return the engine's record from a manifest's fields.
 
     Raises:
-        BundleError: A field is missing, unknown or of the wrong type; the message names it.
+        BundleError: A field is missing, unknown, of the wrong type or out of range; the message
+            names it.
     """
-    engine = values.get("engine")
-    if not isinstance(engine, dict):
-        raise BundleError(f"{MANIFEST}: engine is missing or no object")
-    names = [field.name for field in fields(EngineRecord)]
-    if set(engine) != set(names):
-        wrong = ", ".join(sorted(set(engine) ^ set(names)))
-        raise BundleError(f"{MANIFEST}: engine has missing or unknown fields: {wrong}")
-    for name in names:
-        wanted = ENGINE_TYPES.get(name, str)
-        if type(engine[name]) is not wanted:
-            raise BundleError(f"{MANIFEST}: engine.{name} must be {wanted.__name__}")
+    engine = _object(values.get("engine"), "engine", EngineRecord, ENGINE_TYPES)
     if engine["file"] not in listed_files(values):
         raise BundleError(f"{MANIFEST}: the engine file {engine['file']!r} is not among the files")
-    return EngineRecord(**engine)
-
-
-def check_runs_here(engine: EngineRecord) -> None:
-    """Refuse an engine that was checked elsewhere than where it is to run.
-
-    Raises:
-        BundleMachineError: This machine has another processor architecture.
-        BundleRuntimeError: The runtime is missing or another major.minor version.
-    """
-    if engine.machine != machine_name():
-        raise BundleMachineError(
-            f"the engine was checked on {engine.machine}, this machine is {machine_name()}; "
-            "export the detector again on this machine"
-        )
-    installed = runtime_version(engine.name)
-    if installed is None:
-        raise BundleRuntimeError(
-            f"the engine needs {engine.name} {engine.version}, which is not installed; "
-            f"run: pip install {engine.name}=={engine.version}"
-        )
-    if not same_release(installed, engine.version):
-        raise BundleRuntimeError(
-            f"the engine was checked with {engine.name} {engine.version}, installed is "
-            f"{installed}; run: pip install {engine.name}=={engine.version}, or export again"
-        )
-
-
-def read_descriptions(
-    path: Path, values: Mapping[str, Any]
-) -> tuple[Preprocess, Postprocess, tuple[str, ...]]:
-    """Return preprocessing, postprocessing and labels of a bundle whose files were checked.
-
-    Raises:
-        BundleError: One of them is damaged, of an unknown version, or contradicts the manifest.
-    """
     try:
-        preprocess = Preprocess.from_json(_read_json(path / PREPROCESS))
-    except DetectionError as error:
-        raise BundleError(f"{path / PREPROCESS}: {error}") from error
-    postprocess = Postprocess.from_json(_read_json(path / POSTPROCESS))
-    labels = _read_labels(path / LABELS)
-    told = (list(preprocess.input_hw), len(labels))
-    if told != (values.get("input_hw"), values.get("num_classes")):
-        raise BundleError(
-            f"{path}: {MANIFEST} says input {values.get('input_hw')} and "
-            f"{values.get('num_classes')} classes, {PREPROCESS} says {told[0]} and {LABELS} lists "
-            f"{told[1]}"
-        )
-    return preprocess, postprocess, labels
+        return EngineRecord(**engine)
+    except ExportError as error:
+        raise BundleError(f"{MANIFEST}: engine: {error}") from error
 
 
-def labels_bytes(labels: tuple[str, ...]) -> bytes:
-    """Return the content of ``labels.json``."""
-    return json_bytes({"schema": LABELS_SCHEMA, "version": LABELS_VERSION, "labels": list(labels)})
+def _further_platforms(values: Mapping[str, Any]) -> list[Platform]:
+    certificates = values.get("certificates", [])
+    if not isinstance(certificates, list):
+        raise BundleError(f"{MANIFEST}: certificates must be a list")
+    return [
+        Platform(**_object(_field(entry, "platform"), f"certificates.{i}.platform", Platform, {}))
+        for i, entry in enumerate(certificates)
+    ]
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise BundleError(f"{path} is not JSON: {error}") from error
+def _field(entry: object, name: str) -> object:
+    return entry.get(name) if isinstance(entry, dict) else None
 
 
-def _read_labels(path: Path) -> tuple[str, ...]:
-    data = _read_json(path)
-    if not isinstance(data, dict) or set(data) != {"schema", "version", "labels"}:
-        raise BundleError(f"{path}: expected an object with schema, version and labels")
-    if (data["schema"], data["version"]) != (LABELS_SCHEMA, LABELS_VERSION):
-        raise BundleError(
-            f"{path}: schema {data['schema']!r} version {data['version']!r} is unknown; this "
-            f"detfit reads {LABELS_SCHEMA!r} version {LABELS_VERSION}"
-        )
-    labels = data["labels"]
-    texts = isinstance(labels, list) and all(isinstance(name, str) for name in labels)
-    if not texts or not labels or len(set(labels)) != len(labels):
-        raise BundleError(f"{path}: labels must be different texts, at least one")
-    return tuple(labels)
+def _has_no_default(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _object(found: object, where: str, kind: type, types: Mapping[str, type]) -> dict[str, Any]:
+    """Return an object of a manifest that has the fields of a dataclass, of the right types."""
+    if not isinstance(found, dict):
+        raise BundleError(f"{MANIFEST}: {where} is missing or no object")
+    names = {field.name for field in fields(kind)}
+    needed = {field.name for field in fields(kind) if _has_no_default(field)}
+    if not needed <= set(found) <= names:
+        wrong = ", ".join(sorted((needed - set(found)) | (set(found) - names)))
+        raise BundleError(f"{MANIFEST}: {where} has missing or unknown fields: {wrong}")
+    for name in found:
+        wanted = types.get(name, str)
+        if type(found[name]) is not wanted:
+            raise BundleError(f"{MANIFEST}: {where}.{name} must be {wanted.__name__}")
+    return found

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,16 +24,14 @@ from PIL import Image
 
 from detection import Rle, decode_rle, load_image
 
+from .closing import Closing
 from .errors import BundleRuntimeError, DetectError
-from .machine import runtime_version
+from .platforms import check_certified
 from .postprocess import Detections
-from .records import EngineRecord
-from .runnable import Runnable, read_runnable
+from .runnable import Runnable, read_runnable, run_by
 from .session import Session
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from engines import Engine
 
 ENGINES = ("onnxruntime", "openvino", "tensorrt")
@@ -76,7 +73,7 @@ class Found:
         return decode_rle(self.masks[index])
 
 
-class BundleDetector:
+class BundleDetector(Closing):
     """Detect objects with a bundle's engine; a context manager, and a function of images.
 
     Made by :func:`load`.
@@ -127,17 +124,6 @@ class BundleDetector:
         """Free the engine; the detector cannot be used afterwards."""
         self._session.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _named(self, found: Detections) -> Found:
         names = tuple(self.labels[label] for label in found.labels.tolist())
         return Found(found.boxes, found.scores, found.labels, names, found.masks)
@@ -156,37 +142,26 @@ def load(
         bundle: The folder.
         engine: The engine that is expected; the bundle's own if ``None``.
         threads: CPU threads; those that it was measured with if ``None``.
-        verified_only: Refuse what the bundle's certificate does not cover: another engine, another
-            runtime version, another processor architecture.
+        verified_only: Refuse what the bundle's certificates do not cover: another engine, another
+            runtime version, another processor architecture or GPU.
 
     Raises:
         BundleError: It is no whole and unchanged bundle, or not one for this machine.
         EngineError: The engine's package is missing, or refuses the model.
     """
-    ready = read_runnable(bundle, check_machine=verified_only)
+    ready = read_runnable(bundle, check_machine=False)
     wanted = engine or ready.engine.name
     if wanted not in ENGINES:
         raise BundleRuntimeError(
             f"engine {wanted!r} does not run without torch; those that do are "
             f"{', '.join(ENGINES)}: export the detector for one of them"
         )
-    if wanted != ready.engine.name:
-        if verified_only:
-            raise BundleRuntimeError(
-                f"the bundle was verified with {ready.engine.name}, not with {wanted}; export it "
-                f"for {wanted}, or pass verified_only=False to run it all the same"
-            )
-        ready = replace(ready, engine=_unverified(ready, wanted))
+    if verified_only:
+        check_certified(ready.platforms, wanted)
+    ready = run_by(ready, wanted)
     if threads is not None:
         ready = replace(ready, engine=replace(ready.engine, threads=threads))
-    return BundleDetector(ready, Session.open(ready))
-
-
-def _unverified(ready: Runnable, engine: str) -> EngineRecord:
-    """Return the record of the same model on another engine."""
-    runs_on = "cuda:0" if engine == "tensorrt" else "cpu"
-    version = runtime_version(engine) or "unknown"
-    return replace(ready.engine, name=engine, version=version, runs_on=runs_on)
+    return BundleDetector(ready, Session.open(ready, verified_only=verified_only))
 
 
 def _open(image: ImageLike) -> Image.Image:

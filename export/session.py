@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -16,14 +15,16 @@ from engines import get_backend, option_texts
 from searchspaces import IMAGE, MASKS, OUTPUTS
 
 from .bundle import Bundle, load_bundle
+from .closing import Closing
 from .errors import BundleMachineError, DetectError
 from .onnx_file import OnnxFile, example_inputs
+from .plan import open_engine
+from .platforms import check_gpu
 from .postprocess import Detections, Postprocess, unpad, unpad_masks
 from .runnable import Runnable
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
+    from detection import Letterbox
     from engines import Engine, Model
 
 
@@ -40,7 +41,7 @@ class Runner(Protocol):
 RunnerT = TypeVar("RunnerT", bound=Runner)
 
 
-class Session(Generic[RunnerT]):
+class Session(Closing, Generic[RunnerT]):
     """Detect objects in images with an engine; a context manager.
 
     Args:
@@ -71,36 +72,32 @@ class Session(Generic[RunnerT]):
         self.max_detections: int | None = None
 
     @staticmethod
-    def open(bundle: Bundle | Runnable | str | Path) -> Session[Engine]:
+    def open(bundle: Runnable | str | Path, *, verified_only: bool = True) -> Session[Engine]:
         """Load a bundle's engine.
 
         Args:
             bundle: A bundle that was checked, or what running it takes; or its folder, which is
                 checked first.
+            verified_only: Refuse what the bundle's certificates do not cover: another runtime
+                version, another processor architecture or GPU.
 
         Raises:
             BundleError: The folder is not a whole and unchanged bundle that runs here.
             EngineError: The engine cannot be loaded.
         """
         if isinstance(bundle, str | Path):
-            bundle = load_bundle(bundle)
-        ready = bundle if isinstance(bundle, Runnable) else bundle.runnable
-        record = ready.engine
+            bundle = load_bundle(bundle, check_machine=verified_only)
+        record = bundle.engine
         options = option_texts(str(record.device.get("options", "default")))
-        engine = get_backend(record.name, options).build(
-            _model_of(bundle, ready),
-            precision=record.precision,
-            threads=record.threads,
-            device=record.runs_on,
-        )
-        checked_on = record.device.get("name")
-        if record.runs_on != "cpu" and engine.device.name != checked_on:
-            engine.close()
-            raise BundleMachineError(
-                f"the engine was checked on {checked_on}, {record.runs_on} is "
-                f"{engine.device.name} here; export the detector again on this machine"
-            )
-        return Session(engine, ready.preprocess, ready.postprocess, ready.labels, record.batch)
+        backend = get_backend(record.name, options)
+        engine = open_engine(backend, bundle, _model_of(bundle), rebuild=not verified_only)
+        if verified_only and record.runs_on != "cpu":
+            try:
+                check_gpu(bundle.platforms, record.name, engine.device.name)
+            except BundleMachineError:
+                engine.close()
+                raise
+        return Session(engine, bundle.preprocess, bundle.postprocess, bundle.labels, record.batch)
 
     def detect(self, image: Image.Image) -> Detections:
         """Detect objects in one image of any size and mode.
@@ -121,16 +118,37 @@ class Session(Generic[RunnerT]):
         Raises:
             DetectError: Too many images, or as in `detect`.
         """
+        inputs, letterboxes = self.prepare(images)
+        return self.finish(self.engine.run({IMAGE: inputs}), letterboxes)
+
+    def prepare(
+        self, images: Sequence[Image.Image]
+    ) -> tuple[npt.NDArray[np.float32], tuple[Letterbox, ...]]:
+        """Return the engine's input (B, 3, h, w), and per image the way back to its pixels.
+
+        Raises:
+            DetectError: Too many images, or none.
+            DetectionError: An image's mode cannot become RGB.
+        """
         if not 0 < len(images) <= self.batch:
             raise DetectError(f"the engine takes 1 to {self.batch} images, got {len(images)}")
         placed = [self.preprocess.apply(image) for image in images]
         inputs = np.zeros((self.batch, 3, *self.preprocess.input_hw), np.float32)
         for row, (array, _) in enumerate(placed):
             inputs[row] = array
-        outputs = self.engine.run({IMAGE: inputs})
+        return inputs, tuple(letterbox for _, letterbox in placed)
+
+    def finish(
+        self, outputs: Mapping[str, npt.NDArray[Any]], letterboxes: Sequence[Letterbox]
+    ) -> list[Detections]:
+        """Return what the engine's outputs mean, per image, in its own pixels.
+
+        Raises:
+            DetectError: The engine gives something else than detections of these labels.
+        """
         self.max_detections = outputs["scores"].shape[-1] if "scores" in outputs else None
         found = []
-        for row, (_, letterbox) in enumerate(placed):
+        for row, letterbox in enumerate(letterboxes):
             detections = self._checked(outputs, row)
             boxes = letterbox.to_original(detections.boxes)
             cells = unpad_masks(outputs, row, len(detections))
@@ -141,17 +159,6 @@ class Session(Generic[RunnerT]):
     def close(self) -> None:
         """Free the engine; the session cannot be used afterwards."""
         self.engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _checked(self, outputs: Mapping[str, npt.NDArray[Any]], row: int) -> Detections:
         detections = unpad(outputs, row)
@@ -164,13 +171,14 @@ class Session(Generic[RunnerT]):
         return detections
 
 
-def _model_of(bundle: Bundle | Runnable, ready: Runnable) -> Model:
+def _model_of(bundle: Runnable) -> Model:
     """Return what the backend builds the engine from."""
-    inputs = example_inputs(ready.engine.batch, ready.preprocess.input_hw)
-    if ready.engine.name == "torch":
+    inputs = example_inputs(bundle.engine.batch, bundle.preprocess.input_hw)
+    if bundle.engine.name == "torch":
         from .network import torch_model
 
-        whole = bundle if isinstance(bundle, Bundle) else load_bundle(ready.path)
-        return torch_model(whole, inputs)
-    names = (*OUTPUTS, MASKS) if ready.postprocess.masks else OUTPUTS
-    return OnnxFile(ready.onnx_path, inputs, names, ready.arch)
+        if not isinstance(bundle, Bundle):
+            bundle = load_bundle(bundle.path, check_machine=False)
+        return torch_model(bundle, inputs)
+    names = (*OUTPUTS, MASKS) if bundle.postprocess.masks else OUTPUTS
+    return OnnxFile(bundle.onnx_path, inputs, names, bundle.arch, bundle.engine.written_in)

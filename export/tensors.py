@@ -1,14 +1,15 @@
 """Where torch and engine part: every module of the engine against torch on the same inputs.
 
-The ONNX model is given the tensors between its modules as further outputs, and run on an image by
+The ONNX model is given the tensors between its modules as further outputs, and run on images by
 the engine. Each torch module then gets what the engine's module got, so that an error shows in
-the module that makes it and in no other, also behind a selection of boxes.
+the module that makes it and in no other, also behind a selection of boxes. What photographs do not
+reach is probed with made-up inputs; see `probing`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,13 @@ from engines import EngineError, OnnxModel, get_backend
 from latency import module_of_node
 from searchspaces import IMAGE, reference
 
+from .probing import ProbeRow, probe_modules
+
 if TYPE_CHECKING:
     import onnx
 
     from detection import Detector
-    from engines import Backend
+    from engines import Backend, Engine
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -68,12 +71,21 @@ class TensorReport:
     Attributes:
         rows: One per output of every module that does not select, in running order.
         unseen: Modules whose tensors were not found in the ONNX model.
+        probes: Modules that were run alone on made-up inputs.
+        images: Inputs that the rows are the worst of.
         error: Why the engine's tensors could not be read; empty where they could.
     """
 
     rows: tuple[TensorRow, ...] = ()
     unseen: tuple[str, ...] = ()
     error: str = ""
+    probes: tuple[ProbeRow, ...] = ()
+    images: int = 1
+
+    @property
+    def worst_probe(self) -> ProbeRow | None:
+        """Return the probe that agrees least."""
+        return min(self.probes, key=lambda row: row.agreement, default=None)
 
     @property
     def worst(self) -> TensorRow | None:
@@ -86,13 +98,19 @@ class TensorReport:
             {key: None if value == math.inf else value for key, value in asdict(row).items()}
             for row in self.rows
         ]
-        return {"rows": rows, "unseen": list(self.unseen), "error": self.error}
+        return {
+            "rows": rows,
+            "unseen": list(self.unseen),
+            "probes": [asdict(probe) for probe in self.probes],
+            "images": self.images,
+            "error": self.error,
+        }
 
 
 def look_inside(
     detector: Detector,
     onnx_path: Path,
-    image: Array,
+    images: Sequence[Array],
     *,
     engine: str,
     precision: str,
@@ -104,7 +122,7 @@ def look_inside(
     Args:
         detector: The torch model, in eval mode.
         onnx_path: The model that the engine is built from.
-        image: (b, 3, h, w) float32; best of a real photograph.
+        images: (b, 3, h, w) float32 each; best of real photographs.
         engine: A name of ``engines.BACKENDS``.
         precision: As the engine was built.
         threads: Likewise.
@@ -121,7 +139,7 @@ def look_inside(
             detector,
             onnx_path.read_bytes(),
             get_backend(engine),
-            image,
+            images,
             precision=precision,
             threads=threads,
             device=device,
@@ -134,7 +152,7 @@ def compare_tensors(
     detector: Detector,
     onnx_model: bytes,
     backend: Backend,
-    image: Array,
+    images: Sequence[Array],
     *,
     precision: str = "fp32",
     threads: int = 1,
@@ -149,7 +167,7 @@ def compare_tensors(
         detector: The torch model, in eval mode.
         onnx_model: The model, exported by `export_onnx`.
         backend: The engine's.
-        image: (b, 3, h, w) float32, as preprocessing makes it; best of a real photograph.
+        images: (b, 3, h, w) float32 each, as preprocessing makes them; best of real photographs.
         precision: As for the engine.
         threads: Likewise.
         device: Likewise.
@@ -157,15 +175,51 @@ def compare_tensors(
     Raises:
         EngineError: The engine cannot be built with more outputs, or not be run.
     """
-    borders, probe = _probe(onnx_model)
-    model = OnnxModel(probe, {IMAGE: image}, name="the model with its modules' tensors")
-    with backend.build(model, precision=precision, threads=threads, device=device) as engine:
-        seen = engine.run({IMAGE: image})
-    return _compare(detector, {IMAGE: image}, borders, seen)
+
+    def build(model: OnnxModel) -> Engine:
+        return backend.build(model, precision=precision, threads=threads, device=device)
+
+    borders, plain, probe = _probe(onnx_model)
+    name = "the model with its modules' tensors"
+    with build(OnnxModel(probe, {IMAGE: images[0]}, name=name)) as engine:
+        found = [
+            _compare(detector, {IMAGE: image}, borders, _as_torch(engine.run({IMAGE: image})))
+            for image in images
+        ]
+    probes = probe_modules(detector, plain, found[0].names, build, precision)
+    rows = _worst_of(row for one in found for row in one.rows)
+    return TensorReport(rows, found[0].unseen, probes=probes, images=len(images))
 
 
-def _probe(content: bytes) -> tuple[dict[str, list[str]], bytes]:
-    """Return the tensors that leave each module, and the model with all of them as outputs."""
+def _as_torch(seen: Arrays) -> dict[str, Array]:
+    """Return tensors as torch's modules take them: what is stored in half as float32."""
+    return {
+        name: array.astype(np.float32) if array.dtype == np.float16 else array
+        for name, array in seen.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """What one image shows: the rows, the modules not seen, ONNX names by reference."""
+
+    rows: tuple[TensorRow, ...]
+    unseen: tuple[str, ...]
+    names: dict[str, str]
+
+
+def _worst_of(rows: Iterable[TensorRow]) -> tuple[TensorRow, ...]:
+    """Return the worst row of every output, in the order of the first image."""
+    worst: dict[str, TensorRow] = {}
+    for row in rows:
+        known = worst.setdefault(row.name, row)
+        if row.relative > known.relative:
+            worst[row.name] = row
+    return tuple(worst.values())
+
+
+def _probe(content: bytes) -> tuple[dict[str, list[str]], onnx.ModelProto, bytes]:
+    """Return the tensors that leave each module, the model, and it with these as outputs."""
     import onnx
 
     model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
@@ -178,8 +232,10 @@ def _probe(content: bytes) -> tuple[dict[str, list[str]], bytes]:
     for name, module in maker.items():
         if module is not None and name in leaving:
             borders.setdefault(module, []).append(name)
-    _add_outputs(model, [name for names in borders.values() for name in names])
-    return borders, model.SerializeToString()
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    _add_outputs(probe, [name for names in borders.values() for name in names])
+    return borders, model, probe.SerializeToString()
 
 
 def _add_outputs(model: onnx.ModelProto, names: list[str]) -> None:
@@ -192,10 +248,10 @@ def _add_outputs(model: onnx.ModelProto, names: list[str]) -> None:
 
 def _compare(
     detector: Detector, values: Arrays, borders: Mapping[str, list[str]], seen: Arrays
-) -> TensorReport:
+) -> _Comparison:
     import torch
 
-    known = dict(values)
+    known, names = dict(values), {name: name for name in values}
     rows: list[TensorRow] = []
     unseen: list[str] = []
     behind: set[str] = set()  # references that depend on a selection
@@ -213,14 +269,14 @@ def _compare(
             if name is None:
                 continue  # nothing reads this output; what does would be unseen
             output = reference(node.name, index)
-            known[output] = left.pop(name)
+            known[output], names[output] = left.pop(name), name
             if selected:
                 behind.add(output)
             if node.spec.kind not in SELECTING and wanted.dtype.kind == "f":
                 share = BEHIND_SELECTION if selected else 1.0
                 row = _row(output, node.part, node.spec.kind, wanted, known[output], share)
                 rows.append(row)
-    return TensorReport(tuple(rows), tuple(unseen))
+    return _Comparison(tuple(rows), tuple(unseen), names)
 
 
 def _closest(wanted: Array, candidates: Arrays) -> str | None:

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from detection import CocoReport
-from engines import Engine, Measurement, TimingProtocol
-from searchspaces import IMAGE, MASKS
+from detection import CocoReport, read_weights_info
+from engines import Engine, Measurement
+from latency import Recorded, TableError
+from searchspaces import MASKS
 
 from .bundle import Bundle, load_bundle
-from .evaluation import Comparison, EvaluationData, Progress, compare, open_data
-from .gate import GateVerdict, judge
-from .integrity import MEASUREMENT
+from .bundle_latency import check_record, measure_bundle, record_bundle
+from .engine_times import EngineTimes
+from .evaluation import Comparison, EvaluationData, Progress, open_data
+from .feedback import feedback_protocol
+from .gate import judge
+from .ladder import Built, climb
+from .latency_records import LatencyReport
 from .manifest import GateLimits
-from .measuring import first_images, measure_engine
-from .network import ModuleRunner, load_detector
+from .network import load_detector
+from .outcome import GateVerdict
 from .parity import ParityReport
-from .records import Accuracy, MeasuredLatency, PredictedLatency
+from .records import Accuracy, EngineRecord, MeasuredLatency, PredictedLatency
+from .reference import Reference, trained_preprocess
 from .session import Session
-from .tensors import TensorReport, look_inside
+from .structure import StructureReport
+from .tensors import TensorReport
+
+if TYPE_CHECKING:
+    from detection import Detector
+
+
+OpenSession = Callable[[Bundle], Session[Engine]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +49,14 @@ class VerifyReport:
         accuracy: COCO numbers of both, in points.
         torch_coco: COCO's report of torch; ``None`` where no class is shared.
         engine_coco: Likewise of the engine.
-        measurement: The latency as measured; ``None`` where it was not to be.
+        times: The engine's latency; ``None`` where it was not to be measured.
         predicted: The latency that was promised.
         verdict: The gate's verdict.
         tensors: The engine's modules beside torch's; ``None`` where they were not compared.
+        structure: The graph as it is written; ``None`` where it was not inspected.
+        latency: Where the time goes; ``None`` where it was not measured.
+        recorded: What was written into a latency table; ``None`` where nothing was.
+        not_recorded: Why nothing was, though it was to be; empty otherwise.
     """
 
     arch: str
@@ -49,15 +66,24 @@ class VerifyReport:
     accuracy: Accuracy
     torch_coco: CocoReport | None
     engine_coco: CocoReport | None
-    measurement: Measurement | None
+    times: EngineTimes | None
     predicted: PredictedLatency | None
     verdict: GateVerdict
     tensors: TensorReport | None = None
+    structure: StructureReport | None = None
+    latency: LatencyReport | None = None
+    recorded: Recorded | None = None
+    not_recorded: str = ""
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """Return the samples."""
+        return None if self.times is None else self.times.measurement
 
     @property
     def measured(self) -> MeasuredLatency | None:
         """Return the summary of the measurement."""
-        return None if self.measurement is None else MeasuredLatency.of(self.measurement)
+        return None if self.times is None else self.times.measured
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -85,9 +111,13 @@ class VerifyReport:
                 },
                 "resamples": self.accuracy.resamples,
             },
+            "graph": None if self.structure is None else asdict(self.structure),
             "tensors": None if self.tensors is None else self.tensors.to_dict(),
             "measured": measured,
             "predicted": None if self.predicted is None else asdict(self.predicted),
+            "latency": None if self.latency is None else self.latency.to_dict(),
+            "recorded": None if self.recorded is None else self.recorded.to_dict(),
+            "not_recorded": self.not_recorded,
         }
 
 
@@ -99,9 +129,14 @@ def verify_bundle(
     limit: int | None = None,
     latency: bool = True,
     limits: GateLimits | None = None,
+    record: str | Path | None = None,
     progress: Progress | None = None,
+    open_session: OpenSession = Session.open,
 ) -> VerifyReport:
     """Compare a bundle's engine with its torch model on images, and measure it again.
+
+    The torch model runs as it was trained: its preprocessing and labels are those that its weights
+    note, so that a fault in the bundle's own does not reach both sides.
 
     Classes are matched by name. Where the data has none of the bundle's, AP is not comparable
     and the verdict is INCONCLUSIVE at best; parity and latency are judged all the same.
@@ -113,76 +148,98 @@ def verify_bundle(
         limit: Take only the first images.
         latency: Measure the latency, by the protocol of the bundle's own measurement.
         limits: Judge by these instead of the bundle's own.
+        record: A latency table of this device: the latency is measured by its protocol, and
+            written into it as a whole detector, for the next fit to include.
         progress: Called as ``progress(message, done, total)``.
+        open_session: Makes what is deployed of the bundle; give your own to verify a runtime of
+            your own.
 
     Raises:
         BundleError: The folder is not a whole and unchanged bundle that runs here.
         DatasetError: The data is not there or damaged.
         VerificationError: This version cannot build the torch model, or there are no images.
         EngineError: The engine cannot be loaded, run or measured.
+        TableError: The table is missing, damaged or being written.
+        TableMismatchError: The table is of another device, protocol or batch.
     """
+    check_record(record, latency=latency)
     checked = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     manifest = checked.manifest
+    judged_by = limits or manifest.limits
     detector = load_detector(manifest.origin, checked.weights_path)
+    info = read_weights_info(checked.weights_path)
+    preprocess = trained_preprocess(info, detector.spec.input_hw)
+    reference = Reference(detector, preprocess, info.label_names or checked.labels)
     masks = MASKS in detector.spec.output_names
-    data = open_data(data_dir, split, checked.preprocess, limit, masks=masks)
-    with Session.open(checked) as session:
-        reference = reference_session(session, ModuleRunner(detector))
-        comparison = compare(reference, session, data, progress)
-        image = first_images(data, session.batch)[IMAGE]
-        tensors = look_inside(
+    data = open_data(data_dir, split, preprocess, limit, masks=masks)
+    with open_session(checked) as session:
+        if record is not None:  # what cannot be written is refused before hours of comparing
+            feedback_protocol(record, session.engine, session.batch)
+        found = climb(
             detector,
+            reference,
+            session,
+            data,
             checked.onnx_path,
-            image,
-            engine=manifest.engine.name,
-            precision=manifest.engine.precision,
-            threads=manifest.engine.threads,
-            device=manifest.engine.runs_on,
+            built_as(checked.engine),
+            progress,
         )
-        measurement = _measure(checked, session, data, progress) if latency else None
-    return make_report(
+        times = None
+        if latency:
+            _tell_measuring(progress, len(data))
+            times = measure_bundle(checked, session, data, judged_by, record)
+    report = make_report(
         manifest.origin.arch,
         data,
-        comparison,
-        measurement,
+        found.comparison,
+        times,
         predicted=manifest.predicted,
-        limits=limits or manifest.limits,
+        limits=judged_by,
         latency=latency,
-        tensors=tensors,
-        precision=manifest.engine.precision,
+        structure=found.structure,
+        tensors=found.tensors,
+        precision=checked.engine.precision,
     )
+    if record is None or times is None:
+        return report
+    return _recorded(report, record, checked, times, detector, data)
 
 
-def reference_session(session: Session[Engine], runner: ModuleRunner) -> Session[ModuleRunner]:
-    """Return torch with the pre- and postprocessing of an engine."""
-    return Session(runner, session.preprocess, session.postprocess, session.labels, session.batch)
+def built_as(record: EngineRecord) -> Built:
+    """Return how an engine on record was built."""
+    return Built(record.name, record.precision, record.threads, record.runs_on)
 
 
 def make_report(
     arch: str,
     data: EvaluationData,
     comparison: Comparison,
-    measurement: Measurement | None,
+    times: EngineTimes | None,
     *,
     predicted: PredictedLatency | None,
     limits: GateLimits,
     latency: bool = True,
+    structure: StructureReport | None = None,
     tensors: TensorReport | None = None,
     precision: str = "fp32",
 ) -> VerifyReport:
     """Judge what was compared and measured."""
+    report = None if times is None else times.report(predicted, limits.budget_on)
     verdict = judge(
         parity=comparison.parity,
         accuracy=comparison.accuracy,
+        structure=structure,
         tensors=tensors,
         precision=precision,
-        measured=None if measurement is None else MeasuredLatency.of(measurement),
+        measured=None if times is None else times.measured,
         predicted=predicted,
         budget_ms=limits.budget_ms,
         max_ap_drop=limits.max_ap_drop,
         min_matched=limits.min_matched,
         max_score_difference=limits.max_score_difference,
         prediction_tolerance=limits.prediction_tolerance,
+        budget_on=limits.budget_on,
+        attribution=report and report.attribution,
         latency_wanted=latency,
     )
     return VerifyReport(
@@ -193,26 +250,30 @@ def make_report(
         accuracy=comparison.accuracy,
         torch_coco=comparison.torch_coco,
         engine_coco=comparison.engine_coco,
-        measurement=measurement,
+        times=times,
         predicted=predicted,
         verdict=verdict,
         tensors=tensors,
+        structure=structure,
+        latency=report,
     )
 
 
-def _measure(
-    bundle: Bundle, session: Session[Engine], data: EvaluationData, progress: Progress | None
-) -> Measurement:
+def _recorded(
+    report: VerifyReport,
+    record: str | Path,
+    bundle: Bundle,
+    times: EngineTimes,
+    detector: Detector,
+    data: EvaluationData,
+) -> VerifyReport:
+    """Write the latency into a table; what was found out is not lost where that fails."""
+    try:
+        return replace(report, recorded=record_bundle(record, bundle, times, detector, data))
+    except TableError as error:
+        return replace(report, not_recorded=str(error))
+
+
+def _tell_measuring(progress: Progress | None, images: int) -> None:
     if progress is not None:
-        progress("measuring the engine", len(data), len(data))
-    inputs = first_images(data, session.batch)
-    return measure_engine(session.engine, _protocol_of(bundle), inputs)
-
-
-def _protocol_of(bundle: Bundle) -> TimingProtocol:
-    """Return the protocol by which the bundle's engine was measured."""
-    path = bundle.path / MEASUREMENT
-    if MEASUREMENT in bundle.manifest.files:
-        return Measurement.from_dict(json.loads(path.read_bytes())).protocol
-    engine = bundle.manifest.engine
-    return TimingProtocol(threads=engine.threads, precision=engine.precision)
+        progress("measuring the engine", images, images)

@@ -41,6 +41,13 @@ from .exchange import (
     make_origin,
     split_file,
 )
+from .feedback import (
+    Recorded,
+    WholeDetector,
+    check_feedback,
+    feed_back,
+    table_protocol,
+)
 from .fitting import fit
 from .formats import FORMATS, Format, Origin
 from .layer_names import module_of_node, modules_of_layer
@@ -73,13 +80,14 @@ from .spaces import choose_space
 from .split import split_table
 from .table import LatencyTable, Row
 from .table_file import TableWriter, read_table, write_table
-from .transfer import (
+from .transferring import (
     open_predictor,
     open_source,
     transfer,
     transfer_agenda,
     transfer_agenda_of,
 )
+from .whole import Sentinel, Visit
 from .workload import CHAIN, DETECTOR, MODULE, Workload, WorkloadModel
 
 __all__ = [
@@ -115,11 +123,13 @@ __all__ = [
     "ProfileConfig",
     "ProfileError",
     "Recipe",
+    "Recorded",
     "Recording",
     "RecordingError",
     "RecordingOrigin",
     "Row",
     "Scores",
+    "Sentinel",
     "SimulatedDevice",
     "SimulatedPredictor",
     "SpacePredictor",
@@ -129,9 +139,12 @@ __all__ = [
     "TableWriter",
     "Task",
     "UnprofiledModuleError",
+    "Visit",
+    "WholeDetector",
     "Workload",
     "WorkloadModel",
     "aimed_at",
+    "check_feedback",
     "choose_next",
     "choose_space",
     "compare_tables",
@@ -148,6 +161,7 @@ __all__ = [
     "error_curve",
     "evaluate",
     "export_table",
+    "feed_back",
     "fit",
     "fit_estimator",
     "get_simulated_device",
@@ -185,6 +199,7 @@ __all__ = [
     "simulated_ms",
     "split_file",
     "split_table",
+    "table_protocol",
     "transfer",
     "transfer_agenda",
     "transfer_agenda_of",

@@ -30,6 +30,8 @@ class DetectorError:
         lo_ms: Lower end of the predicted interval.
         hi_ms: Upper end of the predicted interval.
         as_measured_ms: Measured median, whatever the machine's speed was.
+        visits_inside: Share of its visits inside the interval, 0..1: an interval is to hold for
+            one more measurement at another time, and a median of several scatters less.
     """
 
     label: str
@@ -38,6 +40,7 @@ class DetectorError:
     lo_ms: float
     hi_ms: float
     as_measured_ms: float
+    visits_inside: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ class Evaluation:
     Attributes:
         scores: Errors of the medians, at one speed of the machine.
         as_measured: The same, the machine's drift between both tables included.
-        interval_coverage: Share of detectors inside their predicted interval, 0..1.
+        interval_coverage: Share of visits to detectors inside the predicted interval, 0..1; every
+            detector counts alike.
         confidence: What the coverage should reach.
         detectors: Every detector compared.
         left_out: Detectors of the table that the predictor was fitted on, and so prove nothing.
@@ -122,6 +126,8 @@ def evaluate(
             "the held-out table holds no whole detectors; make one with "
             "`detfit profile ... --no-modules --detectors 12 --seed 1`"
         )
+    if not held_out.delivered_ms:
+        predictor = predictor.as_profiled()
     fitted_on = set(predictor.calibrated_on)
     fresh = [(w, m) for w, m in held_out.detectors() if w.key not in fitted_on]
     if not fresh:
@@ -133,8 +139,8 @@ def evaluate(
     if predictor.reference_ms and held_out.reference_ms:
         factor = predictor.reference_ms / held_out.reference_ms
     compared = [
-        _compare(predictor, work, m, factor * held_out.normalised_ms(work.key), confidence)
-        for work, m in fresh
+        _compare(predictor, w, m, factor * np.array(held_out.replicates_ms(w.key)), confidence)
+        for w, m in fresh
     ]
     level = min(confidence, predictor.closure.max_confidence)
     return _summary(compared, level, len(held_out.detectors()) - len(fresh))
@@ -150,10 +156,11 @@ def _evaluate_modules(
             "take others, such as one side of `detfit table split`"
         )
     times = predictor.module_times(list(fresh), confidence)
-    compared = [
-        DetectorError(t.spec.key, fresh[t.spec], t.ms, *_around(t.ms, t.margin_ms), fresh[t.spec])
-        for t in times
-    ]
+    compared = []
+    for t in times:
+        ms, (low, high) = fresh[t.spec], _around(t.ms, t.margin_ms)
+        inside = float(low <= ms <= high)
+        compared.append(DetectorError(t.spec.key, ms, t.ms, low, high, ms, inside))
     return _summary(compared, confidence, len(held_out.entries) - len(fresh))
 
 
@@ -167,25 +174,26 @@ def _summary(compared: Sequence[DetectorError], level: float, left_out: int) -> 
     predicted = np.array([item.predicted_ms for item in compared])
     as_measured = np.array([item.as_measured_ms for item in compared])
     scores = score(predicted, measured), score(predicted, as_measured)
-    inside = np.array([item.lo_ms <= item.measured_ms <= item.hi_ms for item in compared])
-    return Evaluation(*scores, float(inside.mean()), level, tuple(compared), left_out)
+    inside = float(np.mean([item.visits_inside for item in compared]))
+    return Evaluation(*scores, inside, level, tuple(compared), left_out)
 
 
 def _compare(
     predictor: Predictor,
     workload: Workload,
     measurement: Measurement,
-    measured_ms: float,
+    visits_ms: Floats,
     confidence: float,
 ) -> DetectorError:
     latency = predictor.predict(workload.graph, confidence)
     return DetectorError(
         workload.label,
-        measured_ms,
+        float(np.median(visits_ms)),
         latency.p50_ms,
         latency.lo_ms,
         latency.hi_ms,
         measurement.median_ms,
+        float(np.mean((latency.lo_ms <= visits_ms) & (visits_ms <= latency.hi_ms))),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -149,6 +149,13 @@ class Predictor:
         costs = self._costs({spec for counts in counted for spec, _ in counts}, CONFIDENCE)
         sums = [sum(costs[spec].ms * n for (spec, _), n in counts.items()) for counts in counted]
         return self.closure.apply(np.array(sums, dtype=np.float64))
+
+    def as_profiled(self) -> Predictor:
+        """Return a predictor of what a profile measures: without delivered engines' factor."""
+        if self.joint is None:
+            return self
+        closure = replace(self.closure, scale=1.0, offset_ms=self.joint.start_ms)
+        return replace(self, closure=closure)
 
     def for_space(self, space: SearchSpace) -> SpacePredictor:
         """Return a predictor of architectures: the same medians, tens of thousands a second."""

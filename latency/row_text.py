@@ -29,7 +29,10 @@ _SEAL_BYTES = len(_SEAL % 0)
 _NODE = "m0"  # of a graph that `chain` makes
 _DEFAULTS = {f.name: f.default for f in fields_of(Measurement) if f.default is not MISSING}
 _SHARED = ("protocol", "device")
-_VISIT_FIELDS = ("attempt", "refused", "exploratory", "sentinel_ms", "sentinel_drift")
+_VISIT_FIELDS = (
+    *("attempt", "refused", "exploratory"),
+    *("sentinel_ms", "sentinel_drift", "delivered"),
+)
 _VISIT = {f.name: f.default for f in fields_of(Row) if f.name in _VISIT_FIELDS}
 _ROW_FIELDS = frozenset({"replicate", "measurement", "error"})
 _TARGETS = frozenset({"module", "workload"})
@@ -123,11 +126,12 @@ def _visit_of(fields: dict[str, Any]) -> dict[str, Any]:
     """Check and return what a row says of its visit."""
     values = {**_VISIT, **{name: fields[name] for name in _VISIT if name in fields}}
     whole_number("attempt", values["attempt"], 0)
-    refused, exploratory = values["refused"], values["exploratory"]
+    refused = values["refused"]
     if refused is not None and (not isinstance(refused, str) or fields["measurement"] is None):
         raise TableError(f"refused must be a text beside a measurement, got {refused!r}")
-    if not isinstance(exploratory, bool):
-        raise TableError(f"exploratory must be true or false, got {exploratory!r}")
+    for name in ("exploratory", "delivered"):
+        if not isinstance(values[name], bool):
+            raise TableError(f"{name} must be true or false, got {values[name]!r}")
     for name, least in (("sentinel_ms", 0.0), ("sentinel_drift", -1.0)):
         value = values[name]
         if value is not None and not (_is_number(value) and least < value < math.inf):

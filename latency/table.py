@@ -36,6 +36,8 @@ class Row:
             refused.
         sentinel_ms: Median of the sentinel that was timed beside; ``None`` without one.
         sentinel_drift: Change of the sentinel from the first to the last third of the visit.
+        delivered: Of an engine as it is delivered, with trained weights on real images, not of a
+            workload that a profile made: see :attr:`LatencyTable.delivered_ms`.
     """
 
     workload: Workload
@@ -47,6 +49,7 @@ class Row:
     exploratory: bool = False
     sentinel_ms: float | None = None
     sentinel_drift: float | None = None
+    delivered: bool = False
 
     @property
     def visit(self) -> tuple[str, int, int]:
@@ -137,7 +140,25 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
         grouped: dict[str, list[Row]] = {}
         for row in self.counted:
             grouped.setdefault(row.workload.key, []).append(row)
-        return grouped
+        own = {key: [row for row in rows if not row.delivered] for key, rows in grouped.items()}
+        return {key: own[key] or rows for key, rows in grouped.items()}
+
+    @cached_property
+    def delivered_ms(self) -> Mapping[str, float]:
+        """Return what delivered engines took, by workload key, at one speed of the machine.
+
+        A workload that was profiled, too, is pooled of what was profiled alone.
+        """
+        taken: dict[str, list[float]] = {}
+        for row in self.counted:
+            if row.delivered:
+                ms = _measurement(row).median_ms / self._speed(row)
+                taken.setdefault(row.workload.key, []).append(ms)
+        return {key: float(np.median(times)) for key, times in taken.items()}
+
+    def is_delivered(self, key: str) -> bool:
+        """Return whether a workload was measured as a delivered engine alone."""
+        return all(row.delivered for row in self._by_workload[key])
 
     def _speed(self, row: Row) -> float:
         """Return how many times slower than the reference the machine was."""

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from .config import RunConfig
 from .constraints import ConstraintSet
+from .counted import COUNTED, counted_objective
+from .descent import fastest
 from .describe import describe_result, describe_training
 from .detector_search import SearchSettings, plan_search, search_detectors
+from .devices import Device, parse_counted, parse_device
 from .dominance import hypervolume, nondominated
 from .errors import (
     EvaluationError,
@@ -24,8 +27,16 @@ from .errors import (
     TableError,
     UnknownStrategyError,
 )
-from .evaluators import EVALUATORS, Budget, CallableEvaluator, Evaluator, TableEvaluator
-from .feasibility import fastest, require_feasible
+from .evaluators import (
+    EVALUATORS,
+    Budget,
+    CallableEvaluator,
+    Evaluator,
+    ProxyEvaluator,
+    TableEvaluator,
+    entropy_score,
+)
+from .feasibility import minimise, require_feasible
 from .finalist import (
     Finalist,
     best_within,
@@ -37,13 +48,20 @@ from .finalist import (
 from .front import FrontPoint, ParetoFront
 from .journal import Evaluation
 from .latency_source import SpaceChoice, latency_objective, load_latency, predicted_space
-from .objective import Constraint, Objective
+from .minimum import Minimum
+from .objective import AnyOf, Constraint, Objective
 from .result import SearchResult, load_result
 from .run import run_search
 from .strategies import (
     STRATEGIES,
     DetNasOptions,
     DetNasStrategy,
+    EhviOptions,
+    EhviStrategy,
+    LocalOptions,
+    LocalStrategy,
+    Nsga2Options,
+    Nsga2Strategy,
     RandomStrategy,
     Strategy,
     StrategyBase,
@@ -53,14 +71,19 @@ from .strategies import (
 from .supernet_training import load_supernet, split_for_search
 
 __all__ = [
+    "COUNTED",
     "EVALUATORS",
     "STRATEGIES",
+    "AnyOf",
     "Budget",
     "CallableEvaluator",
     "Constraint",
     "ConstraintSet",
     "DetNasOptions",
     "DetNasStrategy",
+    "Device",
+    "EhviOptions",
+    "EhviStrategy",
     "Evaluation",
     "EvaluationError",
     "Evaluator",
@@ -70,9 +93,15 @@ __all__ = [
     "FrontPoint",
     "InfeasibleBudgetError",
     "JournalError",
+    "LocalOptions",
+    "LocalStrategy",
+    "Minimum",
+    "Nsga2Options",
+    "Nsga2Strategy",
     "Objective",
     "ObjectiveError",
     "ParetoFront",
+    "ProxyEvaluator",
     "RandomStrategy",
     "RunConfig",
     "RunError",
@@ -90,8 +119,10 @@ __all__ = [
     "UnknownStrategyError",
     "best_within",
     "choose_finalist",
+    "counted_objective",
     "describe_result",
     "describe_training",
+    "entropy_score",
     "fastest",
     "hypervolume",
     "latency_objective",
@@ -99,7 +130,10 @@ __all__ = [
     "load_result",
     "load_supernet",
     "make_strategy",
+    "minimise",
     "nondominated",
+    "parse_counted",
+    "parse_device",
     "plan_search",
     "predicted_space",
     "require_feasible",

@@ -49,6 +49,7 @@ class RunConfig:
         strategy_options: All its options, defaults included.
         objectives: The objectives, in the order of the values.
         constraints: Bounds that every proposal keeps.
+        alternatives: Indices of constraints of which a proposal keeps at least one, per group.
         evals: Evaluations after which the run is complete.
         batch_size: Architectures asked for at once.
         budget: What one evaluation may cost.
@@ -75,6 +76,7 @@ class RunConfig:
     versions: dict[str, str]
     created_at: str
     notes: dict[str, Any] = field(default_factory=dict)
+    alternatives: tuple[tuple[int, ...], ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .finalist import run_budget_ms, simulation_of
+from .front import FrontPoint
 from .latency_source import LATENCY
 from .result import SearchResult
 
@@ -17,6 +18,8 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
     """Return counts, front and the best architecture of a run.
 
     ``simulated`` says on what, where no latency was measured; every row then says so, too.
+    ``fronts`` holds one front per known objective, such as the latency of a device, where there
+    are several; ``fastest`` the least latency of the space on every device.
 
     Args:
         result: The run.
@@ -24,17 +27,17 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
     """
     budget = run_budget_ms(result) if budget_ms is None else budget_ms
     simulated = simulation_of(result)
-    front = result.front if budget is None else result.front.within(budget, LATENCY)
-    names = [objective.name for objective in result.objectives]
+    front = result.front if budget is None else result.front_of(LATENCY, budget)
+    names = [objective.name for objective in front.objectives]
     rows = [
         {
-            "arch": f"{result.config.space}:{result.evaluation(point.architecture).code}",
+            "arch": _name(result, point),
             **dict(zip(names, point.values, strict=True)),
             **({} if simulated is None else {"simulated": True}),
         }
         for point in front
     ]
-    best = front.best().architecture if len(front) else None
+    best = _name(result, front.best()) if len(front) else None
     return {
         "run": str(result.folder),
         "space": result.config.space,
@@ -45,9 +48,34 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
         "evaluations": result.config.evals,
         "complete": result.complete,
         "failed": [f"{e.code}: {e.error}" for e in result.failures],
-        "best": None if best is None else f"{result.config.space}:{result.evaluation(best).code}",
+        "best": best,
         "front": rows,
+        "fastest": result.config.notes.get("fastest"),
+        "fronts": _fronts(result),
     }
+
+
+def _fronts(result: SearchResult) -> dict[str, Any] | None:
+    """Return the front of every known objective where there are several; else ``None``."""
+    known = [goal for goal in result.objectives if goal.is_known]
+    if len(known) < 2:
+        return None
+    budgets = {c.objective: c.upper for c in result.config.constraints}
+    fronts = {}
+    for cost in known:
+        front = result.front_of(cost.name)
+        names = [goal.name for goal in front.objectives]
+        rows = [
+            {"arch": _name(result, point), **dict(zip(names, point.values, strict=True))}
+            for point in front
+        ]
+        best = _name(result, front.best()) if len(front) else None
+        fronts[cost.name] = {"budget": budgets.get(cost.name), "best": best, "front": rows}
+    return fronts
+
+
+def _name(result: SearchResult, point: FrontPoint) -> str:
+    return f"{result.config.space}:{result.evaluation(point.architecture).code}"
 
 
 def describe_training(trained: TrainedDetector) -> dict[str, Any]:

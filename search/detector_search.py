@@ -15,20 +15,26 @@ from typing import TYPE_CHECKING, Any
 from searchspaces import SearchSpace, sha256_of_file
 
 from .config import RUN_FILE
+from .devices import (
+    Device,
+    check_devices,
+    fastest_known,
+    known_bounds,
+    known_objectives,
+)
 from .errors import EvaluatorError, RunError
-from .evaluators import Evaluator, TableEvaluator
+from .evaluators import Evaluator, ProxyEvaluator, TableEvaluator
+from .evaluators.proxy import SCORE
 from .latency_source import (
-    LATENCY,
     AnyPredictor,
     SpaceChoice,
     check_confidence,
     identity_of,
-    latency_objective,
     load_latency,
     predicted_space,
     save_latency,
 )
-from .objective import Constraint, Objective
+from .objective import Bound, Objective
 from .result import SearchResult
 from .run import run_search
 from .strategies import make_strategy
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float, float], None]
 
 ACCURACY = "ap"
+DETECTOR_EVALUATORS = ("proxy", "supernet", "table")
 SEARCH_IMAGES = 5000  # DetNAS, sec. 4: validation images carved out of the training data
 
 
@@ -53,7 +60,8 @@ class SearchSettings:
             ``None`` bounds the predicted median.
         strategy: A key of :data:`STRATEGIES`.
         strategy_options: Its options.
-        evaluator: ``supernet``, or ``table`` with ``table`` naming a file of known results.
+        evaluator: ``supernet``; ``table`` with ``table`` naming a file of known results; or
+            ``proxy``, a score without training, for a first look: it is no accuracy.
         table: The file of the ``table`` evaluator.
         evals: Evaluations, failed ones included.
         seed: Of strategy, data split and augmentation; the supernet has its own, that of its
@@ -63,6 +71,12 @@ class SearchSettings:
         recalibration_images: Images that a path's normalisation statistics are computed from.
         space: The space, where the predictor does not tell: it was fitted on several, or is a
             simulated device.
+        devices: Further devices: each gets its own latency objective and its own front, from one
+            set of evaluations.
+        on_every_device: Whether every detector keeps the budgets of all devices; otherwise that
+            of one is enough.
+        counted: Further known objectives, ``macs`` or ``params``, with the most that a detector
+            may have, or ``None``.
     """
 
     budget_ms: float | None = None
@@ -76,10 +90,14 @@ class SearchSettings:
     search_images: int = SEARCH_IMAGES
     recalibration_images: int = 500
     space: SpaceChoice = field(default_factory=SpaceChoice)
+    devices: tuple[Device, ...] = ()
+    on_every_device: bool = False
+    counted: Mapping[str, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.evaluator not in ("supernet", "table"):
-            raise EvaluatorError(f"unknown evaluator {self.evaluator!r}; known: supernet, table")
+        if self.evaluator not in DETECTOR_EVALUATORS:
+            known = ", ".join(DETECTOR_EVALUATORS)
+            raise EvaluatorError(f"unknown evaluator {self.evaluator!r}; known: {known}")
         if (self.evaluator == "table") != (self.table is not None):
             raise EvaluatorError(
                 "the table evaluator needs a file of known results (--table), and no other does"
@@ -126,15 +144,20 @@ def search_detectors(
     """
     folder = Path(out_dir)
     space, options = predicted_space(predictor, settings.space)
-    objectives = (latency_objective(predictor, space), Objective(ACCURACY, "max", "AP"))
+    check_devices(settings.devices, space, options)
+    objectives = _objectives(predictor, settings, space)
     constraints = _constraints(settings)
     _check_feasible(predictor, settings, space, objectives, constraints)
     _refuse_folder(folder, resume)
     stage: SupernetStage | None = None
-    if settings.table is not None:
-        if data_dir is not None or training is not None:
-            raise EvaluatorError("the table evaluator reads no images; leave --data out")
-        evaluator: Evaluator = TableEvaluator.from_file(settings.table, space)
+    if settings.evaluator != "supernet" and (data_dir is not None or training is not None):
+        raise EvaluatorError(
+            f"the {settings.evaluator} evaluator reads no images; leave --data out"
+        )
+    if settings.evaluator == "proxy":
+        evaluator: Evaluator = ProxyEvaluator(space)
+    elif settings.table is not None:
+        evaluator = TableEvaluator.from_file(settings.table, space)
     elif data_dir is None or training is None:
         raise EvaluatorError("the supernet evaluator needs images to train on; give --data DIR")
     else:
@@ -143,10 +166,14 @@ def search_detectors(
 
     def prepare() -> None:
         save_latency(folder, predictor)
+        for device in settings.devices:
+            save_latency(folder, device.predictor, device.name)
         if stage is not None:
             stage.prepare(folder, progress)
 
     paths = {"data": data_dir, "table": settings.table}
+    notes: dict[str, Any] = {k: str(Path(path).resolve()) for k, path in paths.items() if path}
+    notes["fastest"] = fastest_known(objectives, space, settings.seed)
     return run_search(
         space,
         settings.strategy,
@@ -160,7 +187,7 @@ def search_detectors(
         options=settings.strategy_options,
         space_options=options,
         context=_context(predictor, settings, training, stage),
-        notes={name: str(Path(path).resolve()) for name, path in paths.items() if path},
+        notes=notes,
         prepare=prepare,
         progress=progress,
     )
@@ -186,8 +213,9 @@ def plan_search(
         StrategyError: The strategy is unknown.
     """
     predictor = load_latency(name, precision)
-    space, _ = predicted_space(predictor, settings.space)
-    objectives = (latency_objective(predictor, space), Objective(ACCURACY, "max", "AP"))
+    space, options = predicted_space(predictor, settings.space)
+    check_devices(settings.devices, space, options)
+    objectives = _objectives(predictor, settings, space)
     _check_feasible(predictor, settings, space, objectives, _constraints(settings))
     return predictor
 
@@ -197,11 +225,14 @@ def _check_feasible(
     settings: SearchSettings,
     space: SearchSpace,
     objectives: tuple[Objective, ...],
-    constraints: tuple[Constraint, ...],
+    constraints: tuple[Bound, ...],
 ) -> None:
     """Refuse an impossible confidence, budget or option before anything is read or trained."""
-    if settings.budget_ms is not None and settings.confidence is not None:
-        check_confidence(predictor, settings.confidence)
+    budgets = [(predictor, settings.budget_ms)]
+    budgets += [(device.predictor, device.budget_ms) for device in settings.devices]
+    for each, budget_ms in budgets:
+        if budget_ms is not None and settings.confidence is not None:
+            check_confidence(each, settings.confidence)
     make_strategy(
         settings.strategy,
         space,
@@ -220,10 +251,23 @@ def _refuse_folder(folder: Path, resume: bool) -> None:
         raise RunError(f"{folder} holds a run; go on with it by --resume, or choose another -o")
 
 
-def _constraints(settings: SearchSettings) -> tuple[Constraint, ...]:
-    if settings.budget_ms is None:
-        return ()
-    return (Constraint(LATENCY, settings.budget_ms, settings.confidence),)
+def _objectives(
+    predictor: AnyPredictor, settings: SearchSettings, space: SearchSpace
+) -> tuple[Objective, ...]:
+    known = known_objectives(predictor, settings.devices, settings.counted, space)
+    if settings.evaluator == "proxy":
+        return (*known, Objective(SCORE, "max"))
+    return (*known, Objective(ACCURACY, "max", "AP"))
+
+
+def _constraints(settings: SearchSettings) -> tuple[Bound, ...]:
+    return known_bounds(
+        settings.budget_ms,
+        settings.devices,
+        settings.counted,
+        settings.confidence,
+        on_every=settings.on_every_device,
+    )
 
 
 def _context(
@@ -236,8 +280,10 @@ def _context(
 
     Files are told by their content: data and tables may be moved between two calls.
     """
+    devices = {device.name: identity_of(device.predictor) for device in settings.devices}
     return {
         **identity_of(predictor),
+        "devices": devices or None,
         "evaluator": settings.evaluator,
         "table_sha256": None if settings.table is None else sha256_of_file(settings.table),
         "data": None if stage is None else stage.identity,

@@ -47,6 +47,7 @@ class InfeasibleBudgetError(StrategyError):
         fastest: The smallest value found, in the same unit.
         architecture: The architecture that reaches it.
         code: Its code, as the space writes it.
+        exact: Whether it is proven that no architecture of the space has a smaller value.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class InfeasibleBudgetError(StrategyError):
         fastest: float,
         architecture: Architecture,
         code: str,
+        exact: bool = False,
     ) -> None:
         super().__init__(message)
         self.objective = objective
@@ -65,6 +67,7 @@ class InfeasibleBudgetError(StrategyError):
         self.fastest = fastest
         self.architecture = architecture
         self.code = code
+        self.exact = exact
 
 
 class SpaceExhaustedError(StrategyError):

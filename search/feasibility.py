@@ -1,90 +1,54 @@
-"""The fastest architecture, found before the search: can the budget be met at all?"""
+"""Can the budget be met at all? Answered before the search, by the fastest architecture."""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .constraints import ConstraintSet
-from .errors import InfeasibleBudgetError, ObjectiveError
+from .descent import MAX_CALLS, START_SAMPLES, Known, descend, fastest
+from .errors import InfeasibleBudgetError
+from .minimum import LISTED, Minimum, exact_minimum
+from .objective import Objective
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
 
-MAX_CALLS = 700  # at about 1 ms a call answered in under a second; two sweeps of 40 genes need 240
-START_SAMPLES = 8
-PATIENCE = 100  # mutations in a row without improvement that end a descent by mutation
 
-Known = Callable[["Architecture"], float]
-
-
-def fastest(
+def minimise(
     space: SearchSpace,
-    known: Known,
+    objective: Objective,
     rng: np.random.Generator,
     max_calls: int = MAX_CALLS,
-    stop_at: float = -math.inf,
-) -> tuple[Architecture, float]:
-    """Minimise a known value over a space within a bounded number of calls.
-
-    Where the space offers ``gene_choices`` (the allowed values of every gene), coordinate descent
-    from the best of a few samples until no change of a single gene improves: exact where the
-    value is a sum over positions. Else descent by ``mutate``. A space that can be enumerated in
-    ``max_calls`` is enumerated, which is exact for any value.
+) -> Minimum:
+    """Minimise a known objective over a space: exactly where that is possible, in under a second.
 
     Args:
         space: Any search space.
-        known: The value to minimise.
-        rng: Source of the samples and the order of the moves.
-        max_calls: Most calls of ``known``; at least 1.
-        stop_at: Stop as soon as a value is at most this.
-
-    Returns:
-        The architecture with the smallest value found, and that value.
+        objective: A known objective; one that computes many values at once lets more spaces be
+            minimised exactly.
+        rng: Source of randomness.
+        max_calls: Most calls of an objective that computes its values one by one, and of the
+            search that replaces what cannot be exact.
 
     Raises:
-        ObjectiveError: ``max_calls`` is below 1, or ``known`` gives NaN.
+        ObjectiveError: The objective is not known, or a value is not finite.
+
+    Example:
+        >>> from search import counted_objective
+        >>> from searchspaces import make_space
+        >>> space = make_space("detnas-small")
+        >>> found = minimise(space, counted_objective("macs", space), np.random.default_rng(0))
+        >>> space.encode(found.architecture), found.exact
+        ('3000-3000-30000000-3000', True)
     """
-    if max_calls < 1:
-        raise ObjectiveError(f"max_calls must be at least 1, got {max_calls}")
-    meter = _Meter(known, max_calls, stop_at)
-    listed = all_architectures(space, max_calls)
-    if listed is not None:
-        for architecture in listed:
-            meter.try_out(architecture)
-            if meter.done:
-                break
-    if not meter.found:
-        for _ in range(min(START_SAMPLES, max_calls)):
-            meter.try_out(space.sample(rng))
-        _descend(space, meter, rng)
-    return meter.best
-
-
-def descend(
-    space: SearchSpace,
-    start: Architecture,
-    known: Known,
-    rng: np.random.Generator,
-    max_calls: int = MAX_CALLS,
-    stop_at: float = -math.inf,
-) -> tuple[Architecture, float]:
-    """Improve one architecture as :func:`fastest` does, from a start of your own.
-
-    Raises:
-        ObjectiveError: ``max_calls`` is below 1, or ``known`` gives NaN.
-    """
-    if max_calls < 1:
-        raise ObjectiveError(f"max_calls must be at least 1, got {max_calls}")
-    meter = _Meter(known, max_calls, stop_at)
-    meter.try_out(start)
-    _descend(space, meter, rng)
-    return meter.best
+    at_once = LISTED if objective.known_many is not None else max_calls
+    exact = exact_minimum(space, objective.values, rng, at_once)
+    if exact is not None:
+        return replace(exact, value=objective.value(exact.architecture))
+    return Minimum(*fastest(space, objective.value, rng, max_calls), exact=False)
 
 
 def require_feasible(
@@ -95,7 +59,7 @@ def require_feasible(
 ) -> Architecture | None:
     """Find an architecture that keeps every constraint, before anything is evaluated.
 
-    Every constraint is minimised on its own first, then all together.
+    A few samples are tried; then every constraint is minimised on its own, then all together.
 
     Args:
         space: Any search space.
@@ -107,134 +71,54 @@ def require_feasible(
         A witness, in canonical form; ``None`` where there is no constraint.
 
     Raises:
-        InfeasibleBudgetError: None was found. The message names the fastest one.
+        InfeasibleBudgetError: None was found. The message names the fastest one, and says so
+            where that is proven to be the fastest.
     """
-    for index, constraint in enumerate(constraints.constraints):
-        witness, value = fastest(
-            space, _value_of(constraints, index), rng, max_calls, constraint.upper
-        )
-        if value > constraint.upper:
-            raise _infeasible(space, constraints, index, witness)
-        if constraints.satisfied(witness):
-            return space.canonical(witness)
     if not len(constraints):
         return None
-    witness, excess = fastest(space, constraints.excess, rng, max_calls, 0.0)
-    if excess > 0.0:
-        raise _infeasible(space, constraints, constraints.worst(witness), witness)
+    samples = [space.sample(rng) for _ in range(START_SAMPLES)]
+    witness = next((each for each in samples if constraints.satisfied(each)), None)
+    if witness is None:
+        witness = _group_by_group(space, constraints, rng, max_calls)
+    if witness is None:
+        witness, excess = fastest(space, constraints.excess, rng, max_calls, 0.0)
+        if excess > 0.0:
+            found = Minimum(witness, excess, exact=False)
+            raise _infeasible(space, constraints, constraints.worst(witness), found)
     return space.canonical(witness)
 
 
-def all_architectures(space: SearchSpace, limit: int) -> Iterator[Architecture] | None:
-    """Iterate over a whole space, if it has at most ``limit`` codes and can be listed.
-
-    Uses the optional members ``enumerate()`` or ``gene_choices`` of the space.
-
-    Returns:
-        The valid architectures in a fixed order, or ``None``.
-    """
-    if space.size > limit:
-        return None
-    listed: Callable[[], Iterator[Architecture]] | None = getattr(space, "enumerate", None)
-    if listed is not None:
-        return iter(listed())
-    choices = gene_choices(space)
-    if choices is None or math.prod(map(len, choices)) > limit:
-        return None
-    return _product(space, choices)
+def _group_by_group(
+    space: SearchSpace, constraints: ConstraintSet, rng: np.random.Generator, max_calls: int
+) -> Architecture | None:
+    """Minimise each constraint by itself; return what keeps all, or refuse what none keeps."""
+    for group in constraints.groups:
+        found = [_lowest(space, constraints, index, rng, max_calls) for index in group]
+        for lowest in found:
+            if constraints.satisfied(lowest.architecture):
+                return lowest.architecture
+        kept = [constraints.kept(i, m.architecture) for i, m in zip(group, found, strict=True)]
+        if not any(kept):
+            shares = [constraints.share(i, m.value) for i, m in zip(group, found, strict=True)]
+            nearest = int(np.argmin(shares))
+            raise _infeasible(space, constraints, group[nearest], found[nearest])
+    return None
 
 
-def gene_choices(space: SearchSpace) -> tuple[tuple[Any, ...], ...] | None:
-    """Return the allowed values of every gene, or ``None`` if the space does not tell."""
-    choices = getattr(space, "gene_choices", None)
-    return None if choices is None else tuple(tuple(choice) for choice in choices)
-
-
-class _Meter:
-    """Count the calls of a function and keep its smallest value."""
-
-    def __init__(self, function: Known, max_calls: int, stop_at: float) -> None:
-        self._function = function
-        self._left = max_calls
-        self._stop_at = stop_at
-        self._best: tuple[Architecture, float] | None = None
-
-    @property
-    def found(self) -> bool:
-        return self._best is not None
-
-    @property
-    def best(self) -> tuple[Architecture, float]:
-        assert self._best is not None
-        return self._best
-
-    @property
-    def done(self) -> bool:
-        return self._left <= 0 or (self.found and self.best[1] <= self._stop_at)
-
-    def try_out(self, architecture: Architecture) -> bool:
-        """Return whether the architecture is the best so far; not called once done."""
-        if self.done:
-            return False
-        self._left -= 1
-        value = float(self._function(architecture))
-        if math.isnan(value):
-            raise ObjectiveError(f"the known value of {architecture} is nan")
-        if self._best is not None and value >= self._best[1]:
-            return False
-        self._best = architecture, value
-        return True
-
-
-def _descend(space: SearchSpace, meter: _Meter, rng: np.random.Generator) -> None:
-    choices = gene_choices(space)
-    if choices:
-        _by_coordinates(space, meter, rng, choices)
-    else:
-        _by_mutation(space, meter, rng)
-
-
-def _by_coordinates(
+def _lowest(
     space: SearchSpace,
-    meter: _Meter,
+    constraints: ConstraintSet,
+    index: int,
     rng: np.random.Generator,
-    choices: tuple[tuple[Any, ...], ...],
-) -> None:
-    unchanged = 0
-    for position in itertools.cycle(rng.permutation(len(choices)).tolist()):
-        if meter.done or unchanged == len(choices):
-            return
-        base = meter.best[0]
-        tried = [meter.try_out(arch) for arch in _siblings(space, base, position, choices)]
-        unchanged = 0 if any(tried) else unchanged + 1
-
-
-def _siblings(
-    space: SearchSpace, base: Architecture, position: int, choices: tuple[tuple[Any, ...], ...]
-) -> Iterator[Architecture]:
-    for gene in choices[position]:
-        if gene == base.genes[position]:
-            continue
-        sibling = replace(base, genes=(*base.genes[:position], gene, *base.genes[position + 1 :]))
-        if space.is_valid(sibling):
-            yield sibling
-
-
-def _by_mutation(space: SearchSpace, meter: _Meter, rng: np.random.Generator) -> None:
-    misses = 0
-    while not meter.done and misses < PATIENCE:
-        base = meter.best[0]
-        neighbour = space.mutate(base, rng)
-        better = neighbour != base and space.is_valid(neighbour) and meter.try_out(neighbour)
-        misses = 0 if better else misses + 1
-
-
-def _product(space: SearchSpace, choices: tuple[tuple[Any, ...], ...]) -> Iterator[Architecture]:
-    template = space.sample(np.random.default_rng(0))
-    for genes in itertools.product(*choices):
-        architecture = replace(template, genes=genes)
-        if space.is_valid(architecture):
-            yield architecture
+    max_calls: int,
+) -> Minimum:
+    """Minimise what one constraint compares, starting where its objective is least."""
+    constraint, compared = constraints.constraints[index], _value_of(constraints, index)
+    found = minimise(space, constraints.named(index), rng, max_calls)
+    if constraint.confidence is None:
+        return found
+    at = found.architecture
+    return Minimum(*descend(space, at, compared, rng, max_calls, constraint.upper), exact=False)
 
 
 def _value_of(constraints: ConstraintSet, index: int) -> Known:
@@ -242,18 +126,20 @@ def _value_of(constraints: ConstraintSet, index: int) -> Known:
 
 
 def _infeasible(
-    space: SearchSpace, constraints: ConstraintSet, index: int, witness: Architecture
+    space: SearchSpace, constraints: ConstraintSet, index: int, found: Minimum
 ) -> InfeasibleBudgetError:
-    value, constraint = constraints.value(index, witness), constraints.constraints[index]
-    code = space.encode(witness)
-    together = " together" if len(constraints) > 1 else ""
-    bounds = " and ".join(map(constraints.show, range(len(constraints))))
+    witness, constraint = found.architecture, constraints.constraints[index]
+    value, code = constraints.value(index, witness), space.encode(witness)
+    together = " together" if len(constraints.groups) > 1 else ""
+    searched = "" if found.exact else " found"
     return InfeasibleBudgetError(
-        f"nothing found in {space.name} keeps {bounds}{together}; the fastest found is {code} "
-        f"with {constraint.objective} {constraints.show_value(index, value)}; raise the budget",
+        f"nothing{searched} in {space.name} keeps {constraints.show_all()}{together}; the fastest"
+        f"{searched} is {code} with {constraint.objective} "
+        f"{constraints.show_value(index, value)}; raise the budget",
         objective=constraint.objective,
         budget=constraint.upper,
         fastest=value,
         architecture=witness,
         code=code,
+        exact=found.exact,
     )

@@ -108,7 +108,7 @@ def best_within(result: SearchResult, budget_ms: float | None) -> FrontPoint:
     Raises:
         RunError: Nothing was evaluated successfully, or nothing keeps the budget.
     """
-    front = result.front if budget_ms is None else result.front.within(budget_ms, LATENCY)
+    front = result.front if budget_ms is None else result.front_of(LATENCY, budget_ms)
     if not len(front):
         reached = f" within {budget_ms:g} ms" if budget_ms is not None else ""
         failed = f"; {len(result.failures)} evaluations failed" if result.failures else ""

@@ -24,6 +24,7 @@ from .errors import JournalError, RunError
 
 JOURNAL_FILE = "journal.sqlite"
 FINISHED = ("ok", "failed")
+_COMPARED = ""  # among the values: what the constraints compare; no objective's name is blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Evaluation:
         finished_at: ISO 8601, UTC.
         seconds: Duration of the evaluation.
         finished_order: Zero-based place in the order of results.
+        compared: What each constraint of the run compares: the value itself, or what it stays
+            below with the confidence asked for. Empty unless ``ok``.
     """
 
     index: int
@@ -57,6 +60,7 @@ class Evaluation:
     finished_at: str | None = None
     seconds: float | None = None
     finished_order: int | None = None
+    compared: tuple[float, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -172,9 +176,19 @@ class Journal:
                 (now(), index),
             )
 
-    def succeed(self, index: int, values: Mapping[str, float], seconds: float) -> None:
-        """Record the values of an evaluation, objective name -> value."""
-        self._finish(index, "ok", json.dumps(dict(values), allow_nan=False), seconds)
+    def succeed(
+        self,
+        index: int,
+        values: Mapping[str, float],
+        seconds: float,
+        compared: Sequence[float] = (),
+    ) -> None:
+        """Record the values of an evaluation, objective name -> value.
+
+        ``compared`` is what the run's constraints compare, in their order.
+        """
+        table = {**values, _COMPARED: list(compared)}
+        self._finish(index, "ok", json.dumps(table, allow_nan=False), seconds)
 
     def fail(self, index: int, error: str, traceback: str, seconds: float) -> None:
         """Record that an evaluation failed, and why."""
@@ -243,6 +257,7 @@ class Journal:
                 raise ValueError("the digest does not match the architecture")
             table = dict.fromkeys(names, math.nan) if status != "ok" else json.loads(value_json)
             values = tuple(float(table[name]) for name in names)
+            compared = _numbers(table.get(_COMPARED, ()))
             if status == "ok" and not all(map(math.isfinite, values)):
                 raise ValueError(f"values {values} are not finite")
             if status in FINISHED and not isinstance(rest[-1], int):
@@ -250,7 +265,8 @@ class Journal:
         except (ValueError, TypeError, KeyError) as error:
             path = self.folder / JOURNAL_FILE
             raise JournalError(f"{path}: evaluation {index} is damaged: {error!r}") from error
-        return Evaluation(index, batch, architecture, code, status, values, *rest)
+        evaluation = Evaluation(index, batch, architecture, code, status, values, *rest)
+        return replace(evaluation, compared=compared)
 
     @contextmanager
     def _translated(self) -> Iterator[sqlite3.Connection]:
@@ -267,6 +283,10 @@ class Journal:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+
+def _numbers(raw: Any) -> tuple[float, ...]:
+    return tuple(float(number) for number in raw)
 
 
 def _agreed(folder: Path, config: RunConfig, resume: bool) -> RunConfig:

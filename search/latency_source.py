@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from latency import (
     Predictor,
@@ -21,7 +24,7 @@ from latency import (
     make_simulated,
     save_predictor,
 )
-from searchspaces import Architecture, SearchSpace, make_space, write_atomically
+from searchspaces import Architecture, SearchSpace, TokenTable, make_space, write_atomically
 
 from .errors import RunError
 from .objective import Objective
@@ -87,8 +90,24 @@ def predicted_space(
     return make_space(choice.name, **options), options
 
 
-def latency_objective(predictor: AnyPredictor, space: SearchSpace) -> Objective:
-    """Return predicted milliseconds as a known objective."""
+def latency_objective(
+    predictor: AnyPredictor, space: SearchSpace, device: str | None = None
+) -> Objective:
+    """Return predicted milliseconds as a known objective.
+
+    Args:
+        predictor: Predicts them.
+        space: Names the detectors.
+        device: Label of the device where a search has several; part of the objective's name.
+    """
+    table = TokenTable(
+        space,
+        lambda nodes: predictor.modules_ms([node.spec for node in nodes])[:, None],
+        1,
+        np.float64,
+        batch=_batch(predictor),
+        precision=_precision(predictor),
+    )
 
     @lru_cache(maxsize=_CACHED)
     def median_ms(arch: Architecture) -> float:
@@ -98,7 +117,26 @@ def latency_objective(predictor: AnyPredictor, space: SearchSpace) -> Objective:
     def upper_ms(arch: Architecture, confidence: float) -> float:
         return predictor.upper_ms(space.detector(arch), confidence)
 
-    return Objective(LATENCY, "min", "ms", median_ms, upper_ms)
+    def medians_ms(archs: Sequence[Architecture]) -> npt.NDArray[np.float64]:
+        sums = table.sums(archs)[:, 0]
+        return predictor.closure.apply(sums) if isinstance(predictor, Predictor) else sums
+
+    return Objective(latency_name(device), "min", "ms", median_ms, upper_ms, medians_ms)
+
+
+def latency_name(device: str | None = None) -> str:
+    """Return the name of the latency objective of a device; of the only, or first, one without."""
+    return LATENCY if device is None else f"{LATENCY}@{device}"
+
+
+def _batch(predictor: AnyPredictor) -> int:
+    return predictor.manifest.batch if isinstance(predictor, Predictor) else predictor.batch
+
+
+def _precision(predictor: AnyPredictor) -> str:
+    if isinstance(predictor, Predictor):
+        return predictor.manifest.protocol.precision
+    return predictor.precision
 
 
 def check_confidence(predictor: AnyPredictor, confidence: float) -> None:
@@ -137,13 +175,23 @@ def identity_of(predictor: AnyPredictor) -> dict[str, Any]:
     }
 
 
-def save_latency(folder: Path, predictor: AnyPredictor) -> None:
-    """Keep in a run's folder what its latencies came from."""
+def save_latency(folder: Path, predictor: AnyPredictor, device: str | None = None) -> None:
+    """Keep in a run's folder what its latencies came from.
+
+    Args:
+        folder: Of the run.
+        predictor: To keep.
+        device: Label of a further device; part of the file's name.
+    """
+    simulated = isinstance(predictor, SimulatedPredictor)
+    path = folder / (SIMULATION_FILE if simulated else PREDICTOR_FILE)
+    if device is not None:
+        path = path.with_stem(f"{path.stem}@{device}")
     if isinstance(predictor, SimulatedPredictor):
         content = json.dumps(predictor.to_dict(), indent=1) + "\n"
-        write_atomically(folder / SIMULATION_FILE, content.encode())
+        write_atomically(path, content.encode())
     else:
-        save_predictor(folder / PREDICTOR_FILE, predictor)
+        save_predictor(path, predictor)
 
 
 def _sha256(fields: object) -> str:

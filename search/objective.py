@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from .errors import ObjectiveError
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ class Objective:
             ``None`` marks an objective that only an evaluation tells.
         known_upper: ``known_upper(architecture, confidence)``: the bound that the value keeps
             with that probability; a :class:`Constraint` with a confidence needs it.
+        known_many: Computes ``(n,)`` values of ``n`` architectures at once, equal to ``known`` up
+            to rounding; strategies rank thousands of candidates by it. ``None`` asks ``known``.
 
     Raises:
         ObjectiveError: A field has the wrong form.
@@ -41,6 +46,7 @@ class Objective:
     unit: str = ""
     known: Callable[[Architecture], float] | None = None
     known_upper: Callable[[Architecture, float], float] | None = None
+    known_many: Callable[[Sequence[Architecture]], npt.ArrayLike] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
@@ -49,7 +55,8 @@ class Objective:
             raise ObjectiveError(
                 f"direction of {self.name!r} must be 'min' or 'max', got {self.direction!r}"
             )
-        for field, function in (("known", self.known), ("known_upper", self.known_upper)):
+        for field in ("known", "known_upper", "known_many"):
+            function = getattr(self, field)
             if function is not None and not callable(function):
                 raise ObjectiveError(
                     f"{field} of {self.name!r} must be a function of an architecture or None, "
@@ -75,6 +82,22 @@ class Objective:
         if self.known is None:
             raise ObjectiveError(f"{self.name!r} is not known; only an evaluation tells it")
         return _finite(self.known(architecture), self.name, architecture)
+
+    def values(self, architectures: Sequence[Architecture]) -> npt.NDArray[np.float64]:
+        """Compute the values ``(n,)`` of a known objective, up to rounding those of ``value``.
+
+        Raises:
+            ObjectiveError: The objective is not known, or gives other than n finite numbers.
+        """
+        if self.known_many is None:
+            return np.array([self.value(each) for each in architectures], dtype=np.float64)
+        table = np.asarray(self.known_many(architectures), dtype=np.float64)
+        if table.shape != (len(architectures),) or not np.isfinite(table).all():
+            raise ObjectiveError(
+                f"known_many of {self.name!r} must give {len(architectures)} finite numbers, got "
+                f"shape {table.shape}"
+            )
+        return table
 
     def upper(self, architecture: Architecture, confidence: float) -> float:
         """Compute the bound that the value keeps with probability ``confidence``.
@@ -126,6 +149,29 @@ class Constraint:
                 f"confidence of the bound on {self.objective!r} must lie between 0 and 1 "
                 f"(0.95, not 95), got {self.confidence!r}"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Ask for at least one of several constraints: a budget on each of several devices.
+
+    Attributes:
+        constraints: Of which one is enough.
+
+    Raises:
+        ObjectiveError: There is none, or something else is among them.
+    """
+
+    constraints: tuple[Constraint, ...]
+
+    def __post_init__(self) -> None:
+        members = self.constraints
+        if not members or not all(isinstance(each, Constraint) for each in members):
+            raise ObjectiveError(f"AnyOf needs a tuple of constraints, got {members!r}")
+
+
+Bound = Constraint | AnyOf
+"""What a search must keep."""
 
 
 def check_objectives(objectives: Sequence[Objective]) -> tuple[Objective, ...]:

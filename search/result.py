@@ -14,7 +14,7 @@ from .dominance import FloatArray
 from .errors import ObjectiveError
 from .front import FrontPoint, ParetoFront
 from .journal import Evaluation, Journal
-from .objective import Objective
+from .objective import Objective, objective_named
 
 if TYPE_CHECKING:
     from searchspaces import Architecture
@@ -72,6 +72,38 @@ class SearchResult:
     def front(self) -> ParetoFront:
         """Return the Pareto front of everything evaluated so far."""
         return ParetoFront.of(self.objectives, self.architectures, self.values)
+
+    def front_of(self, objective: str, upper: float | None = None) -> ParetoFront:
+        """Return the front of one known objective against those that are evaluated.
+
+        With several devices in one search, each has its own: what is evaluated once serves all.
+
+        Args:
+            objective: Name of the known objective, such as the latency of one device.
+            upper: Keeps only values up to it, beside what the run's own constraint on the
+                objective keeps, with its confidence.
+
+        Raises:
+            ObjectiveError: No objective has that name.
+        """
+        cost = objective_named(self.objectives, objective)
+        goals = (cost, *(goal for goal in self.objectives if not goal.is_known))
+        columns = [self.objectives.index(goal) for goal in goals]
+        kept = [e for e in self.history if self._keeps(e, objective)]
+        rows = [[e.values[column] for column in columns] for e in kept]
+        front = ParetoFront.of(goals, [e.architecture for e in kept], rows)
+        return front if upper is None else front.within(upper, objective)
+
+    def _keeps(self, evaluation: Evaluation, objective: str) -> bool:
+        """Return whether an evaluation keeps the run's constraints on one objective."""
+        own = [
+            (constraint.upper, value)
+            for constraint, value in zip(
+                self.config.constraints, evaluation.compared, strict=False
+            )
+            if constraint.objective == objective
+        ]
+        return evaluation.status == "ok" and all(value <= upper for upper, value in own)
 
     @property
     def best(self) -> FrontPoint | None:

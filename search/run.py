@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config import RunConfig, describe, now, plain_json, versions_here
+from .constraints import ConstraintSet
 from .errors import EvaluationError, JournalError, RunError, SpaceExhaustedError
 from .evaluators import Budget, Evaluator
 from .journal import Batch, Evaluation, Journal
-from .objective import Constraint, Objective, check_objectives
+from .objective import Bound, Objective, check_objectives
 from .result import STOPPED, SearchResult
-from .strategies import Strategy, make_strategy
+from .strategies import StrategyBase, make_strategy
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -30,7 +31,7 @@ def run_search(
     strategy: str,
     evaluator: Evaluator,
     objectives: Sequence[Objective],
-    constraints: Sequence[Constraint] = (),
+    constraints: Sequence[Bound] = (),
     *,
     evals: int,
     out_dir: Path | str,
@@ -89,13 +90,15 @@ def run_search(
             raise RunError(f"{name} must be an integer of at least 1, got {count!r}")
     goals = check_objectives(objectives)
     proposer = make_strategy(strategy, space, goals, constraints, seed, **(options or {}))
+    bounds = ConstraintSet(constraints, goals)
     config = RunConfig(
         space=space.name,
         space_options=plain_json("space_options", space_options),
         strategy=strategy,
         strategy_options=asdict(proposer.options),
         objectives=describe(goals),
-        constraints=tuple(constraints),
+        constraints=bounds.constraints,
+        alternatives=tuple(group for group in bounds.groups if len(group) > 1),
         evals=evals,
         batch_size=batch_size,
         budget=budget,
@@ -108,7 +111,7 @@ def run_search(
     with Journal.open(Path(out_dir), config, resume=resume) as journal:
         if prepare is not None:
             prepare()
-        _Run(space, proposer, evaluator, goals, journal, budget, progress).go_on()
+        _Run(space, proposer, evaluator, bounds, journal, budget, progress).go_on()
         history, stopped = journal.evaluations(), journal.noted(STOPPED)
     return SearchResult(Path(out_dir), journal.config, goals, history, stopped)
 
@@ -119,9 +122,9 @@ class _Run:
     def __init__(
         self,
         space: SearchSpace,
-        strategy: Strategy,
+        strategy: StrategyBase,
         evaluator: Evaluator,
-        objectives: tuple[Objective, ...],
+        bounds: ConstraintSet,
         journal: Journal,
         budget: Budget | None,
         progress: Progress | None,
@@ -129,13 +132,14 @@ class _Run:
         self._space = space
         self._strategy = strategy
         self._evaluator = evaluator
-        self._objectives = objectives
+        self._bounds = bounds
+        self._objectives = bounds.objectives
         self._journal = journal
         self._budget = budget
         self._progress = progress
         self._proposed = 0
         self._told = 0
-        self._unknown = [goal.name for goal in objectives if not goal.is_known]
+        self._unknown = [goal.name for goal in bounds.objectives if not goal.is_known]
 
     def go_on(self) -> None:
         """Bring the run to its end."""
@@ -162,7 +166,8 @@ class _Run:
 
     def _ask_again(self, batch: Batch, recorded: Sequence[Evaluation]) -> None:
         try:
-            asked = self._strategy.ask(batch.requested)
+            known = [evaluation.architecture for evaluation in recorded]
+            asked = self._strategy.replay(batch.requested, known)
         except SpaceExhaustedError:
             asked = []
         for evaluation, again in zip_longest(recorded, asked):
@@ -209,13 +214,14 @@ class _Run:
         begin = time.perf_counter()
         try:
             values = self._values(evaluation.architecture)
+            compared = self._bounds.values(evaluation.architecture)
         except Exception as error:  # a failed candidate is a result, not the end of the run
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             trace = "".join(traceback.format_exception(error))
             self._journal.fail(index, reason, trace, time.perf_counter() - begin)
             self._report(f"{evaluation.code} failed: {reason}", index + 1)
             return
-        self._journal.succeed(index, values, time.perf_counter() - begin)
+        self._journal.succeed(index, values, time.perf_counter() - begin, compared)
         shown = ", ".join(
             f"{goal.name} {goal.show(values[goal.name])}" for goal in self._objectives
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("searchspaces", "engines", "detection", "latency", "search", "export")
+ROOMS = ("searchspaces", "engines", "detection", "latency", "search", "export", "cli")
 HEAVY = {
     "torch",
     "torchvision",
@@ -48,6 +48,10 @@ def test_import_loads_nothing_heavy(statement: str) -> None:
 
 def test_loaded_modules_are_seen() -> None:
     assert "plotly" in loaded_by("import plotly")
+
+
+def test_the_command_line_loads_no_room() -> None:
+    assert loaded_by("import detfit") & set(ROOMS) == {"cli"}
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -89,7 +93,7 @@ def test_a_wrong_name_is_an_attribute_error(room: str) -> None:
         importlib.import_module(room).no_such_name  # noqa: B018
 
 
-def test_command_line_and_benchmarks_import_from_facades_only() -> None:
+def test_entry_point_and_benchmarks_import_from_facades_only() -> None:
     scripts = [ROOT / "detfit.py", *sorted((ROOT / "benchmarks").rglob("*.py"))]
     deep = [
         f"{path.relative_to(ROOT)}:{node.lineno} {name}"

@@ -1,13 +1,13 @@
-"""Make bundles, verify them, use them: ``export``, ``verify``, ``detect``."""
+"""Make bundles and verify them: ``export``, ``verify``."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +29,9 @@ from ..options import (
 )
 from ..printing import emit
 from ..progress import shown_progress
+
+if TYPE_CHECKING:
+    from export import PrecisionChoices
 
 MISPREDICTED = 6
 """Modules that are shown of those whose predicted latency was wrong; --json has all."""
@@ -81,6 +84,20 @@ class LoweringOptions:
     ] = True
     max_evaluations: Annotated[int, typer.Option(min=1, help="Engines the search may try.")] = 100
 
+    def to_choices(self) -> PrecisionChoices:
+        """Return the same for ``export``."""
+        from export import PrecisionChoices
+
+        return PrecisionChoices(
+            calibration_dir=self.calibrate,
+            calibration_split=self.calibration_split,
+            calibration_images=self.calibration_images,
+            calibration_method=self.calibration_method,
+            seed=self.calibration_seed,
+            search=self.fp32_search,
+            max_evaluations=self.max_evaluations,
+        )
+
 
 def export(
     target: Target,
@@ -107,7 +124,7 @@ def export(
 
     # One that is unknown or not installed ends here, before torch is loaded.
     get_backend(engine, engine_option or ())
-    from export import Delivery, PrecisionChoices, deliver
+    from export import Delivery, deliver
 
     delivery = Delivery(
         target=target,
@@ -115,15 +132,7 @@ def export(
         engine=engine,
         engine_options=tuple(engine_option or ()),
         precision=precision,
-        lowering=PrecisionChoices(
-            calibration_dir=lowering.calibrate,
-            calibration_split=lowering.calibration_split,
-            calibration_images=lowering.calibration_images,
-            calibration_method=lowering.calibration_method,
-            seed=lowering.calibration_seed,
-            search=lowering.fp32_search,
-            max_evaluations=lowering.max_evaluations,
-        ),
+        lowering=lowering.to_choices(),
         batch=batch,
         threads=threads,
         device=device,
@@ -225,49 +234,3 @@ def _latency_view(latency: Mapping[str, Any]) -> dict[str, Any]:
             {name: module[name] for name in kept} for module in found["modules"][:MISPREDICTED]
         ]
     return view
-
-
-def detect(
-    bundle: Bundle,
-    images: Annotated[list[Path], typer.Argument(help="Photographs.")],
-    output: Annotated[Path, to_folder("Folder for drawings.")] = Path("detections"),
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="Least score that is drawn; the bundle's own if left out."
-        ),
-    ] = None,
-    unverified: Annotated[
-        bool,
-        typer.Option("--unverified", help="Run it also where no certificate of the bundle holds."),
-    ] = False,
-    json_: Json = False,
-) -> None:
-    """Detect objects in photographs and draw their boxes; exit code 1 if one cannot be read.
-
-    Example: `detfit detect bundle photo.jpg -o drawn`
-    """
-    from export import detect_files
-
-    with shown_progress() as progress:
-        results = detect_files(
-            bundle,
-            images,
-            output,
-            score_threshold=threshold,
-            verified_only=not unverified,
-            progress=progress,
-        )
-    emit([result.to_dict() for result in results], json_, _detections_view(results))
-    exit_unless(not any(result.error for result in results))
-
-
-def _detections_view(results: Sequence[Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "image": str(result.image),
-            "objects": [f"{item.label} {item.score:.2f}" for item in result.objects],
-            "drawn": result.error or str(result.drawn),
-        }
-        for result in results
-    ]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..errors import MetricError
 from .detections import ImageDetections
+from .groups import MatchGroup, add_groups, count_groups
 
 REPORTED_ORPHANS = 20
 LEAST_SIDE_PX = 0.01  # of boxes without area, when they are compared with each other
@@ -88,6 +89,9 @@ class MatchReport:
         n_orphans: Detections that need a partner and have none.
         orphans: The highest-scoring of them.
         mask_ious: IoU of the masks of each pair that counts; empty where a side has no masks.
+        n_pairs: Pairs that count.
+        iou_sum: Of the IoUs of their boxes.
+        groups: What needs a partner and has one, by class and by size, of both sides together.
     """
 
     n_images: int
@@ -101,6 +105,14 @@ class MatchReport:
     n_orphans: int
     orphans: tuple[Orphan, ...]
     mask_ious: tuple[float, ...] = ()
+    n_pairs: int = 0
+    iou_sum: float = 0.0
+    groups: tuple[MatchGroup, ...] = ()
+
+    @property
+    def mean_iou(self) -> float:
+        """Return how well the boxes of pairs agree, 0..1; 1 without pairs."""
+        return self.iou_sum / self.n_pairs if self.n_pairs else 1.0
 
     @property
     def mean_mask_iou(self) -> float:
@@ -123,6 +135,7 @@ class MatchReport:
         derived = {
             "f1": self.f1,
             "max_orphan_score": self.max_orphan_score,
+            "mean_iou": self.mean_iou,
             "mean_mask_iou": self.mean_mask_iou,
         }
         return {**asdict(self), **derived}
@@ -150,6 +163,7 @@ def match_detections(
     score_diffs = np.abs(a.scores[rows_a] - b.scores[rows_b])[counts]
     needed, matched, excused = {}, {}, 0
     orphans: list[Orphan] = []
+    groups: list[MatchGroup] = []
     for side, mine, other in (("a", a, b), ("b", b, a)):
         above = mine.scores >= floor
         lost = above & ~paired[side]
@@ -157,6 +171,7 @@ def match_detections(
         excused += int(forgiven.sum())
         needed[side] = int(above.sum() - forgiven.sum())
         matched[side] = int((above & paired[side]).sum())
+        groups.extend(count_groups(mine, above & ~forgiven, above & paired[side]))
         orphans.extend(
             _orphan(mine, side, row) for row in np.flatnonzero(lost & ~forgiven).tolist()
         )
@@ -172,6 +187,9 @@ def match_detections(
         n_orphans=len(orphans),
         orphans=_worst(orphans),
         mask_ious=_mask_ious(a, rows_a[counts], b, rows_b[counts]),
+        n_pairs=int(counts.sum()),
+        iou_sum=float(ious[counts].sum()),
+        groups=add_groups(groups),
     )
 
 
@@ -205,6 +223,9 @@ def match_all(
         n_orphans=sum(report.n_orphans for report in reports),
         orphans=_worst([orphan for report in reports for orphan in report.orphans]),
         mask_ious=tuple(iou for report in reports for iou in report.mask_ious),
+        n_pairs=sum(report.n_pairs for report in reports),
+        iou_sum=sum(report.iou_sum for report in reports),
+        groups=add_groups(group for report in reports for group in report.groups),
     )
 
 

@@ -12,7 +12,7 @@ from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 
 from .boxes import ANCHOR_STDS, clip, decode, image_limits, is_large_enough, make_anchors
 from .layers import NORMS, standardize_weights
-from .select import INVALID_SCORE, Selection, gather_boxes, look_up
+from .select import INVALID_SCORE, Selection, best_pairs, gather_boxes, look_up
 
 PRIOR = 0.01  # RetinaNet, sec. 4.1: probability of a foreground anchor at the start
 
@@ -114,25 +114,12 @@ class RetinaNetDetections(nn.Module):
         """Return the best logits of each level and their (anchor, class) indices, ``(n, k)``."""
         values, indices, start = [], [], 0
         for anchors, size in zip(self.per_level, self.sizes, strict=True):
-            value, index = self._best_pairs(logits[:, start : start + anchors], anchors, size)
+            level = logits[:, start : start + anchors]
+            value, index = best_pairs(level, (anchors, self.classes), size)
             values.append(value)
             indices.append(index + start * self.classes)
             start += anchors
         return torch.cat(values, 1), torch.cat(indices, 1)
-
-    def _best_pairs(self, logits: Tensor, anchors: int, size: int) -> tuple[Tensor, Tensor]:
-        """Return the best pairs of one level ``(n, anchors, classes)``: logits and indices.
-
-        The best ``size`` pairs lie on the ``size`` anchors whose best class is best: an anchor
-        outside has ``size`` anchors, hence pairs, before it. So nothing sorts all pairs.
-        """
-        if anchors <= size:
-            return logits.flatten(1).topk(size, dim=1)
-        _, anchor = logits.amax(-1).topk(size, dim=1)
-        rows = logits.gather(1, anchor.unsqueeze(-1).repeat(1, 1, self.classes))
-        value, pair = rows.flatten(1).topk(size, dim=1)
-        row = pair // self.classes
-        return value, anchor.gather(1, row) * self.classes + pair - row * self.classes
 
 
 MODULES = {"retinanet_head": RetinaNetHead, "retinanet_detections": RetinaNetDetections}

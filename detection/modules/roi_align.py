@@ -18,6 +18,7 @@ from torchvision.ops import roi_align
 from searchspaces import ModuleSpec
 
 from ..errors import BuildError
+from .dynamic_batch import batch_is_dynamic, with_image_index
 from .select import look_up
 
 LEVEL_EPSILON = 1e-6  # torchvision's LevelMapper: a box at the border between levels goes up
@@ -101,9 +102,10 @@ class RoiAlign(nn.Module):
             Features ``(n * r, channels, size, size)``, image after image.
         """
         levels, boxes = inputs[:-1], inputs[-1]
+        places = self._to_atlas(boxes)
         pooled: Tensor = roi_align(
             self.atlas(*levels),
-            list(self._to_atlas(boxes).unbind(0)),
+            with_image_index(places) if batch_is_dynamic() else list(places.unbind(0)),
             self.size,
             sampling_ratio=self.sampling,
             aligned=True,

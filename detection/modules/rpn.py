@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from searchspaces import ModuleSpec, anchors_per_level, outputs_of
 
 from .boxes import ANCHOR_STDS, clip, decode, image_limits, is_large_enough, make_anchors
-from .select import INVALID_SCORE, best_rows, gather_boxes, look_up, suppress
+from .select import INVALID_SCORE, best_rows, gather_boxes, look_up, suppress_images
 
 
 class RpnHead(nn.Module):
@@ -84,15 +84,10 @@ class ProposalSelection(nn.Module):
         """
         boxes = clip(boxes, self.limits)
         scores = torch.where(is_large_enough(boxes), scores, INVALID_SCORE)
-        images = zip(boxes.unbind(0), scores.unbind(0), strict=True)
-        kept = torch.stack([self._suppress(b, s) for b, s in images])
+        kept = suppress_images(boxes, scores, self.iou, self.sizes)
         _, rows, valid = best_rows(kept, sum(self.sizes), self.post_nms)
         boxes = gather_boxes(boxes, rows) * valid.unsqueeze(-1).to(boxes.dtype)
         return boxes, valid.sum(1)
-
-    def _suppress(self, boxes: Tensor, scores: Tensor) -> Tensor:
-        levels = zip(boxes.split(self.sizes), scores.split(self.sizes), strict=True)
-        return torch.cat([suppress(b, s, self.iou) for b, s in levels])
 
 
 class Proposals(ProposalSelection):

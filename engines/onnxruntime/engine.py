@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,15 @@ import onnxruntime
 from ..base import Array, Arrays, EngineBase
 from ..device import DeviceInfo
 from ..errors import EngineBuildError, foreign_errors
-from ..tensors import TensorInfo
+from ..layer_times import LayerTime
+from ..tensors import TensorInfo, check_arrays
 from ..timing import Timer
+from .profiling import WARMUP_RUNS, layer_times, node_times
 
 VERSION: str = onnxruntime.__version__
 _ERRORS_ONLY = 3
+_OPTIMISED = "optimised.onnx"
+PROFILE_RUNS = 20
 _DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -32,8 +38,16 @@ _DTYPES = {
 }
 
 
-def make_session(content: bytes, threads: int, name: str) -> onnxruntime.InferenceSession:
+def make_session(
+    content: bytes, threads: int, name: str, profile: Path | None = None
+) -> onnxruntime.InferenceSession:
     """Load an ONNX model with every optimisation and exactly ``threads`` threads.
+
+    Args:
+        content: The serialised model.
+        threads: Inside an operator.
+        name: Of the model, for messages.
+        profile: Folder for a profile and for the model as it was optimised; ``None`` for neither.
 
     Raises:
         EngineBuildError: onnxruntime refuses the model.
@@ -48,6 +62,10 @@ def make_session(content: bytes, threads: int, name: str) -> onnxruntime.Inferen
     # measured in turns would otherwise take each other's processors
     # (onnxruntime_session_options_config_keys.h).
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile / "profile")
+        options.optimized_model_filepath = str(profile / _OPTIMISED)
     with foreign_errors(EngineBuildError, f"onnxruntime refuses model {name!r}"):
         return onnxruntime.InferenceSession(
             content, sess_options=options, providers=["CPUExecutionProvider"]
@@ -61,6 +79,7 @@ class OnnxRuntimeEngine(EngineBase):
         session: The loaded model.
         content: The serialised model that it was loaded from.
         device: What it runs on.
+        precision: What the model was built for.
         threads: What the session was made with.
         examples: An array for every input.
     """
@@ -71,13 +90,14 @@ class OnnxRuntimeEngine(EngineBase):
         content: bytes,
         *,
         device: DeviceInfo,
+        precision: str,
         threads: int,
         examples: Arrays,
     ) -> None:
         infos = [_describe(node) for node in session.get_inputs()]
         super().__init__(
             device=device,
-            precision="fp32",
+            precision=precision,
             threads=threads,
             examples=examples,
             output_names=[node.name for node in session.get_outputs()],
@@ -85,6 +105,33 @@ class OnnxRuntimeEngine(EngineBase):
         )
         self._session: Any = session
         self._content = content
+
+    def layer_times(
+        self, inputs: Arrays | None = None, *, runs: int = PROFILE_RUNS
+    ) -> tuple[LayerTime, ...]:
+        """Return the median time of every node that the session runs, in running order.
+
+        The session is made anew with a profiler, which slows it down: the sum of the layers is not
+        the latency. :func:`engines.attribute` brings them back to modules; what is left are
+        reorderings of memory between layers.
+
+        Args:
+            inputs: Arrays to run on; the model's example inputs if None.
+            runs: Timed runs.
+
+        Raises:
+            EngineInputError: The arrays do not fit.
+            EngineRunError: The runtime failed.
+        """
+        self._check_open()
+        arrays = self._examples if inputs is None else check_arrays(self._inputs, inputs)
+        with self._running(), tempfile.TemporaryDirectory() as name:
+            folder, runs = Path(name), max(runs, 1)
+            session = make_session(self._content, self.threads, "to profile", folder)
+            for _ in range(WARMUP_RUNS + runs):
+                session.run(list(self.output_names), arrays)
+            times = node_times(Path(session.end_profiling()), runs)
+            return layer_times(times, self._content, folder / _OPTIMISED)
 
     def _run(self, arrays: dict[str, Array]) -> dict[str, Array]:
         outputs = self._session.run(list(self.output_names), arrays)

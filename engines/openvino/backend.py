@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from .._imports import missing_reason
-from ..base import EngineBase, Model, NamedOutputs, check_build
+from ..base import Arrays, EngineBase, Model, NamedOutputs, check_build
 from ..device import DeviceInfo, cpu_device, parse_device
 from ..errors import EngineBuildError
+from ..lowering import lower
 from ..options import Option, options_text, parse_options
+from .arithmetic import check_half, half_warnings, hint_of
 from .engine import INSTALL, OpenVinoEngine, compile_onnx, tensor_names, version
 from .options import OPTIONS, OpenVinoOptions
 
@@ -59,36 +61,52 @@ class OpenVinoBackend:
         return replace(info, options=options_text(OPTIONS, self._options))
 
     def build(
-        self, model: Model, *, precision: str = "fp32", threads: int = 1, device: str = "cpu"
+        self,
+        model: Model,
+        *,
+        precision: str = "fp32",
+        threads: int = 1,
+        device: str = "cpu",
+        calibration: Iterable[Arrays] | None = None,
     ) -> EngineBase:
         """Build an engine from ``model.onnx_bytes()``.
 
         Args:
             model: What to run.
-            precision: ``fp32``, also where the CPU has bfloat16, which OpenVINO would then use.
+            precision: ``fp32``, also where the CPU has bfloat16, which OpenVINO would then use;
+                ``fp16``, which computes as the option ``half`` says; or ``int8`` (products, as
+                Q/DQ). A model that is written in the precision is left as it is.
             threads: Threads of one inference; OpenVINO takes no more than there are processors.
             device: ``cpu``.
+            calibration: For int8: arrays by input name, one mapping per batch. If None the
+                model's example inputs: their latency is right, their accuracy is not.
 
         Raises:
             EngineBuildError: Another precision or device, or a model that OpenVINO refuses.
             EngineUnavailableError: openvino is not installed.
         """
-        check_build(self.name, precision, threads, ("fp32",))
+        check_build(self.name, precision, threads)
         info = self.probe(device)
-        content = model.onnx_bytes()
+        check_half(precision, self._options.half)
+        lowered = lower(model, precision, calibration)
+        content, hint = lowered.content, hint_of(precision, self._options.half)
         examples = model.example_inputs()
         known = tuple(model.output_names) if isinstance(model, NamedOutputs) else ()
         # A model that knows its names saves reading the graph, and needing onnx for that.
         names = (set(examples), known) if known else tensor_names(content)
-        return OpenVinoEngine(
-            compile_onnx(content, threads, model.name, self._options),
+        built = OpenVinoEngine(
+            compile_onnx(content, threads, model.name, self._options, hint),
             content,
             names,
             self._options,
             device=info,
+            precision=precision,
+            hint=hint,
             threads=threads,
             examples=examples,
         )
+        built.warnings = (*lowered.warnings, *half_warnings(precision, hint))
+        return built
 
 
 def _check_device(device: str) -> None:

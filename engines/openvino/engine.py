@@ -46,15 +46,22 @@ def version() -> str:
 
 
 def compile_onnx(
-    content: bytes, threads: int, name: str, options: OpenVinoOptions, *, counters: bool = False
+    content: bytes,
+    threads: int,
+    name: str,
+    options: OpenVinoOptions,
+    hint: str = "f32",
+    *,
+    counters: bool = False,
 ) -> Any:
-    """Compile an ONNX model for the CPU: one inference at a time, in fp32, with ``threads``.
+    """Compile an ONNX model for the CPU: one inference at a time, with ``threads``.
 
     Args:
         content: The serialised model.
         threads: Of one inference.
         name: Of the model, for messages.
         options: How else.
+        hint: What layers in floating point compute in: ``f32``, ``f16`` or ``bf16``.
         counters: Whether runs also time their layers, which makes them slower.
 
     Raises:
@@ -65,7 +72,7 @@ def compile_onnx(
         "NUM_STREAMS": 1,
         "INFERENCE_NUM_THREADS": threads,
         # The default is bf16 on a CPU that computes in it.
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": hint,
         "ENABLE_CPU_PINNING": options.pin_threads,
         "PERF_COUNT": counters,
     }
@@ -93,6 +100,8 @@ class OpenVinoEngine(EngineBase):
         names: What :func:`tensor_names` gives for it.
         options: How it was compiled.
         device: What it runs on.
+        precision: What it was built for.
+        hint: As it was compiled.
         threads: What the model was compiled for.
         examples: An array for every input, also for those that no operator uses, which OpenVINO
             drops.
@@ -106,6 +115,8 @@ class OpenVinoEngine(EngineBase):
         options: OpenVinoOptions,
         *,
         device: DeviceInfo,
+        precision: str,
+        hint: str,
         threads: int,
         examples: Arrays,
     ) -> None:
@@ -113,7 +124,7 @@ class OpenVinoEngine(EngineBase):
         infos = {info.name: info for info in (*TensorInfo.of(examples), *used)}
         super().__init__(
             device=device,
-            precision="fp32",
+            precision=precision,
             threads=threads,
             examples=examples,
             output_names=names[1],
@@ -124,6 +135,7 @@ class OpenVinoEngine(EngineBase):
         self._request = compiled.create_infer_request()
         self._content = content
         self._options = options
+        self._hint = hint
 
     def layer_times(
         self, inputs: Arrays | None = None, *, runs: int = PROFILE_RUNS
@@ -146,7 +158,7 @@ class OpenVinoEngine(EngineBase):
         arrays = self._examples if inputs is None else check_arrays(self._inputs, inputs)
         with self._running():
             compiled = compile_onnx(
-                self._content, self.threads, "to profile", self._options, counters=True
+                self._content, self.threads, "to profile", self._options, self._hint, counters=True
             )
             request = compiled.create_infer_request()
             self._set_inputs(request, arrays)
@@ -205,6 +217,11 @@ class OpenVinoEngine(EngineBase):
     def _close(self) -> None:
         self._compiled = self._request = None
         self._content = b""
+
+
+def capabilities() -> tuple[str, ...]:
+    """Return the types that this CPU computes in, such as ``FP32``, ``BF16``, ``INT8``."""
+    return tuple(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 @lru_cache(maxsize=1)

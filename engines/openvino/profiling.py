@@ -9,6 +9,8 @@ from ..errors import EngineRunError
 from ..layer_times import LayerTime
 
 WARMUP_RUNS = 5
+_BARE = "/WithoutBiases"
+"""What OpenVINO appends to the name of a convolution whose bias it made an addition."""
 
 
 def layer_times(compiled: Any, request: Any, content: bytes, runs: int) -> tuple[LayerTime, ...]:
@@ -52,7 +54,8 @@ def _nodes_by_layer(compiled: Any, content: bytes) -> dict[str, tuple[str, ...]]
     found = {}
     for layer in compiled.get_runtime_model().get_ordered_ops():
         told = layer.rt_info["originalLayersNames"].astype(str).split(",")
-        nodes = dict.fromkeys(known[name] for name in told if name in known)
+        names = (name.removesuffix(_BARE) for name in told)
+        nodes = dict.fromkeys(known[name] for name in names if name in known)
         found[str(layer.get_friendly_name())] = tuple(nodes)
     return found
 

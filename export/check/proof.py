@@ -51,7 +51,7 @@ class Reference:
         for inputs in _samples(session):
             try:
                 self._runs.append((inputs, _run(session, inputs)))
-            except _runtime_errors() as error:
+            except runtime_errors() as error:
                 reason = _line(error)
         if not self._runs:
             raise RuntimeError(f"onnxruntime cannot run the model: {reason}")
@@ -70,12 +70,13 @@ class Reference:
                 reason = _difference(expected, found, tolerance)
                 if reason:
                     return Proof(False, len(self._runs), reason)
-        except _runtime_errors() as error:
+        except runtime_errors() as error:
             return Proof(False, len(self._runs), f"it no longer runs: {_line(error)}")
         return Proof(True, len(self._runs))
 
 
-def _runtime_errors() -> tuple[type[Exception], ...]:
+def runtime_errors() -> tuple[type[Exception], ...]:
+    """Return what onnxruntime raises; its errors have no common base."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented")
@@ -95,7 +96,7 @@ def _session(model: onnx.ModelProto) -> Any:
         return onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-    except _runtime_errors() as error:
+    except runtime_errors() as error:
         raise RuntimeError(f"onnxruntime cannot load the model: {_line(error)}") from error
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .base import Budget, Evaluator
 from .callable import CallableEvaluator
+from .proxy import ProxyEvaluator, entropy_score
 from .table import TableEvaluator
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "Budget",
     "CallableEvaluator",
     "Evaluator",
+    "ProxyEvaluator",
     "TableEvaluator",
+    "entropy_score",
     "supernet_evaluator",
 ]
 
@@ -28,6 +31,7 @@ def supernet_evaluator(*args: Any, **options: Any) -> Evaluator:
 
 EVALUATORS: dict[str, Callable[..., Evaluator]] = {
     "callable": CallableEvaluator,
+    "proxy": ProxyEvaluator,
     "supernet": supernet_evaluator,
     "table": TableEvaluator.from_file,
 }

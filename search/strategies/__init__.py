@@ -7,9 +7,12 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StrategyError, UnknownStrategyError
-from ..objective import Constraint, Objective
+from ..objective import Bound, Objective
 from .base import Strategy, StrategyBase, StrategyOptions
 from .detnas_ea import DetNasOptions, DetNasStrategy
+from .ehvi import EhviOptions, EhviStrategy
+from .local import LocalOptions, LocalStrategy
+from .nsga2 import Nsga2Options, Nsga2Strategy
 from .random import RandomStrategy
 
 if TYPE_CHECKING:
@@ -19,6 +22,12 @@ __all__ = [
     "STRATEGIES",
     "DetNasOptions",
     "DetNasStrategy",
+    "EhviOptions",
+    "EhviStrategy",
+    "LocalOptions",
+    "LocalStrategy",
+    "Nsga2Options",
+    "Nsga2Strategy",
     "RandomStrategy",
     "Strategy",
     "StrategyBase",
@@ -28,6 +37,9 @@ __all__ = [
 
 STRATEGIES: dict[str, type[StrategyBase]] = {
     DetNasStrategy.name: DetNasStrategy,
+    EhviStrategy.name: EhviStrategy,
+    LocalStrategy.name: LocalStrategy,
+    Nsga2Strategy.name: Nsga2Strategy,
     RandomStrategy.name: RandomStrategy,
 }
 """Name -> class; ``options_type`` of the class names its options."""
@@ -37,7 +49,7 @@ def make_strategy(
     name: str,
     space: SearchSpace,
     objectives: Sequence[Objective],
-    constraints: Sequence[Constraint] = (),
+    constraints: Sequence[Bound] = (),
     seed: int = 0,
     **options: Any,
 ) -> StrategyBase:

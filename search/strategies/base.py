@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..constraints import ConstraintSet
+from ..descent import descend
 from ..dominance import FloatArray
 from ..errors import SpaceExhaustedError, StrategyError
-from ..feasibility import all_architectures, descend, require_feasible
-from ..objective import Constraint, Objective, check_objectives
+from ..feasibility import require_feasible
+from ..listing import all_architectures
+from ..objective import Bound, Objective, check_objectives
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -99,7 +101,7 @@ class StrategyBase(ABC):
         self,
         space: SearchSpace,
         objectives: Sequence[Objective],
-        constraints: Sequence[Constraint] = (),
+        constraints: Sequence[Bound] = (),
         seed: int = 0,
         options: StrategyOptions | None = None,
     ) -> None:
@@ -117,7 +119,13 @@ class StrategyBase(ABC):
         self._pending: dict[Architecture, None] = {}
         self._told: dict[Architecture, FloatArray] = {}
         self._succeeded: list[tuple[Architecture, FloatArray]] = []  # rows without NaN, as told
+        self._asked = 0
         self._proven_empty = False  # by counting or listing the space, not by failing to sample
+
+    @property
+    def asked(self) -> int:
+        """Return how many architectures were proposed."""
+        return self._asked
 
     @property
     def pending(self) -> tuple[Architecture, ...]:
@@ -147,12 +155,27 @@ class StrategyBase(ABC):
             architecture = self._next()
             if architecture is None:
                 break
-            self._seen.add(architecture)
-            self._pending[architecture] = None
+            self._propose(architecture)
             proposals.append(architecture)
         if not proposals:
             raise self._exhausted()
         return proposals
+
+    def replay(self, requested: int, recorded: Sequence[Architecture]) -> list[Architecture]:
+        """Ask once more what was asked before, to go on from there.
+
+        Args:
+            requested: How many were asked for.
+            recorded: What was proposed then.
+
+        Returns:
+            What is proposed now: the same, if nothing has changed.
+
+        Raises:
+            StrategyError: ``requested`` is below 1.
+            SpaceExhaustedError: Not even one can be found.
+        """
+        return self.ask(requested)
 
     def tell(self, architectures: Sequence[Architecture], values: npt.ArrayLike) -> None:
         """Report the values of architectures, asked for or evaluated elsewhere.
@@ -183,6 +206,11 @@ class StrategyBase(ABC):
 
         Called once per proposal; each source draws one unvetted candidate.
         """
+
+    def _propose(self, architecture: Architecture) -> None:
+        self._asked += 1
+        self._seen.add(architecture)
+        self._pending[architecture] = None
 
     def _sample(self) -> Architecture:
         return self.space.sample(self._rng)
@@ -245,7 +273,7 @@ class StrategyBase(ABC):
         return canonical
 
     def _exhausted(self) -> SpaceExhaustedError:
-        bounds = " and ".join(map(self.constraints.show, range(len(self.constraints))))
+        bounds = self.constraints.show_all()
         which = f" that keeps {bounds}" if bounds else ""
         proposed, attempts = len(self._seen), self.options.max_attempts
         what = (
@@ -290,3 +318,14 @@ def check_count(name: str, value: int, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise StrategyError(f"{name} must be an integer of at least {least}, got {value!r}")
     return int(value)
+
+
+def check_share(name: str, value: float) -> float:
+    """Check a share and return it.
+
+    Raises:
+        StrategyError: It does not lie in [0, 1].
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+        raise StrategyError(f"{name} must lie in [0, 1], got {value!r}")
+    return float(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ObjectiveError, StrategyError
-from ..objective import Constraint, Objective
+from ..objective import Bound, Objective
 from .base import Source, StrategyBase, StrategyOptions, check_count
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class DetNasStrategy(StrategyBase):
         self,
         space: SearchSpace,
         objectives: Sequence[Objective],
-        constraints: Sequence[Constraint] = (),
+        constraints: Sequence[Bound] = (),
         seed: int = 0,
         options: StrategyOptions | None = None,
     ) -> None:

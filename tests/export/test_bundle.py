@@ -139,10 +139,14 @@ def test_another_runtime_version_is_refused(bundle_folder: Path) -> None:
     assert load_bundle(bundle_folder, check_machine=False).manifest.engine.version == "0.7.1"
 
 
-def test_another_patch_level_is_taken(bundle_folder: Path) -> None:
-    major, minor, *_ = (runtime_version("onnxruntime") or "").split(".")
+def test_another_patch_level_is_refused_and_another_build_is_taken(bundle_folder: Path) -> None:
+    installed = runtime_version("onnxruntime") or ""
+    major, minor, *_ = installed.split(".")
     rewrite(bundle_folder, lambda v: v["engine"].update(version=f"{major}.{minor}.999"))
-    assert load_bundle(bundle_folder).manifest.engine.version.endswith("999")
+    with pytest.raises(BundleRuntimeError, match=rf"{major}\.{minor}\.999, installed is"):
+        load_bundle(bundle_folder)
+    rewrite(bundle_folder, lambda v: v["engine"].update(version=f"{installed}+other"))
+    assert load_bundle(bundle_folder).manifest.engine.version.endswith("+other")
 
 
 def test_a_runtime_that_is_not_installed_is_named(bundle_folder: Path) -> None:

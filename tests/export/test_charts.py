@@ -1,7 +1,14 @@
 import pytest
 
-from export import AgreementMark, Front, FrontMark, ModuleShare
-from export.charts import agreement_figure, breakdown_figure, front_figure
+from export import AccuracyRow, AgreementMark, Front, FrontMark, ModuleShare
+from export.charts import (
+    agreement_figure,
+    breakdown_figure,
+    comparison_figure,
+    difference_figure,
+    front_figure,
+)
+from export.latency_records import ModuleGap
 
 
 def trace(figure: dict, name: str) -> dict:  # type: ignore[type-arg]
@@ -70,3 +77,31 @@ def test_agreement_shows_identity_band_and_groups() -> None:
 def test_markup_in_labels_stays_text() -> None:
     figure = agreement_figure((AgreementMark("<b>&", 5.0, 4.0),))
     assert trace(figure, "held out")["text"] == ["&lt;b&gt;&amp;"]
+
+
+def test_measured_and_predicted_modules_stand_side_by_side() -> None:
+    gaps = (ModuleGap("head", "head", 1.0, 2.5), ModuleGap("<stem>", "backbone", 3.0, 2.75))
+    figure = comparison_figure(gaps)
+    assert [item["name"] for item in figure["data"]] == ["predicted 4.00 ms", "measured 5.25 ms"]
+    assert figure["data"][1]["x"] == [2.5, 2.75]
+    assert figure["layout"]["yaxis"]["categoryarray"] == ["head", "&lt;stem&gt;"]
+
+
+def test_differences_turn_losses_around_and_keep_their_intervals() -> None:
+    rows = (
+        AccuracyRow("AP", 40.0, 39.0, (0.5, 1.75)),
+        AccuracyRow("AP small", None, None, None),
+        AccuracyRow("AR 1", 30.0, 29.0),
+        AccuracyRow("AP50", 60.0, 60.5, (-1.0, 0.0)),
+    )
+    figure = difference_figure(rows, 0.5)
+    (drawn,) = figure["data"]
+    assert drawn["y"] == ["AP", "AP50"]
+    assert drawn["x"] == [-1.0, 0.5]
+    bars = drawn["error_x"]
+    for x, plus, minus, (low, high) in zip(
+        drawn["x"], bars["array"], bars["arrayminus"], ((0.5, 1.75), (-1.0, 0.0)), strict=True
+    ):
+        assert (x + plus, x - minus) == pytest.approx((-low, -high))
+    assert figure["layout"]["shapes"][0]["x0"] == -0.5
+    assert "shapes" not in difference_figure(rows, None)["layout"]

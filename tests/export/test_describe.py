@@ -16,6 +16,9 @@ def test_a_bundle_at_a_glance(exported: ExportResult) -> None:
     assert all(row["bytes"] > 0 for row in fields["files"])
     assert (fields["hashes"], fields["runs_here"]) == ("ok", "yes")
     assert fields["outcome"] == "PASS"
+    (certificate,) = fields["certificates"]
+    assert certificate["platform"] == str(exported.bundle.platforms[0])
+    assert certificate["outcome"] == "PASS"
     assert [row["check"] for row in fields["verdicts"]] == [
         check.name for check in manifest.verdict.checks
     ]
@@ -32,6 +35,7 @@ def test_a_bundle_at_a_glance(exported: ExportResult) -> None:
 def test_a_bundle_of_elsewhere_says_why_it_does_not_run(bundle_folder: Path) -> None:
     rewrite(bundle_folder, lambda v: v["engine"].update(machine="riscv64"))
     assert "riscv64" in describe_bundle(bundle_folder)["runs_here"]
+    assert "detfit verify" in describe_bundle(bundle_folder)["runs_here"]
 
 
 def test_a_damaged_bundle_is_named(bundle_folder: Path) -> None:

@@ -144,3 +144,24 @@ def test_the_exported_engine_agrees(
         found = compare(torch_session, engine, data)
     assert found.parity.matched_fraction >= 0.99
     assert found.parity.max_score_difference < 1e-4
+
+
+def test_each_side_has_its_own_labels(torch_session: Session[Any], data_folder: Path) -> None:
+    """A class is what its name says, whatever its number; a name that is wrong matches nothing."""
+    data = open_data(data_folder, "val", torch_session.preprocess)
+    plain = compare(torch_session, torch_session, data)
+    other = Session(
+        torch_session.engine,
+        torch_session.preprocess,
+        torch_session.postprocess,
+        ("square", "circle", "triangle"),
+    )
+    swapped = compare(torch_session, other, data)
+    assert plain.parity.f1 == 1.0
+    assert swapped.parity.f1 < 1.0
+    assert swapped.accuracy.row("AP").drop > 0
+    assert {group.name for group in swapped.parity.groups} >= {"circle", "square", "triangle"}
+    other.labels = ("x", "y", "z")
+    unknown = compare(torch_session, other, data)
+    assert unknown.parity.torch_matched == 0
+    assert unknown.accuracy.row("AP").engine == 0.0

@@ -1,7 +1,6 @@
 import json
 import os
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,32 +8,27 @@ import pytest
 
 from export import (
     Accuracy,
-    AccuracyRow,
-    AgreementMark,
-    Front,
-    FrontMark,
-    MeasuredLatency,
-    ModuleShare,
-    ParityReport,
-    PredictedLatency,
     ReportData,
     ReportError,
-    Sample,
-    judge,
     report_html,
     write_report,
 )
+from export.report_sections import CERTIFICATES, replace_section
 from searchspaces import sha256_of_file
 
-EVIL = "<script>alert(\"1\")</script> & 'quoted' </title>"
+from .full_report import EVIL, full_report
+
 VOID = {"meta", "img", "br", "hr", "input", "link"}
 SECTIONS = (
     "Verdict",
     "Front",
-    "Predicted against measured",
-    "Where the time goes",
     "Accuracy",
+    "Precision",
+    "Where the time goes",
+    "Predicted against measured",
     "Detections",
+    "TensorRT",
+    "Certificates",
     "Where the numbers come from",
     "Commands",
 )
@@ -51,6 +45,9 @@ class Page(HTMLParser):
         self.resources: list[str] = []
         self.tags: list[str] = []
         self.json: dict[str, str] = {}
+        self.scopes: list[str] = []
+        self.alts: list[str] = []
+        self.roles: list[str] = []
         self.text: list[str] = []
         self._script = ""
         self.feed(text)
@@ -61,6 +58,9 @@ class Page(HTMLParser):
         values = dict(attrs)
         self.tags.append(tag)
         self.ids += [values["id"] or ""] if "id" in values else []
+        self.scopes += [values["scope"] or ""] if "scope" in values else []
+        self.alts += [values["alt"] or ""] if "alt" in values else []
+        self.roles += [values["role"] or ""] if "role" in values else []
         self.resources += [values[key] or "" for key in ("src", "href") if key in values]
         self._script = values.get("id") or "" if values.get("type") == "application/json" else ""
         if tag not in VOID:
@@ -84,53 +84,15 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def full(
-    make_accuracy: Callable[..., Accuracy],
-    make_predicted: Callable[..., PredictedLatency],
-    make_measured: Callable[..., MeasuredLatency],
-    make_parity: Callable[..., ParityReport],
-) -> ReportData:
-    return ReportData(
-        title=EVIL,
-        subject=EVIL,
-        verdict=judge(
-            parity=make_parity(),
-            accuracy=make_accuracy(40.0, 30.0, (9.0, 11.0)),
-            measured=make_measured(unstable=(EVIL,)),
-            predicted=make_predicted(),
-            budget_ms=7.0,
-        ),
-        predicted=make_predicted(breakdown=(ModuleShare(EVIL, EVIL, 1.0),)),
-        measured=make_measured(),
-        budget_ms=7.0,
-        front=Front(
-            (
-                FrontMark(EVIL, 5.0, 30.0),
-                FrontMark("b", 6.0, 25.0, dominated=True),
-                FrontMark("c", 6.5, 35.0, chosen=True),
-            ),
-            "AP50",
-            7.0,
-            failed=2,
-        ),
-        agreement=(AgreementMark(EVIL, 5.0, 5.1), AgreementMark("b", 6.0, 5.9, EVIL)),
-        accuracy=Accuracy(
-            EVIL,
-            4,
-            ("a",),
-            (AccuracyRow(EVIL, 40.0, None), AccuracyRow("AP50", 60.0, 59.0, (0.5, 1.5))),
-        ),
-        parity=make_parity(orphans=(EVIL,)),
-        samples=(Sample(EVIL, b"\xff\xd8jpeg"),),
-        provenance=((EVIL, EVIL),),
-        commands=(EVIL, "detfit demo"),
-    )
+def full() -> ReportData:
+    return full_report()
 
 
 def test_everything_is_shown(full: ReportData) -> None:
     page = Page(report_html(full))
     assert tuple(page.headings) == SECTIONS
-    assert {"front", "agreement", "breakdown"} <= set(page.ids)
+    charts = {"front-chart", "agreement-chart", "breakdown-chart", "differences-chart"}
+    assert charts <= set(page.ids)
     assert len(page.ids) == len(set(page.ids))
     for text in (
         "FAIL",
@@ -139,26 +101,32 @@ def test_everything_is_shown(full: ReportData) -> None:
         "drop +10.00 points",
         "2 evaluations failed",
         "99.5%",
+        "-1.00",
+        "-1.50 to -0.50",
+        "and 1 more",
+        "TensorRT 11.1 fp32",
+        "no layer of it was seen",
+        "Searched for the fewest of 8 nodes",
+        "int8 (delivered)",
     ):
         assert text in page.words
-    assert page.resources == ["data:image/jpeg;base64,/9hqcGVn"]
+    pictures = [resource for resource in page.resources if not resource.startswith("#")]
+    assert pictures == [
+        "data:image/jpeg;base64,/9hqcGVn",
+        "data:image/jpeg;base64,/9hnZXBq",
+    ]
+    links = [resource[1:] for resource in page.resources if resource.startswith("#")]
+    assert len(links) == len(SECTIONS)
+    assert set(links) <= set(page.ids)
 
 
 def test_an_empty_report_says_what_is_missing() -> None:
     text = report_html(ReportData(title="t", subject="s"))
     page = Page(text)
-    assert tuple(page.headings) == SECTIONS
-    for remark in (
-        "Nothing was exported",
-        "No search",
-        "No whole detector",
-        "No latency was predicted",
-        "Accuracy was not measured",
-        "No images",
-        "Nothing is recorded",
-        "No command lines",
-    ):
-        assert remark in page.words
+    assert page.headings == []
+    missing = page.words[page.words.index("Not part of this report") :]
+    for section in SECTIONS:
+        assert section in missing
     assert "Plotly.newPlot" not in text
     assert len(text) < 50_000, "without charts the page needs no plotly"
 
@@ -168,7 +136,7 @@ def test_text_from_outside_is_escaped(full: ReportData) -> None:
     page = Page(text)
     assert EVIL not in text
     assert '<script>alert("1")' not in text
-    assert page.words.count(" ".join(EVIL.split())) >= 8
+    assert page.words.count(" ".join(EVIL.split())) >= 20
     # Plotly reads markup in texts: there it is escaped once more.
     for figure in page.json.values():
         assert "<" not in json.dumps(json.loads(figure)).replace("<br>", "").replace(
@@ -181,7 +149,7 @@ def test_nothing_is_loaded_from_elsewhere(full: ReportData) -> None:
     page = Page(text)
     assert "link" not in page.tags
     assert "iframe" not in page.tags
-    assert all(resource.startswith("data:") for resource in page.resources)
+    assert all(resource.startswith(("data:", "#")) for resource in page.resources)
     assert not re.search(r"<script[^>]*\ssrc=", text)
     style = text[text.index("<style>") : text.index("</style>")]
     assert "@import" not in style
@@ -193,7 +161,8 @@ def test_figures_are_read_back_as_plotly_figures(full: ReportData) -> None:
     import plotly.graph_objects as go
 
     page = Page(report_html(full))
-    assert set(page.json) == {"front-data", "agreement-data", "breakdown-data"}
+    charts = ("front", "agreement", "breakdown", "differences")
+    assert set(page.json) == {f"{name}-chart-data" for name in charts}
     for text in page.json.values():
         figure = json.loads(re.sub(r'"@\w+"', '"#123456"', text))
         go.Figure(figure)  # raises on anything that plotly does not know
@@ -226,3 +195,61 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_equal_data_gives_equal_pages(full: ReportData) -> None:
     assert report_html(full) == report_html(full)
+
+
+def test_tables_say_what_they_show_and_name_their_rows_and_columns(full: ReportData) -> None:
+    page = Page(report_html(full))
+    tables = page.tags.count("table")
+    assert tables >= 10
+    assert page.tags.count("caption") == tables
+    assert page.tags.count("thead") == page.tags.count("tbody") == tables
+    assert page.scopes.count("row") >= tables
+    assert page.scopes.count("col") >= 2 * tables
+    assert len(page.scopes) == page.tags.count("th"), "a heading cell without a scope"
+    assert page.tags.count("h1") == 1
+
+
+def test_pictures_and_charts_have_texts(full: ReportData) -> None:
+    page = Page(report_html(full))
+    assert page.alts == [EVIL, "b"]
+    assert page.tags.count("img") == len(page.alts)
+    assert len([role for role in page.roles if role == "img"]) == 4
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+@pytest.mark.parametrize("background", ["page", "card"])
+def test_texts_have_enough_contrast_in_both_themes(theme: int, background: str) -> None:
+    text = report_html(ReportData(title="t", subject="s"))
+    block = re.findall(r":root \{(.*?)\n *\}", text, re.DOTALL)[theme]
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
+    for name in ("text", "quiet", "good", "bad", "open", "link"):
+        light, dark = sorted((luminance(colours[name]), luminance(colours[background])))[::-1]
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, background)
+    for name in ("series1", "series2", "series3", "series4"):  # graphics: WCAG 2, 1.4.11
+        light, dark = sorted((luminance(colours[name]), luminance(colours[background])))[::-1]
+        assert (light + 0.05) / (dark + 0.05) >= 3.0, (name, background)
+
+
+def test_a_section_is_replaced_and_the_rest_stays(full: ReportData) -> None:
+    before = report_html(full)
+    after = replace_section(before, CERTIFICATES, "<p>new</p>")
+    page = Page(after)
+    assert tuple(page.headings) == SECTIONS
+    assert "2026-01-02" not in page.words
+    start, end = before.index('<section id="certificates"'), before.index('<section id="proven')
+    assert after.startswith(before[:start])
+    assert after.endswith(before[end:])
+    assert replace_section(after, CERTIFICATES, "<p>new</p>") == after
+
+
+def test_a_section_that_is_not_there_cannot_be_replaced() -> None:
+    page = report_html(ReportData(title="t", subject="s"))
+    with pytest.raises(ReportError, match="no section 'tensorrt'"):
+        replace_section(page, "tensorrt", "")

@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,15 @@ from export import (
     run_report,
     search_front,
     table_report,
+    write_report,
 )
-from export.report_sources import manifest_report
+from export.report_bundle import manifest_report
 from latency import LatencyTable, Predictor, ProfileConfig, fit, profile
 from search import CallableEvaluator, Constraint, Objective, SearchResult, run_search
 from searchspaces import Architecture, cost_of, make_space
+
+from .browser import browser
+from .test_report_browser import LOOK, assert_whole
 
 OPTIONS = {"head": "retinanet", "input_hw": (64, 64), "num_classes": 3}
 QUICK = TimingProtocol(
@@ -105,7 +108,7 @@ def test_run_report_tells_where_it_comes_from(run: SearchResult) -> None:
     assert provenance["evaluations"] == "25 of 25"
     assert provenance["context data"] == "shapes"
     assert "detnas-nano" in data.title
-    assert "No latency was predicted" in report_html(data)
+    assert "Not part of this report: Verdict, Accuracy" in report_html(data)
 
 
 def test_a_run_without_latency_or_accuracy_has_no_front(tmp_path: Path) -> None:
@@ -140,6 +143,11 @@ def test_manifest_report_holds_all_that_the_manifest_says(manifest: Manifest) ->
     assert data.agreement[1].measured_ms == 6.1
     assert dict(data.provenance)["device name"] == "Test CPU"
     assert dict(data.provenance)["measurement"] == "stable"
+    assert dict(data.provenance)["verified on"] == "data val, 100 images"
+    assert dict(data.files) == manifest.files
+    (row,) = data.certificates
+    assert row.platform == str(manifest.platforms[0])
+    assert (row.ap_drop, row.f1) == ("+0.10 (-0.10 to +0.30)", "0.9950")
     assert "1 thread, on Test CPU" in data.subject
 
 
@@ -189,26 +197,12 @@ def test_a_prediction_is_written_down_by_node(predictor: Predictor) -> None:
         predicted_latency(latency, other)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_draws_the_charts(
-    tmp_path: Path, table: LatencyTable, predictor: Predictor, width: int
+def test_a_browser_draws_runs_and_tables(
+    tmp_path: Path, run: SearchResult, table: LatencyTable, predictor: Predictor
 ) -> None:
-    import subprocess
-
-    from export import write_report
-
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("needs chromium: apt-get install chromium")
-    write_report(tmp_path / "r.html", table_report(table, predictor))
-    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
-    command += [
-        f"--window-size={width},2000",
-        "--virtual-time-budget=5000",
-        "--dump-dom",
-        (tmp_path / "r.html").as_uri(),
-    ]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert "js-plotly-plot" in run.stdout
-    assert "CONSOLE" not in run.stderr
+    with browser() as chrome:
+        for data in (run_report(run), table_report(table, predictor)):
+            path = write_report(tmp_path / "r.html", data).path
+            for view in chrome.look(path, (1280, False), (390, False), script=LOOK):
+                assert_whole(view)
+                assert len(view.found["charts"]) == 1

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import venv
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from export.runtime import BundleDetector, load
 from .test_bundle import rewrite
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("numpy", "pillow", "onnxruntime")
+NEEDED = ("numpy", "pillow")
 
 BLOCKER = """
 import sys
@@ -57,7 +58,7 @@ from export.runtime import load
 engine, folder, *images = sys.argv[1:]
 with load(folder, engine=engine, verified_only=engine == "onnxruntime") as detector:
     found = [
-        [one.boxes.tolist(), one.scores.tolist(), one.labels.tolist(), list(one.names)]
+        [one.boxes.tolist(), one.scores.tolist(), one.labels.tolist(), list(one.names), one.masks]
         for one in detector(images, score_threshold=0.0)
     ]
 heavy = {"torch", "torchvision", "onnx", "pydantic", "scipy", "pycocotools"} & set(sys.modules)
@@ -81,7 +82,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def listed(found: Detections, labels: tuple[str, ...]) -> list[Any]:
     names = [labels[label] for label in found.labels.tolist()]
-    return [found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), names]
+    masks = None if found.masks is None else [dict(mask) for mask in found.masks]
+    return [found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), names, masks]
 
 
 def run_script(
@@ -105,37 +107,50 @@ def by_session(exported: ExportResult, photos: list[Path]) -> list[Any]:
         return [listed(detect_image(session, path), session.labels) for path in photos]
 
 
+def by_loader(exported: ExportResult, photos: list[Path], engine: str) -> list[Any]:
+    with load(exported.bundle.path, engine=engine, verified_only=False) as detector:
+        return [
+            listed(Detections(one.boxes, one.scores, one.labels, one.masks), detector.labels)
+            for one in detector(photos, score_threshold=0.0)
+        ]
+
+
 def test_finds_exactly_what_detect_finds_without_torch_or_onnx(
     exported: ExportResult, photos: list[Path]
 ) -> None:
     command = [sys.executable, "-c", BLOCKER + SCRIPT]
     found = run_script(command, exported.bundle.path, photos)
     assert found == by_session(exported, photos)
-    assert any(scores for _, scores, _, _ in found)
+    assert any(scores for _, scores, *_ in found)
 
 
 def test_openvino_needs_neither_torch_nor_onnx(exported: ExportResult, photos: list[Path]) -> None:
     pytest.importorskip("openvino")
     command = [sys.executable, "-c", BLOCKER + SCRIPT]
-    (found, *_) = run_script(command, exported.bundle.path, photos, "openvino")
-    np.testing.assert_allclose(found[1], by_session(exported, photos[:1])[0][1], atol=1e-4)
+    found = run_script(command, exported.bundle.path, photos, "openvino")
+    assert found == by_loader(exported, photos, "openvino")
+    np.testing.assert_allclose(found[0][1], by_session(exported, photos)[0][1], atol=1e-4)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_finds_the_same_in_an_environment_of_three_packages(
-    tmp_path: Path, exported: ExportResult, photos: list[Path]
+    tmp_path: Path, exported: ExportResult, photos: list[Path], engine: str
 ) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = str(tmp_path / "venv" / "bin" / "python")
-    wanted = [f"{name}=={metadata.version(name)}" for name in NEEDED]
+    pytest.importorskip(engine)
+    wanted = [f"{name}=={metadata.version(name)}" for name in (*NEEDED, engine)]
     subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
     listing = subprocess.run(
         [python, "-m", "pip", "list", "--format=json"], capture_output=True, check=True
     )
     installed = {row["name"].lower() for row in json.loads(listing.stdout)}
     assert installed.isdisjoint({"torch", "torchvision", "onnx", "pydantic", "typing_extensions"})
-    found = run_script([python, "-c", SCRIPT], exported.bundle.path, photos)
-    assert found == by_session(exported, photos)
+    found = run_script([python, "-c", SCRIPT], exported.bundle.path, photos, engine)
+    assert found == by_loader(exported, photos, engine)
+    if engine == exported.bundle.engine.name:
+        assert found == by_session(exported, photos)
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +241,7 @@ def test_a_changed_file_is_refused(bundle_folder: Path, name: str) -> None:
     [
         (lambda v: v.pop("engine"), "engine is missing"),
         (lambda v: v["engine"].update(nice=1), "unknown fields: nice"),
-        (lambda v: v["engine"].pop("batch"), "unknown fields: batch"),
+        (lambda v: v["engine"].pop("version"), "unknown fields: version"),
         (lambda v: v["engine"].update(threads=True), "engine.threads must be int"),
         (lambda v: v["engine"].update(name=None), "engine.name must be str"),
         (lambda v: v["engine"].update(file="engine.plan"), "not among the files"),
@@ -244,4 +259,6 @@ def test_a_manifest_of_the_wrong_form_is_refused(
 
 
 def test_a_whole_bundle_and_its_runnable_part_say_the_same(exported: ExportResult) -> None:
-    assert read_runnable(exported.bundle.path) == exported.bundle.runnable
+    bundle, ready = exported.bundle, read_runnable(exported.bundle.path)
+    for field in fields(ready):
+        assert getattr(ready, field.name) == getattr(bundle, field.name)

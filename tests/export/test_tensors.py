@@ -17,7 +17,7 @@ TOLERANCE = 1e-4
 
 def compared(detector: Detector, model: onnx.ModelProto) -> TensorReport:
     backend = get_backend("onnxruntime")
-    return compare_tensors(detector, model.SerializeToString(), backend, IMAGE)
+    return compare_tensors(detector, model.SerializeToString(), backend, [IMAGE])
 
 
 def wrong(report: TensorReport) -> set[str]:
@@ -69,8 +69,8 @@ def test_an_error_shows_in_the_module_that_makes_it_and_in_no_other(
 def test_engines_that_are_not_looked_into(exported: ExportResult, detector: Detector) -> None:
     path = exported.bundle.onnx_path
     how = {"precision": "fp32", "threads": 1, "device": "cpu"}
-    assert look_inside(detector, path, IMAGE, engine="torch", **how) is None  # type: ignore[arg-type]
+    assert look_inside(detector, path, [IMAGE], engine="torch", **how) is None  # type: ignore[arg-type]
     how["precision"] = "fp64"
-    report = look_inside(detector, path, IMAGE, engine="onnxruntime", **how)  # type: ignore[arg-type]
+    report = look_inside(detector, path, [IMAGE], engine="onnxruntime", **how)  # type: ignore[arg-type]
     assert report is not None
     assert "fp64" in report.error

@@ -68,7 +68,7 @@ def test_a_run_scores_paths_differently_and_keeps_what_it_needs(
     assert finished.values[:, 1].max() > 1.0
     assert load_predictor(finished.folder / PREDICTOR_FILE).costs == predictor.costs
     assert (finished.folder / SUPERNET_FILE).is_file()
-    assert finished.config.notes == {"data": str(shapes.resolve())}
+    assert finished.config.notes["data"] == str(shapes.resolve())
     assert str(shapes) not in json.dumps(finished.config.context)
 
 
@@ -176,7 +176,7 @@ def test_a_supernet_without_its_run_is_not_taken(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"evaluator": "proxy"}, "unknown evaluator 'proxy'; known: supernet, table"),
+        ({"evaluator": "guess"}, "unknown evaluator 'guess'; known: proxy, supernet, table"),
         ({"evaluator": "table"}, "needs a file of known results"),
         ({"table": Path("t.json")}, "and no other does"),
         ({"search_images": 0}, "search_images must be at least 1, got 0"),
@@ -310,7 +310,7 @@ def test_a_table_is_recognised_by_its_content(
     )
     folder = tmp_path / "run"
     result = search_detectors(predictor, settings, folder)
-    assert result.config.notes == {"table": str(table.resolve())}
+    assert result.config.notes["table"] == str(table.resolve())
     assert not (folder / SUPERNET_FILE).exists()
     moved = table.rename(tmp_path / "moved.json")
     again = search_detectors(predictor, replace(settings, table=moved), folder, resume=True)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from search import (
+    AnyOf,
     Constraint,
     ConstraintSet,
     InfeasibleBudgetError,
@@ -16,8 +17,9 @@ from search import (
     fastest,
     require_feasible,
 )
+from search.descent import descend
 from search.digits import DigitSpace
-from search.feasibility import all_architectures, descend
+from search.listing import all_architectures
 from searchspaces import Architecture
 
 RNG = np.random.default_rng
@@ -123,11 +125,12 @@ def test_infeasible_budget_is_told_at_once() -> None:
     assert time.perf_counter() - begin < 1.0
     error = caught.value
     assert str(error) == (
-        f"nothing found in digits keeps latency_ms <= 0.05 ms; the fastest found is {'0' * 40} "
+        f"nothing in digits keeps latency_ms <= 0.05 ms; the fastest is {'0' * 40} "
         "with latency_ms 0.1 ms; raise the budget"
     )
     assert (error.objective, error.budget, error.fastest) == ("latency_ms", 0.05, 0.1)
     assert space.decode(error.code) == error.architecture
+    assert error.exact
 
 
 def test_infeasible_at_a_confidence_says_so() -> None:
@@ -157,6 +160,25 @@ def test_witness_keeps_all_constraints() -> None:
     assert witness is not None
     assert bounds.satisfied(witness)
     assert require_feasible(DigitSpace(), ConstraintSet([], goals), RNG(0)) is None
+
+
+def test_one_feasible_alternative_is_enough() -> None:
+    goals = (
+        Objective("ones", "min", "ms", known=lambda arch: 3.0 + arch.genes.count(1)),
+        Objective("others", "min", "ms", known=lambda arch: 46.0 - arch.genes.count(1)),
+    )
+    space = DigitSpace(40, 2)
+    either = AnyOf((Constraint("ones", 1.0), Constraint("others", 6.0)))
+    witness = require_feasible(space, ConstraintSet([either], goals), RNG(0))
+    assert witness is not None
+    assert witness.genes == (1,) * 40
+    neither = AnyOf((Constraint("ones", 1.0), Constraint("others", 5.0)))
+    with pytest.raises(InfeasibleBudgetError) as caught:
+        require_feasible(space, ConstraintSet([neither], goals), RNG(0))
+    assert str(caught.value) == (
+        "nothing in digits keeps (ones <= 1 ms or others <= 5 ms); the fastest is "
+        f"{'1' * 40} with others 6 ms; raise the budget"
+    )
 
 
 def test_listing_a_space() -> None:

@@ -22,8 +22,8 @@ from search import (
     search_detectors,
     simulation_of,
 )
-from search.feasibility import all_architectures
 from search.latency_source import PREDICTOR_FILE, SIMULATION_FILE
+from search.listing import all_architectures
 from searchspaces import SPACES, make_space
 from tests.cli import done, run
 from tests.search.conftest import OPTIONS

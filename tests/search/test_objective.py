@@ -6,9 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search import Constraint, ConstraintSet, Objective, ObjectiveError
+from search import (
+    AnyOf,
+    Constraint,
+    ConstraintSet,
+    Objective,
+    ObjectiveError,
+    counted_objective,
+)
 from search.objective import check_objectives, objective_named
-from searchspaces import Architecture
+from searchspaces import Architecture, make_space
 
 ARCH = Architecture("digits", (1, 2))
 
@@ -21,6 +28,7 @@ ARCH = Architecture("digits", (1, 2))
         ({"name": "ap", "direction": "up"}, "'min' or 'max', got 'up'"),
         ({"name": "ap", "direction": "max", "known": 3.0}, "known of 'ap' must be a function"),
         ({"name": "ap", "direction": "max", "known_upper": "x"}, "known_upper of 'ap'"),
+        ({"name": "ap", "direction": "max", "known_many": 1}, "known_many of 'ap'"),
     ],
 )
 def test_malformed_objectives_are_refused(fields: dict[str, Any], message: str) -> None:
@@ -126,3 +134,80 @@ def test_constraints_need_a_known_objective_of_the_search() -> None:
         ConstraintSet([Constraint("mb", 30.0)], goals)
     with pytest.raises(ObjectiveError, match="has no known_upper"):
         ConstraintSet([Constraint("ms", 30.0, confidence=0.95)], goals)
+
+
+# --- one of several
+
+
+FIRST, SECOND = (
+    Objective("a", "min", known=lambda arch: float(arch.genes[0])),
+    Objective("b", "min", known=lambda arch: float(arch.genes[1])),
+)
+
+
+def two(a: int, b: int) -> Architecture:
+    return Architecture("digits", (a, b))
+
+
+def test_one_of_several_constraints_is_enough() -> None:
+    either = ConstraintSet([AnyOf((Constraint("a", 1.0), Constraint("b", 1.0)))], [FIRST, SECOND])
+    assert either.satisfied(two(1, 9))
+    assert either.satisfied(two(9, 0))
+    assert not either.satisfied(two(3, 2))
+    assert either.excess(two(3, 2)) == 1.0
+    assert either.worst(two(3, 2)) == 1
+    assert either.show_all() == "(a <= 1 or b <= 1)"
+    assert either.possible([two(1, 9), two(9, 0), two(3, 2)]).tolist() == [True, True, False]
+    assert either.kept(0, two(1, 9))
+    assert not either.kept(1, two(1, 9))
+
+
+def test_one_of_several_beside_another() -> None:
+    third = Objective("sum", "min", known=lambda arch: float(sum(map(int, arch.genes))))
+    goals = [FIRST, SECOND, third]
+    bounds = [Constraint("sum", 5.0), AnyOf((Constraint("a", 1.0), Constraint("b", 1.0)))]
+    both = ConstraintSet(bounds, goals)
+    assert both.satisfied(two(1, 4))
+    assert not both.satisfied(two(1, 5))
+    assert both.show_all() == "sum <= 5 and (a <= 1 or b <= 1)"
+    assert both.groups == ((0,), (1, 2))
+
+
+@pytest.mark.parametrize("members", [(), ("a",), (1, 2)])
+def test_one_of_nothing_is_refused(members: Any) -> None:
+    with pytest.raises(ObjectiveError, match="AnyOf needs a tuple of constraints"):
+        AnyOf(members)
+
+
+def test_what_may_be_possible_is_told_by_the_values_alone() -> None:
+    ms = Objective("ms", "min", "ms", lambda arch: 3.0, lambda arch, p: 3.0 + 2.0 * p)
+    sure = ConstraintSet([Constraint("ms", 4.5, confidence=0.95)], [ms])
+    assert sure.possible([ARCH]).tolist() == [True]  # satisfied() decides
+    assert not sure.satisfied(ARCH)
+    assert not ConstraintSet([Constraint("ms", 2.9, 0.5)], [ms]).possible([ARCH])[0]
+    assert ConstraintSet([Constraint("ms", 2.9, 0.1)], [ms]).possible([ARCH])[0]
+    assert ConstraintSet([], [ms]).possible([]).tolist() == []
+
+
+# --- values at once
+
+
+@pytest.mark.parametrize("many", [lambda archs: [1.0], lambda archs: [1.0, math.nan], lambda a: 1])
+def test_values_at_once_must_be_as_many_and_finite(many: Any) -> None:
+    goal = Objective("ms", "min", known=lambda arch: 1.0, known_many=many)
+    with pytest.raises(ObjectiveError, match="known_many of 'ms' must give 2 finite numbers"):
+        goal.values([ARCH, ARCH])
+
+
+def test_values_one_by_one_where_there_is_no_other_way() -> None:
+    goal = Objective("ms", "min", known=lambda arch: float(arch.genes[1]))
+    assert goal.values([two(1, 4), two(0, 2)]).tolist() == [4.0, 2.0]
+    assert goal.values([]).shape == (0,)
+
+
+def test_only_what_is_counted_is_counted() -> None:
+    with pytest.raises(ObjectiveError, match="'flops' is not counted; known: macs, params"):
+        counted_objective("flops", make_space("detnas-nano"))
+    space = make_space("detnas-nano")
+    arch = space.sample(np.random.default_rng(0))
+    assert counted_objective("params", space).value(arch) == space.detector(arch).params()

@@ -295,16 +295,26 @@ def test_refusals_write_nothing(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_killed_runs_are_resumed_exactly(tmp_path: Path) -> None:
-    """SIGKILL at some moment, three times over, while a table is looked up slowly."""
+@pytest.mark.parametrize(
+    ("strategy", "options", "kills"),
+    [
+        ("detnas-ea", {"population": 8, "parents": 3}, (3, 11, 17)),
+        ("ehvi", {"initial": 6, "candidates": 32}, (3, 17)),
+    ],
+)
+def test_killed_runs_are_resumed_exactly(
+    tmp_path: Path, strategy: str, options: dict[str, Any], kills: tuple[int, ...]
+) -> None:
+    """SIGKILL at some moment, several times over, while a table is looked up slowly."""
     table = {SPACE.encode(arch): {"quality": quality(arch)} for arch in SPACE.enumerate()}
     (tmp_path / "table.json").write_text(json.dumps(table))
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    command = [sys.executable, str(program), str(tmp_path / "table.json")]
+    command = [sys.executable, str(program), strategy, json.dumps(options)]
+    command += [str(tmp_path / "table.json")]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     killed = tmp_path / "killed"
-    for finished in (3, 11, 17):
+    for finished in kills:
         process = subprocess.Popen([*command, str(killed), "0.02"], env=environment)
         wait_for(killed, finished, process)
         process.send_signal(signal.SIGKILL)
@@ -319,7 +329,7 @@ def test_killed_runs_are_resumed_exactly(tmp_path: Path) -> None:
 
 
 PROGRAM = """
-import sys, time
+import json, sys, time
 from search import Constraint, TableEvaluator, run_search
 from search.conformance import GOALS
 from search.digits import DigitSpace
@@ -332,11 +342,11 @@ class Slow:
         time.sleep(self.seconds)
         return self.table.evaluate(architecture, budget)
 
-table, folder, seconds = sys.argv[1:]
+strategy, options, table, folder, seconds = sys.argv[1:]
 space = DigitSpace(8, 3)
-run_search(space, "detnas-ea", Slow(TableEvaluator.from_file(table, space), float(seconds)), GOALS,
+run_search(space, strategy, Slow(TableEvaluator.from_file(table, space), float(seconds)), GOALS,
            (Constraint("cost", 9.0),), evals=40, seed=1, out_dir=folder, resume=True,
-           batch_size=4, options={"population": 8, "parents": 3})
+           batch_size=4, options=json.loads(options))
 """
 
 

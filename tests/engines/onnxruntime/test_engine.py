@@ -85,8 +85,7 @@ def test_output_of_data_dependent_size_can_be_timed() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"precision": "fp16"}, "engine 'onnxruntime' builds fp32, not precision 'fp16'"),
-        ({"precision": "int8"}, "not precision 'int8'"),
+        ({"precision": "bf16"}, "builds fp32, fp16, int8, not precision 'bf16'"),
         ({"device": "cuda:0"}, "runs on cpu, not on 'cuda:0'"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"threads": True}, "threads must be an int >= 1, got True"),

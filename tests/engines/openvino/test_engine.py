@@ -215,7 +215,7 @@ def test_refuses_a_model_that_it_cannot_run() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"precision": "fp16"}, "engine 'openvino' builds fp32, not precision 'fp16'"),
+        ({"precision": "bf16"}, "builds fp32, fp16, int8, not precision 'bf16'"),
         ({"device": "cuda:0"}, "runs on cpu, not on 'cuda:0'"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"threads": 0}, "threads must be an int >= 1, got 0"),
@@ -251,6 +251,7 @@ def test_layers_come_back_to_modules() -> None:
         with pytest.raises(EngineInputError, match="input 'bias' is missing"):
             engine.layer_times({"image": other["image"]})
     assert all(layer.ms >= 0 for layer in layers)
+    assert all(layer.nodes for layer in layers if layer.name.endswith("/WithoutBiases"))
     nodes = {node for layer in layers for node in layer.nodes}
     names = {node.name for node in onnx.load_from_string(model.onnx_bytes()).graph.node}
     assert "/conv/Conv" in nodes <= names

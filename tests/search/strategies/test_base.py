@@ -51,7 +51,13 @@ class LeakySpace(DigitSpace):
         return self.sample(rng)
 
 
-@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def told_of_many() -> list[Any]:
+    """Return the names of all strategies; a model of ten thousand results takes its time."""
+    slow = {"ehvi": pytest.mark.slow}
+    return [pytest.param(n, marks=slow.get(n, ())) for n in sorted(STRATEGIES)]
+
+
+@pytest.mark.parametrize("name", told_of_many())
 def test_no_duplicates_in_ten_thousand_proposals(name: str) -> None:
     strategy = make_strategy(name, DigitSpace(16, 4), GOALS, (Constraint("cost", 24.0),))
     proposals = play(strategy, [50] * 200)
@@ -165,7 +171,7 @@ def test_ask_needs_a_count(n: Any) -> None:
 
 def test_make_strategy_names_what_it_knows() -> None:
     with pytest.raises(
-        UnknownStrategyError, match="'annealing'; known strategies: detnas-ea, ran"
+        UnknownStrategyError, match="'annealing'; known strategies: detnas-ea, ehvi, local"
     ):
         make_strategy("annealing", DigitSpace(), GOALS)
     with pytest.raises(StrategyError, match="random has no option 'population'; its options are"):

@@ -1,0 +1,201 @@
+"""Export every model of the zoo at every opset and compare engines with torch on photographs.
+
+Each model is built at --size with random weights, settled on photographs as `benchmarks/zoo.py`
+does it, and exported at opsets 17 to 20, and at 17 with dynamic batch, which is run on one image
+and on three at once. Torch, onnxruntime and OpenVINO detect on the same photographs; detections
+are matched by class at IoU 0.99 and F1 is over both sides. The same is done with torchvision's own
+Faster R-CNN, Mask R-CNN, RetinaNet and FCOS, given fixed shapes; there torch is torchvision's
+module under `detection.fixed_shape`.
+
+    python benchmarks/export_coverage.py --data ../shared/data/coco80
+    python benchmarks/export_coverage.py --data ../shared/data/coco80 --only E0,CR-ResNet50
+
+Finished models are kept in --work; the figures go to benchmarks/results/export-coverage.json.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import onnx
+import torch
+import torchvision
+import typer
+
+from benchmarks.zoo import settle
+from detection import (
+    CocoDataset,
+    Detector,
+    ImageDetections,
+    Preprocess,
+    detect_dataset,
+    fixed_shape,
+    open_split,
+    run_engine,
+    run_module,
+)
+from engines import OnnxModel, get_backend
+from export import check_onnx, compare_detections, export_onnx
+from latency import module_of_node
+from searchspaces import ZOO, parse_arch, parse_size, write_atomically
+
+ROOT = Path(__file__).parents[1]
+ENGINES = ("onnxruntime", "openvino")
+OPSETS = (17, 18, 19, 20)
+RELEASES = {17: ("8.5", "8.6", "10.4", "11.1"), 18: ("10.4", "11.1")}
+CONTROL_FLOW = ("If", "Loop", "Scan")
+SCORE_FLOOR = 0.05
+NEEDED_F1 = 0.999
+FOREIGN = (
+    "fasterrcnn_resnet50_fpn",
+    "maskrcnn_resnet50_fpn",
+    "retinanet_resnet50_fpn",
+    "fcos_resnet50_fpn",
+)
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder in COCO's layout.")],
+    only: Annotated[str | None, typer.Option(help="Comma-separated names.")] = None,
+    images: Annotated[int, typer.Option(help="Photographs that are compared.")] = 8,
+    size: Annotated[str, typer.Option(help="Input, WIDTHxHEIGHT.")] = "320x256",
+    threads: int = 1,
+    work: Annotated[Path, typer.Option(help="Finished models.")] = ROOT
+    / "benchmarks/work/coverage",
+    results: Path = ROOT / "benchmarks/results/export-coverage.json",
+) -> None:
+    """Measure what is missing, then write the figures."""
+    work.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(threads)
+    names = [*ZOO, *FOREIGN] if only is None else only.split(",")
+    for place, name in enumerate(names, 1):
+        kept = work / f"{name}-{size}-{images}.json"
+        if not kept.exists():
+            row = measure(name, data, images, parse_size(size), threads)
+            write_atomically(kept, json.dumps(row, indent=1).encode())
+        row = json.loads(kept.read_text())
+        print(f"{place}/{len(names)} {name}: least F1 {least_f1(row):.5f}", flush=True)
+    rows = [json.loads((work / f"{name}-{size}-{images}.json").read_text()) for name in names]
+    if only is None:
+        summary = _summary(rows, size, images)
+        write_atomically(results, (json.dumps(summary, indent=1) + "\n").encode())
+    raise typer.Exit(0 if all(least_f1(row) >= NEEDED_F1 for row in rows) else 1)
+
+
+def measure(
+    name: str, data: Path, images: int, input_hw: tuple[int, int], threads: int
+) -> dict[str, Any]:
+    """Build, export and compare one model."""
+    photographs = open_split(data, "val", Preprocess(input_hw)).first(images)
+    module = _foreign(name, photographs) if name in FOREIGN else _ours(name, photographs)
+    expected = detect_dataset(run_module(module), photographs)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for opset, is_dynamic in (*((opset, False) for opset in OPSETS), (OPSETS[0], True)):
+            path = Path(folder) / "model.onnx"
+            began = time.perf_counter()
+            export_onnx(module, path, opset=opset, dynamic_batch=is_dynamic)
+            row = {
+                "opset": opset,
+                "dynamic_batch": is_dynamic,
+                "seconds": time.perf_counter() - began,
+            }
+            row |= _graph_figures(path, opset)
+            for engine in ENGINES:
+                row[engine] = _compare(engine, path, photographs, expected, is_dynamic, threads)
+            rows.append(row)
+            path.unlink()
+    return {"name": name, "input_hw": list(input_hw), "images": images, "exports": rows}
+
+
+def _ours(name: str, photographs: CocoDataset) -> Detector:
+    space, arch = parse_arch(f"zoo:{name}", input_hw=photographs.preprocess.input_hw)
+    torch.manual_seed(0)
+    detector = Detector(space.detector(arch))
+    settle(detector, photographs)
+    return detector.eval()
+
+
+def _foreign(name: str, photographs: CocoDataset) -> torch.nn.Module:
+    from tests.detection.foreign.torchvision_detectors import make
+
+    batch = torch.stack([photographs[number][0] for number in range(2)])
+    return fixed_shape(make(name, batch), photographs.preprocess.input_hw)
+
+
+def _graph_figures(path: Path, opset: int) -> dict[str, Any]:
+    model = onnx.load(path)
+    kinds = Counter(node.op_type for node in model.graph.node)
+    targets = RELEASES.get(opset, RELEASES[18])
+    return {
+        "nodes": len(model.graph.node),
+        "control_flow": sum(kinds[kind] for kind in CONTROL_FLOW),
+        "nodes_of_a_module": sum(
+            module_of_node(node.name) is not None for node in model.graph.node
+        ),
+        "tensorrt": {release: check_onnx(path, release).passed for release in targets},
+    }
+
+
+def _compare(
+    engine: str,
+    path: Path,
+    photographs: CocoDataset,
+    expected: Sequence[ImageDetections],
+    is_dynamic: bool,
+    threads: int,
+) -> dict[str, Any]:
+    shape = (1, 3, *photographs.preprocess.input_hw)
+    inputs = {"image": np.zeros(shape, np.float32)}
+    figures: dict[str, Any] = {}
+    with get_backend(engine).build(OnnxModel(path, inputs), threads=threads) as built:
+        for batch in (1, 3) if is_dynamic else (1,):
+            found = detect_dataset(run_engine(built), photographs, batch_size=batch)
+            rows = max(len(image.scores) for image in (*expected, *found))
+            report = compare_detections(expected, found, score_floor=SCORE_FLOOR, top_d=rows)
+            figures[f"batch_{batch}"] = {
+                "f1": report.f1,
+                "torch_detections": report.torch_detections,
+                "engine_detections": report.engine_detections,
+                "max_score_difference": report.max_score_difference,
+                "mask_iou": report.mask_iou,
+                "orphans": list(report.orphans),
+            }
+    return figures
+
+
+def least_f1(row: dict[str, Any]) -> float:
+    """Return the smallest F1 of a model's exports."""
+    return min(
+        figures["f1"]
+        for export in row["exports"]
+        for engine in ENGINES
+        for figures in export[engine].values()
+    )
+
+
+def _summary(rows: Sequence[dict[str, Any]], size: str, images: int) -> dict[str, Any]:
+    return {
+        "command": "python benchmarks/export_coverage.py",
+        "versions": {
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+            "onnx": onnx.__version__,
+            **{name: str(get_backend(name).probe().engine_version) for name in ENGINES},
+        },
+        "input": size,
+        "images": images,
+        "least_f1": min(map(least_f1, rows)),
+        "models": list(rows),
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,196 @@
+"""How many evaluations strategies need: NAS-Bench-Macro, all 6,561 networks trained and known.
+
+Eight layers, each identity or an inverted residual with expansion 3 or 6, trained on CIFAR-10
+(xiusu/NAS-Bench-Macro). Cost is the number of multiply-adds, known before the evaluation; what is
+evaluated is the accuracy. Every strategy runs with every seed on the same networks. Hypervolume is
+counted in shares of that of the exhaustive front, from the worst cost and accuracy on that front.
+
+    python benchmarks/search_efficiency.py                       # 20 seeds, some minutes
+    python benchmarks/search_efficiency.py --seeds 2 --evals 60  # a look
+
+Figures are written to benchmarks/results/search-efficiency.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import typer
+
+from search import Objective, hypervolume, make_strategy, nondominated
+from searchspaces import Architecture
+
+RESULT = Path(__file__).parent / "results" / "search-efficiency.json"
+DATA = Path(os.environ.get("DETFIT_TEST_DATA", "../shared/data"))
+NAME = "nasbench-macro"
+STRATEGIES = ("random", "local", "nsga2", "ehvi")
+SHARES = (0.95, 0.98, 0.99)
+STAGES = (2, 3, 3)  # layers; identities can be left out, so that codes mean the same network
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MacroSpace:
+    """Choose identity (0), expansion 3 (1) or expansion 6 (2) for each of eight layers."""
+
+    name: str = NAME
+    size: int = 3**8
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        return Architecture(self.name, tuple(rng.integers(3, size=8).tolist()))
+
+    def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
+        redraw = rng.random(8) < 0.1
+        redraw[rng.integers(8)] = True
+        genes = np.where(redraw, rng.integers(3, size=8), arch.genes)
+        return Architecture(self.name, tuple(genes.tolist()))
+
+    def crossover(
+        self, a: Architecture, b: Architecture, rng: np.random.Generator
+    ) -> Architecture:
+        genes = np.where(rng.random(8) < 0.5, a.genes, b.genes)
+        return Architecture(self.name, tuple(genes.tolist()))
+
+    def canonical(self, arch: Architecture) -> Architecture:
+        return arch
+
+    def is_valid(self, arch: Architecture) -> bool:
+        return len(arch.genes) == 8 and set(arch.genes) <= {0, 1, 2}
+
+    def features(self, arch: Architecture) -> Floats:
+        """Return which layer has which operation, and nothing else."""
+        return np.eye(3)[list(map(int, arch.genes))].ravel()
+
+    def encode(self, arch: Architecture) -> str:
+        return "".join(map(str, arch.genes))
+
+    def decode(self, text: str) -> Architecture:
+        return Architecture(self.name, tuple(map(int, text)))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything that is known: what a search would have to pay for."""
+
+    values: dict[Architecture, tuple[float, float]]
+
+    @classmethod
+    def read(cls, space: MacroSpace) -> Table:
+        path = DATA / NAME / "nas-bench-macro_cifar10.json"
+        if not path.exists():
+            raise SystemExit(f"no NAS-Bench-Macro at {path}; set DETFIT_TEST_DATA")
+        raw = json.loads(path.read_text())
+        return cls({space.decode(k): (v["flops"] / 1e6, v["mean_acc"]) for k, v in raw.items()})
+
+    @property
+    def goals(self) -> tuple[Objective, Objective]:
+        known = Objective("mmacs", "min", "M", known=lambda arch: self.values[arch][0])
+        return known, Objective("accuracy", "max", "%")
+
+    def references(self) -> dict[str, tuple[float, float]]:
+        """Return where hypervolume is counted from: the front's worst values, or all networks'."""
+        rows = np.array(list(self.values.values()))
+        front = rows[nondominated(rows, self.goals)]
+        return {
+            name: (float(found[:, 0].max()), float(found[:, 1].min()))
+            for name, found in (("front", front), ("all", rows))
+        }
+
+
+def trace(name: str, seed: int, evals: int, batch: int, table: Table) -> tuple[Floats, float]:
+    """Return the values of every evaluation, in order, and the seconds of a proposal."""
+    strategy = make_strategy(name, MacroSpace(), table.goals, (), seed)
+    rows: list[tuple[float, float]] = []
+    begin = time.perf_counter()
+    while len(rows) < evals:
+        asked = strategy.ask(min(batch, evals - len(rows)))
+        told = [table.values[arch] for arch in asked]
+        strategy.tell(asked, told)
+        rows += told
+    return np.array(rows), (time.perf_counter() - begin) / evals
+
+
+def shares(rows: Floats, table: Table, reference: tuple[float, float]) -> Floats:
+    """Return the hypervolume after every evaluation, in shares of the exhaustive one."""
+    whole = hypervolume(list(table.values.values()), table.goals, reference)
+    found, volumes = 0.0, []
+    for count in range(1, len(rows) + 1):
+        if nondominated(rows[:count], table.goals)[-1]:
+            found = hypervolume(rows[:count], table.goals, reference)
+        volumes.append(found / whole)
+    return np.array(volumes)
+
+
+def needed(curve: Floats, share: float) -> float:
+    """Return the evaluations up to a share; infinity where it was not reached."""
+    reached = np.flatnonzero(curve >= share)
+    return float(reached[0] + 1) if len(reached) else float("inf")
+
+
+def summary(curves: Sequence[Floats]) -> dict[str, Any]:
+    """Return medians and quartiles over the seeds."""
+    rows: dict[str, Any] = {}
+    for share in SHARES:
+        counts = np.array([needed(curve, share) for curve in curves])
+        quartiles = np.quantile(counts, (0.25, 0.5, 0.75), method="higher")
+        rows[f"evaluations to {share:.0%}"] = [
+            None if np.isinf(each) else float(each) for each in quartiles
+        ]
+    table = np.array(curves)
+    marks = [n for n in (20, 40, 60, 100, 200, 300, 500) if n <= table.shape[1]]
+    rows["share after"] = {
+        str(n): np.quantile(table[:, n - 1], (0.25, 0.5, 0.75)).round(5).tolist() for n in marks
+    }
+    return rows
+
+
+def main(
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of every strategy.")] = 20,
+    evals: Annotated[int, typer.Option(min=20, help="Evaluations of a run.")] = 300,
+    strategies: str = ",".join(STRATEGIES),
+    batch: Annotated[int, typer.Option(min=1, help="Proposals asked for at once.")] = 1,
+) -> None:
+    table = Table.read(MacroSpace())
+    references = table.references()
+    scores: list[dict[str, Any]] = []
+    for name in strategies.split(","):
+        traces = [trace(name, seed, evals, batch, table) for seed in range(seeds)]
+        for which, reference in references.items():
+            curves = [shares(rows, table, reference) for rows, _ in traces]
+            score = {"strategy": name, "from": which, **summary(curves)}
+            score["ms per proposal"] = 1e3 * float(np.median([s for _, s in traces]))
+            scores.append(score)
+            _show(score)
+    record = {
+        "command": "python benchmarks/search_efficiency.py " + " ".join(sys.argv[1:]),
+        "seeds": seeds,
+        "evaluations": evals,
+        "batch": batch,
+        "references": references,
+        "scores": scores,
+    }
+    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"written to {RESULT}")
+
+
+def _show(score: dict[str, Any]) -> None:
+    print(f"{score['strategy']:8} from the worst of {score['from']}:")
+    for share in SHARES:
+        low, middle, high = (each or "-" for each in score[f"evaluations to {share:.0%}"])
+        print(f"    {share:.0%} after {middle} evaluations ({low} to {high})")
+    for count, (low, middle, high) in score["share after"].items():
+        print(f"    after {count:>3}: {middle:.4f} ({low:.4f} to {high:.4f})")
+
+
+if __name__ == "__main__":
+    typer.run(main)

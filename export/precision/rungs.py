@@ -1,0 +1,130 @@
+"""One rung of the ladder: an engine of some precision, built, compared with torch, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engines import OnnxModel, TimingProtocol, get_backend
+
+from ..evaluation import Comparison, Progress, compare
+from ..measuring import first_images, measure_engine
+from ..onnx_file import example_inputs
+from ..records import MeasuredLatency
+from ..session import Session
+from .meter import Recorded
+from .records import PrecisionRow
+
+if TYPE_CHECKING:
+    from engines import Engine
+
+    from ..request import ExportRequest
+
+FULL = "fp32"
+EMULATOR = "onnxruntime"
+"""Computes what is rounded to half precision: it keeps the graph's own casts."""
+
+
+class Rungs:
+    """Build engines of a detector in different precisions and compare each with torch.
+
+    Args:
+        request: What is exported.
+        recorded: Torch on the images.
+        progress: Called as ``progress(message, done, total)``.
+    """
+
+    def __init__(
+        self, request: ExportRequest, recorded: Recorded, progress: Progress | None
+    ) -> None:
+        self._request = request
+        self._recorded = recorded
+        self._progress = progress
+
+    @contextmanager
+    def session(
+        self, content: bytes, precision: str, *, emulated: bool = False
+    ) -> Iterator[Session[Engine]]:
+        """Open a model that is written in a precision.
+
+        Args:
+            content: The ONNX model.
+            precision: That is written into it.
+            emulated: Run it by `EMULATOR`, whatever the engine.
+
+        Raises:
+            EngineError: The engine refuses it.
+        """
+        request = self._request
+        backend = get_backend(EMULATOR) if emulated else get_backend(*self._engine())
+        model = OnnxModel(
+            content,
+            example_inputs(request.batch, request.preprocess.input_hw),
+            name=request.origin.arch,
+            written_in=precision,
+        )
+        with backend.build(
+            model,
+            precision=precision,
+            threads=request.threads,
+            device="cpu" if emulated else request.device,
+        ) as engine:
+            yield Session(
+                engine, request.preprocess, request.postprocess, request.labels, request.batch
+            )
+
+    def compared(
+        self,
+        content: bytes,
+        precision: str,
+        arithmetic: str,
+        nodes: tuple[int, int],
+        *,
+        emulated_in: str | None = None,
+    ) -> tuple[PrecisionRow, Comparison]:
+        """Return a rung's row.
+
+        Args:
+            content: The ONNX model.
+            precision: Of the row.
+            arithmetic: What is computed in, in words.
+            nodes: How many are lowered, and how many could be and are not.
+            emulated_in: Precision of the model that emulates the rung; its latency says nothing.
+
+        Raises:
+            EngineError: The engine cannot be built, run or measured.
+            DetectError: It gives something else than detections.
+        """
+        emulated = emulated_in is not None
+        with self.session(content, emulated_in or precision, emulated=emulated) as session:
+            if self._progress is not None:
+                self._progress(f"comparing {precision} ({arithmetic})", 0, 1)
+            found = compare(self._recorded.replay(), session, self._recorded.data, self._progress)
+            measured = None if emulated else self._measure(session.engine, precision)
+        return row_of(precision, arithmetic, nodes, found, measured), found
+
+    def _engine(self) -> tuple[str, tuple[str, ...]]:
+        return self._request.engine, self._request.engine_options
+
+    def _measure(self, engine: Engine, precision: str) -> MeasuredLatency:
+        wanted = self._request.protocol or TimingProtocol()
+        protocol = replace(wanted, threads=self._request.threads, precision=precision)
+        inputs = first_images(self._recorded.data, self._request.batch)
+        return MeasuredLatency.of(measure_engine(engine, protocol, inputs))
+
+
+def row_of(
+    precision: str,
+    arithmetic: str,
+    nodes: tuple[int, int],
+    found: Comparison,
+    measured: MeasuredLatency | None,
+) -> PrecisionRow:
+    """Return the row of an engine that was compared; see `PrecisionRow`."""
+    rows = tuple(row for row in found.accuracy.rows if "AP" in row.metric)
+    lowered, kept = nodes
+    return PrecisionRow(
+        precision, arithmetic, lowered, kept, rows, found.parity.matched_fraction, measured
+    )

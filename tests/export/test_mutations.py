@@ -1,0 +1,108 @@
+"""Planted faults against the gate: a few of them here, all of them in the slow run.
+
+`python -m benchmarks.mutation_gate` does the same with trained detectors.
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from detection import Detector
+from export import ExportRequest, ExportResult, Origin, export_detector, verify_bundle
+from tests.export.conftest import ARCH, OPTIONS
+from tests.export.mutations.catalogue import CATALOGUE
+from tests.export.mutations.mutation import ONE_STAGE, RUNGS, TWO_STAGE, WHERE, Specimen, Workpiece
+from tests.export.mutations.planting import failed_rungs, try_mutation
+
+BY_NAME = {mutation.name: mutation for mutation in CATALOGUE}
+LEAST_FAULTS = 45
+QUICK = (
+    "anchors-one-percent",
+    "boxes-xywh",
+    "fp16-overflow",
+    "labels-swapped",
+    "described-bgr",
+    "suppressed-again",
+    "resize-without-antialias",
+    "scale-not-undone",
+    "stale-graph",
+    "ten-detections",
+)
+"""One of every place where a fault may be, and of every rung."""
+
+
+def test_the_catalogue_is_one() -> None:
+    assert len(BY_NAME) == len(CATALOGUE) >= LEAST_FAULTS
+    assert {mutation.where for mutation in CATALOGUE} == set(WHERE)
+    for mutation in CATALOGUE:
+        assert mutation.rung in RUNGS
+        assert mutation.plants
+        assert mutation.kinds
+
+
+def older(detector: Detector) -> Detector:
+    """Return the detector as it may have been some steps before."""
+    stale = copy.deepcopy(detector)
+    with torch.no_grad():
+        for value in stale.parameters():
+            value.mul_(1.01)
+    return stale
+
+
+@pytest.fixture(scope="module")
+def one_stage(exported: ExportResult, detector: Detector, data_folder: Path) -> Specimen:
+    return Specimen(ONE_STAGE, exported.bundle, detector, older(detector), data_folder)
+
+
+@pytest.fixture(scope="module")
+def two_stage(
+    make_detector: Callable[..., Detector],
+    export_request: ExportRequest,
+    data_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Specimen:
+    detector = make_detector(head="fpn")
+    origin = Origin(ARCH, OPTIONS | {"head": "fpn"})
+    request = replace(export_request, detector=detector, origin=origin)
+    exported = export_detector(request, tmp_path_factory.mktemp("two-stage") / "bundle")
+    return Specimen(TWO_STAGE, exported.bundle, detector, older(detector), data_folder)
+
+
+def test_a_bundle_taken_apart_and_packed_again_passes(one_stage: Specimen, tmp_path: Path) -> None:
+    """Without a fault, neither the packing nor a graph that is written anew raises an alarm."""
+    work = Workpiece.of(one_stage)
+    work.rewrite()
+    bundle = work.pack(tmp_path / "bundle")
+    report = verify_bundle(bundle, one_stage.data, latency=False, open_session=work.open_session)
+    assert failed_rungs(report) == (), report.verdict.reasons
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_planted_fault_is_caught(name: str, one_stage: Specimen, tmp_path: Path) -> None:
+    mutation = BY_NAME[name]
+    trial = try_mutation(mutation, one_stage, tmp_path / "bundle")
+    assert trial.caught, trial.reason
+    assert mutation.rung in trial.rungs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("kind", [ONE_STAGE, TWO_STAGE])
+def test_every_planted_fault_is_caught(
+    kind: str, name: str, one_stage: Specimen, two_stage: Specimen, tmp_path: Path
+) -> None:
+    mutation = BY_NAME[name]
+    if kind not in mutation.kinds:
+        return
+    specimen = one_stage if kind == ONE_STAGE else two_stage
+    trial = try_mutation(mutation, specimen, tmp_path / "bundle")
+    assert trial.caught, trial.reason
+
+
+def test_every_rung_is_the_lowest_for_some_fault() -> None:
+    assert set(Counter(mutation.rung for mutation in CATALOGUE)) == set(RUNGS) - {"accuracy"}
