@@ -108,16 +108,16 @@ class Table:
 
 
 def trace(name: str, seed: int, evals: int, batch: int, table: Table) -> tuple[Floats, float]:
-    """Return the values of every evaluation, in order, and the seconds of a proposal."""
+    """Return the values of every evaluation, in order, and the CPU seconds of a proposal."""
     strategy = make_strategy(name, MacroSpace(), table.goals, (), seed)
     rows: list[tuple[float, float]] = []
-    begin = time.perf_counter()
+    begin = time.process_time()
     while len(rows) < evals:
         asked = strategy.ask(min(batch, evals - len(rows)))
         told = [table.values[arch] for arch in asked]
         strategy.tell(asked, told)
         rows += told
-    return np.array(rows), (time.perf_counter() - begin) / evals
+    return np.array(rows), (time.process_time() - begin) / evals
 
 
 def shares(rows: Floats, table: Table, reference: tuple[float, float]) -> Floats:
@@ -168,7 +168,7 @@ def main(
         for which, reference in references.items():
             curves = [shares(rows, table, reference) for rows, _ in traces]
             score = {"strategy": name, "from": which, **summary(curves)}
-            score["ms per proposal"] = 1e3 * float(np.median([s for _, s in traces]))
+            score["cpu ms per proposal"] = 1e3 * float(np.median([s for _, s in traces]))
             scores.append(score)
             _show(score)
     record = {
@@ -186,8 +186,8 @@ def main(
 def _show(score: dict[str, Any]) -> None:
     print(f"{score['strategy']:8} from the worst of {score['from']}:")
     for share in SHARES:
-        low, middle, high = (each or "-" for each in score[f"evaluations to {share:.0%}"])
-        print(f"    {share:.0%} after {middle} evaluations ({low} to {high})")
+        counts = [f"{each:.0f}" if each else "-" for each in score[f"evaluations to {share:.0%}"]]
+        print(f"    {share:.0%} after {counts[1]} evaluations ({counts[0]} to {counts[2]})")
     for count, (low, middle, high) in score["share after"].items():
         print(f"    after {count:>3}: {middle:.4f} ({low:.4f} to {high:.4f})")
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .measurement import Measurement
     from .measuring import measure_beside, measure_in_turns, measure_interleaved
     from .models import OnnxModel, TorchModel
-    from .onnx_export import DYNAMIC_BATCH, to_onnx
+    from .onnx_export import to_onnx
     from .onnxruntime import OnnxRuntimeBackend
     from .openvino import OpenVinoBackend, OpenVinoOptions
     from .options import Configurable, Option, option_texts
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         installed_packages,
         load_cuda,
     )
-    from .tensors import TensorInfo
+    from .tensors import DYNAMIC_BATCH, TensorInfo
     from .timing import Timer
     from .torch import TorchBackend, TorchOptions
 
@@ -185,7 +185,7 @@ _HOME = {
     "measurement": "Measurement",
     "measuring": "measure_beside measure_in_turns measure_interleaved",
     "models": "OnnxModel TorchModel",
-    "onnx_export": "DYNAMIC_BATCH to_onnx",
+    "onnx_export": "to_onnx",
     "onnxruntime": "OnnxRuntimeBackend",
     "openvino": "OpenVinoBackend OpenVinoOptions",
     "options": "Configurable Option option_texts",
@@ -197,7 +197,7 @@ _HOME = {
         "BatchRange TensorRtBackend TensorRtOptions TimingCache device_limits "
         "installed_packages load_cuda"
     ),
-    "tensors": "TensorInfo",
+    "tensors": "DYNAMIC_BATCH TensorInfo",
     "timing": "Timer",
     "torch": "TorchBackend TorchOptions",
 }

@@ -15,15 +15,13 @@ import torch
 
 from .base import default_output_names
 from .errors import OnnxExportError, foreign_errors
+from .tensors import DYNAMIC_BATCH
 from .torch.engine import flat_outputs
 
 EXPORTERS = ("torchscript", "dynamo")
 # TensorRT 8.6 reads up to opset 17; the dynamo exporter writes 18 and up.
 DEFAULT_OPSET = {"torchscript": 17, "dynamo": 18}
 LEAST_OPSET = {"torchscript": 11, "dynamo": 18}
-DYNAMIC_BATCH = "batch"
-"""Name of the first side of every input and output where it is left open."""
-
 _HAS_DYNAMO = "dynamo" in inspect.signature(torch.onnx.export).parameters  # since torch 2.5
 
 

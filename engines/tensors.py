@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from .errors import EngineInputError
 
+DYNAMIC_BATCH = "batch"
+"""Name of the first side of an ONNX graph's inputs and outputs where it is left open."""
+
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:

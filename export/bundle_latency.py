@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines import Measurement, TimingProtocol, get_backend, option_texts
+from latency import TableError
 
 from .errors import VerificationError
 from .feedback import feedback_protocol, record_times
@@ -71,15 +72,19 @@ def record_bundle(
     times: EngineTimes,
     detector: Detector,
     data: EvaluationData,
-) -> Recorded:
+) -> tuple[Recorded | None, str]:
     """Append what a bundle's engine took to a latency table, as one of its whole detectors.
 
-    Raises:
-        TableError: The file is missing, damaged or being written; or no measurement counts.
-        TableMismatchError: The table is of another device, protocol, batch or sentinel.
+    What was found out before is not lost where that fails.
+
+    Returns:
+        What was written; or ``None``, and why nothing was.
     """
     arch, batch = bundle.manifest.origin.arch, bundle.manifest.engine.batch
-    return record_times(record, times, detector, arch, batch, data.name)
+    try:
+        return record_times(record, times, detector, arch, batch, data.name), ""
+    except TableError as error:
+        return None, str(error)
 
 
 def _time(

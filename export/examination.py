@@ -99,6 +99,7 @@ def examine(
         limits=request.limits,
         structure=found.structure,
         tensors=found.tensors,
+        pipeline=found.pipeline,
         precision=request.precision,
     )
     return Examination(times, latency, report.verdict, found.comparison, report)

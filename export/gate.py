@@ -9,6 +9,7 @@ from .latency_gate import P50, judge_budget, judge_prediction
 from .outcome import SEVERITY, Check, GateVerdict, Outcome, pass_if
 from .parity import ParityReport
 from .parity_gate import MAX_SCORE_DIFFERENCE, MIN_MATCHED, judge_parity
+from .pipeline import PipelineReport, judge_pipeline
 from .records import Accuracy, AccuracyRow, MeasuredLatency, PredictedLatency
 from .tensor_gate import judge_structure, judge_tensors
 
@@ -33,6 +34,7 @@ def judge(
     accuracy: Accuracy | None,
     structure: StructureReport | None = None,
     tensors: TensorReport | None = None,
+    pipeline: PipelineReport | None = None,
     precision: str = "fp32",
     measured: MeasuredLatency | None,
     predicted: PredictedLatency | None = None,
@@ -45,13 +47,14 @@ def judge(
     attribution: Attribution | None = None,
     latency_wanted: bool = True,
 ) -> GateVerdict:
-    """Judge an engine by graph, tensors, parity, accuracy, budget and prediction.
+    """Judge an engine by graph, tensors, pipeline, parity, accuracy, budget and prediction.
 
     Args:
         parity: Matched detections of torch and engine; ``None`` where none were compared.
         accuracy: AP of torch and engine on the same images; ``None`` where none was measured.
         structure: The graph as it is written; ``None`` where it was not inspected.
         tensors: The engine's modules beside torch's; ``None`` where they were not compared.
+        pipeline: What stands around the engine; ``None`` where it was not compared.
         precision: Of the engine; says how far modules and detections may be off.
         measured: Latency of the engine; ``None`` where it was not measured.
         predicted: Latency that the search predicted.
@@ -65,12 +68,13 @@ def judge(
         latency_wanted: Whether budget and prediction are to be judged at all.
 
     Returns:
-        The verdict with one check each for graph, tensors, parity, accuracy, budget and
-        prediction.
+        The verdict with one check each for graph, tensors, pipeline, parity, accuracy, budget
+        and prediction.
     """
     ladder = (
         judge_structure(structure),
         judge_tensors(tensors, precision),
+        judge_pipeline(pipeline),
         judge_parity(parity, min_matched, max_score_difference, precision),
         judge_accuracy(accuracy, max_ap_drop),
     )

@@ -13,6 +13,7 @@ from PIL import Image
 
 from .evaluation import Comparison, EvaluationData, Progress, compare
 from .parity_gate import parity_limits
+from .pipeline import PipelineReport, compare_pipeline
 from .reference import Reference
 from .structure import StructureReport, inspect_structure
 from .tensors import TensorReport, look_inside
@@ -54,11 +55,13 @@ class Ladder:
         structure: The graph as it is written.
         tensors: The engine's modules beside torch's; ``None`` for an engine that is not looked
             into.
+        pipeline: What stands around the engine.
         comparison: Detections and accuracy of both sides.
     """
 
     structure: StructureReport
     tensors: TensorReport | None
+    pipeline: PipelineReport
     comparison: Comparison
 
 
@@ -99,7 +102,8 @@ def climb(
         device=built.device,
     )
     structure = inspect_structure(onnx_path, detector.spec, session.batch)
-    return Ladder(structure, tensors, comparison)
+    pipeline = compare_pipeline(reference, session, data)
+    return Ladder(structure, tensors, pipeline, comparison)
 
 
 def inside_images(

@@ -5,7 +5,7 @@ wholly beyond it fails, and where it holds the limit the measurement was too sho
 
 The budget is a promise about the machine as it is, so the milliseconds stand as measured. A
 prediction is of the speed that the machine had while it was profiled; where a sentinel was timed
-then and now, the measurement is brought to that speed first, as a latency table does with its rows.
+then and now, the measurement is brought to that speed first, as a table does with its rows.
 """
 
 from __future__ import annotations

@@ -81,7 +81,8 @@ def time_engine(
     end_to_end = None
     if data is not None:
         end_to_end = time_stages(session, data, seconds=min(protocol.max_seconds, SECONDS))
-    return EngineTimes(visits, sentinel and sentinel.key, end_to_end, layers, tuple(notes))
+    key = sentinel.key if sentinel else None
+    return EngineTimes(visits, key, end_to_end, layers, tuple(notes))
 
 
 def measure_engine(

@@ -61,6 +61,7 @@ class ParityReport:
         orphans: The highest-scoring detections without a partner, in words.
         mask_iou: Mean IoU of the masks of a pair; ``None`` without masks.
         mean_iou: Mean IoU of the boxes of a pair; ``None`` where it was not recorded.
+        mean_score_difference: Mean difference of the scores of a pair; likewise.
         groups: The same counts by class and by size.
         torch_total: Detections of torch of any score; ``None`` where they were not counted.
         engine_total: Likewise of the engine.
@@ -79,6 +80,7 @@ class ParityReport:
     orphans: tuple[str, ...] = ()
     mask_iou: float | None = None
     mean_iou: float | None = None
+    mean_score_difference: float | None = None
     groups: tuple[ParityGroup, ...] = ()
     torch_total: int | None = None
     engine_total: int | None = None
@@ -140,6 +142,7 @@ def compare_detections(
         orphans=tuple(_in_words(orphan, labels) for orphan in report.orphans[:REPORTED_ORPHANS]),
         mask_iou=report.mean_mask_iou if report.mask_ious else None,
         mean_iou=report.mean_iou if report.n_pairs else None,
+        mean_score_difference=report.mean_score_diff if report.n_pairs else None,
         groups=tuple(_named(group, labels) for group in report.groups),
         torch_total=sum(map(len, torch_detections)),
         engine_total=sum(map(len, engine_detections)),

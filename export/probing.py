@@ -47,7 +47,8 @@ class ProbeRow:
         name: The module, as the detector's graph names it.
         kind: Of the module.
         case: How many objects the inputs speak for: ``many``, ``few`` or ``no``.
-        agreement: Share that agrees, 0..1: of the boxes found by both sides, or of the numbers.
+        agreement: Share that agrees, 0..1: of the boxes found by both sides, less the largest
+            difference of their scores; or of the numbers.
     """
 
     name: str
@@ -179,7 +180,8 @@ def _agreement(
         return _equal_share(wanted[0], found[0])
     options = MatchOptions(iou=SAME_BOX_IOU.get(precision, LOOSE_IOU))
     pairs = zip(_sets(meaning, wanted), _sets(meaning, found), strict=True)
-    return min(match_detections(mine, theirs, options).f1 for mine, theirs in pairs)
+    reports = [match_detections(mine, theirs, options) for mine, theirs in pairs]
+    return min(max(0.0, report.f1 - report.max_score_diff) for report in reports)
 
 
 def _equal_share(wanted: Array, found: Array) -> float:

@@ -129,9 +129,9 @@ class MeasuredLatency:
             unstable=measurement.unstable_reasons(),
             p99_ci_ms=(low, high if math.isfinite(high) else None),
             images=measurement.inputs,
-            sentinel_ms=visit and visit.sentinel_ms,
-            sentinel_drift=visit and visit.sentinel_drift,
-            refused=visit and visit.refused,
+            sentinel_ms=visit.sentinel_ms if visit else None,
+            sentinel_drift=visit.sentinel_drift if visit else None,
+            refused=visit.refused if visit else None,
         )
 
 

@@ -7,13 +7,14 @@ the session that runs the engine but the code that training uses too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from detection import Preprocess, PreprocessError, WeightsInfo, paste_masks, run_module
+from searchspaces import MASKS, OUTPUTS
 
 from .errors import VerificationError
 from .postprocess import Detections
@@ -59,17 +60,28 @@ class Reference:
         """
         return [self._detect(*self.preprocess.apply(image)) for image in images]
 
-    def _detect(self, array: npt.NDArray[np.float32], letterbox: Letterbox) -> Detections:
-        boxes, scores, labels, count, *masks = (out[0] for out in self._run(array[None]))
-        self.max_detections = len(scores)
+    def read(self, outputs: Mapping[str, npt.NDArray[Any]], letterbox: Letterbox) -> Detections:
+        """Return what the outputs of one image mean, boxes in its own pixels.
+
+        Args:
+            outputs: Boxes (d, 4), scores (d,), labels (d,), count () and perhaps masks (d, m, m).
+            letterbox: Of the image.
+        """
+        boxes, scores, labels, count = (outputs[name] for name in OUTPUTS)
         used = slice(0, int(count))
-        pasted = paste_masks(masks[0][used], boxes[used], letterbox) if masks else None
+        masks = outputs.get(MASKS)
         return Detections(
             letterbox.to_original(boxes[used]),
             scores[used].astype(np.float64),
             labels[used].astype(np.int64),
-            pasted,
+            None if masks is None else paste_masks(masks[used], boxes[used], letterbox),
         )
+
+    def _detect(self, array: npt.NDArray[np.float32], letterbox: Letterbox) -> Detections:
+        made = self._run(array[None])
+        outputs = {name: value[0] for name, value in zip((*OUTPUTS, MASKS), made, strict=False)}
+        self.max_detections = len(outputs["scores"])
+        return self.read(outputs, letterbox)
 
 
 def trained_preprocess(info: WeightsInfo, input_hw: tuple[int, int]) -> Preprocess:

@@ -62,7 +62,7 @@ def chosen_rows(torch: Sequence[Detections], engine: Sequence[Detections]) -> li
 
 
 def _difference(one: Detections, other: Detections) -> float:
-    """Return the largest difference of scores, best to best; objects too many count with theirs."""
+    """Return the largest difference of scores, best to best; objects too many count as theirs."""
     length = max(len(one), len(other))
     padded = np.zeros((2, length + 1))
     padded[0, : len(one)] = one.scores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from searchspaces import IMAGE
@@ -103,4 +104,4 @@ def _time_run(
     marks.append(clock())
     session.finish(outputs, letterboxes)
     marks.append(clock())
-    return [(end - begin) * 1e3 for begin, end in zip(marks, marks[1:], strict=False)]
+    return [(end - begin) * 1e3 for begin, end in pairwise(marks)]

@@ -11,7 +11,7 @@ from .structure import NAMED, StructureReport
 if TYPE_CHECKING:
     from .tensors import TensorReport
 
-TENSOR_LIMITS = {"fp32": 1e-3, "fp16": 5e-2}
+TENSOR_LIMITS = {"fp32": 2e-4, "fp16": 5e-2}
 """How far a module's output may be off, as a share of its largest value, given the same inputs;
 fp32 engines stay below 1e-5. Quantised ones have no limit but that every number is finite."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from detection import CocoReport, read_weights_info
 from engines import Engine, Measurement
-from latency import Recorded, TableError
+from latency import Recorded
 from searchspaces import MASKS
 
 from .bundle import Bundle, load_bundle
@@ -24,15 +24,12 @@ from .manifest import GateLimits
 from .network import load_detector
 from .outcome import GateVerdict
 from .parity import ParityReport
+from .pipeline import PipelineReport
 from .records import Accuracy, EngineRecord, MeasuredLatency, PredictedLatency
 from .reference import Reference, trained_preprocess
 from .session import Session
 from .structure import StructureReport
 from .tensors import TensorReport
-
-if TYPE_CHECKING:
-    from detection import Detector
-
 
 OpenSession = Callable[[Bundle], Session[Engine]]
 
@@ -54,6 +51,7 @@ class VerifyReport:
         verdict: The gate's verdict.
         tensors: The engine's modules beside torch's; ``None`` where they were not compared.
         structure: The graph as it is written; ``None`` where it was not inspected.
+        pipeline: What stands around the engine; ``None`` where it was not compared.
         latency: Where the time goes; ``None`` where it was not measured.
         recorded: What was written into a latency table; ``None`` where nothing was.
         not_recorded: Why nothing was, though it was to be; empty otherwise.
@@ -71,6 +69,7 @@ class VerifyReport:
     verdict: GateVerdict
     tensors: TensorReport | None = None
     structure: StructureReport | None = None
+    pipeline: PipelineReport | None = None
     latency: LatencyReport | None = None
     recorded: Recorded | None = None
     not_recorded: str = ""
@@ -113,6 +112,7 @@ class VerifyReport:
             },
             "graph": None if self.structure is None else asdict(self.structure),
             "tensors": None if self.tensors is None else self.tensors.to_dict(),
+            "pipeline": None if self.pipeline is None else asdict(self.pipeline),
             "measured": measured,
             "predicted": None if self.predicted is None else asdict(self.predicted),
             "latency": None if self.latency is None else self.latency.to_dict(),
@@ -198,11 +198,13 @@ def verify_bundle(
         latency=latency,
         structure=found.structure,
         tensors=found.tensors,
+        pipeline=found.pipeline,
         precision=checked.engine.precision,
     )
     if record is None or times is None:
         return report
-    return _recorded(report, record, checked, times, detector, data)
+    recorded, why_not = record_bundle(record, checked, times, detector, data)
+    return replace(report, recorded=recorded, not_recorded=why_not)
 
 
 def built_as(record: EngineRecord) -> Built:
@@ -221,6 +223,7 @@ def make_report(
     latency: bool = True,
     structure: StructureReport | None = None,
     tensors: TensorReport | None = None,
+    pipeline: PipelineReport | None = None,
     precision: str = "fp32",
 ) -> VerifyReport:
     """Judge what was compared and measured."""
@@ -230,6 +233,7 @@ def make_report(
         accuracy=comparison.accuracy,
         structure=structure,
         tensors=tensors,
+        pipeline=pipeline,
         precision=precision,
         measured=None if times is None else times.measured,
         predicted=predicted,
@@ -239,7 +243,7 @@ def make_report(
         max_score_difference=limits.max_score_difference,
         prediction_tolerance=limits.prediction_tolerance,
         budget_on=limits.budget_on,
-        attribution=report and report.attribution,
+        attribution=report.attribution if report else None,
         latency_wanted=latency,
     )
     return VerifyReport(
@@ -255,23 +259,9 @@ def make_report(
         verdict=verdict,
         tensors=tensors,
         structure=structure,
+        pipeline=pipeline,
         latency=report,
     )
-
-
-def _recorded(
-    report: VerifyReport,
-    record: str | Path,
-    bundle: Bundle,
-    times: EngineTimes,
-    detector: Detector,
-    data: EvaluationData,
-) -> VerifyReport:
-    """Write the latency into a table; what was found out is not lost where that fails."""
-    try:
-        return replace(report, recorded=record_bundle(record, bundle, times, detector, data))
-    except TableError as error:
-        return replace(report, not_recorded=str(error))
 
 
 def _tell_measuring(progress: Progress | None, images: int) -> None:

@@ -23,7 +23,6 @@ from .table_file import TableWriter, read_table
 from .whole import Visit
 from .workload import DETECTOR, Workload
 
-
 FIRST = 1000
 """Replicate that a delivered engine's measurements begin with: a profile's own stay free."""
 

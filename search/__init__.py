@@ -5,6 +5,7 @@ Loads neither torch nor onnx; moocore is loaded when the first front is made.
 
 from __future__ import annotations
 
+from .agreement import Agreement, proxy_agreement
 from .config import RunConfig
 from .constraints import ConstraintSet
 from .counted import COUNTED, counted_objective
@@ -74,6 +75,7 @@ __all__ = [
     "COUNTED",
     "EVALUATORS",
     "STRATEGIES",
+    "Agreement",
     "AnyOf",
     "Budget",
     "CallableEvaluator",
@@ -136,6 +138,7 @@ __all__ = [
     "parse_device",
     "plan_search",
     "predicted_space",
+    "proxy_agreement",
     "require_feasible",
     "run_budget_ms",
     "run_search",

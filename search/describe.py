@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from .agreement import proxy_agreement
 from .finalist import run_budget_ms, simulation_of
 from .front import FrontPoint
 from .latency_source import LATENCY
@@ -19,7 +21,8 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
 
     ``simulated`` says on what, where no latency was measured; every row then says so, too.
     ``fronts`` holds one front per known objective, such as the latency of a device, where there
-    are several; ``fastest`` the least latency of the space on every device.
+    are several; ``fastest`` the least latency of the space on every device; ``proxy`` how the
+    score without training ranks what was evaluated.
 
     Args:
         result: The run.
@@ -38,6 +41,7 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
         for point in front
     ]
     best = _name(result, front.best()) if len(front) else None
+    agreement = proxy_agreement(result)
     return {
         "run": str(result.folder),
         "space": result.config.space,
@@ -52,6 +56,7 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
         "front": rows,
         "fastest": result.config.notes.get("fastest"),
         "fronts": _fronts(result),
+        "proxy": None if agreement is None else asdict(agreement),
     }
 
 

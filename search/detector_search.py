@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from searchspaces import SearchSpace, sha256_of_file
 
 from .config import RUN_FILE
+from .constraints import ConstraintSet
 from .devices import (
     Device,
     check_devices,
@@ -25,6 +28,7 @@ from .devices import (
 from .errors import EvaluatorError, RunError
 from .evaluators import Evaluator, ProxyEvaluator, TableEvaluator
 from .evaluators.proxy import SCORE
+from .feasibility import require_feasible
 from .latency_source import (
     AnyPredictor,
     SpaceChoice,
@@ -34,7 +38,7 @@ from .latency_source import (
     predicted_space,
     save_latency,
 )
-from .objective import Bound, Objective
+from .objective import AnyOf, Bound, Objective
 from .result import SearchResult
 from .run import run_search
 from .strategies import make_strategy
@@ -233,6 +237,10 @@ def _check_feasible(
     for each, budget_ms in budgets:
         if budget_ms is not None and settings.confidence is not None:
             check_confidence(each, settings.confidence)
+    for bound in constraints:
+        for own in bound.constraints if isinstance(bound, AnyOf) else (bound,):
+            alone = ConstraintSet((own,), objectives)  # no device is to end with an empty front
+            require_feasible(space, alone, np.random.default_rng(settings.seed))
     make_strategy(
         settings.strategy,
         space,

@@ -196,12 +196,24 @@ def verify(
     exit_unless(found.report.verdict.passed and not found.report.not_recorded)
 
 
+def _rung(row: Mapping[str, Any]) -> dict[str, Any]:
+    interval = "" if row["drop_ci"] is None else " ({:+.2f} to {:+.2f})".format(*row["drop_ci"])
+    return {
+        "precision": row["precision"] + ("*" if row["delivered"] else ""),
+        "computed in": row["arithmetic"],
+        "AP": row["AP"],
+        "drop (95 %)": "-" if row["drop"] is None else f"{row['drop']:+.2f}{interval}",
+        "ms": row["median_ms"],
+        "in fp32": f"{row['nodes_in_fp32']} of {row['nodes_in_fp32'] + row['nodes_lowered']}",
+    }
+
+
 def _verdict_view(fields: Mapping[str, Any]) -> dict[str, Any]:
     # The reasons say what of these counts.
     hidden = ("tensors", "parity", "accuracy", "precision", "predicted", "files")
     view = {name: value for name, value in fields.items() if name not in hidden}
     if lowered := fields.get("precision"):
-        view["precision"] = lowered["rows"]
+        view["precision"] = [_rung(row) for row in lowered["rows"]]
         view["kept in fp32"] = [
             f"{node['name']}: {node['why']}" for node in lowered["kept_in_fp32"]
         ]

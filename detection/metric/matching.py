@@ -91,6 +91,7 @@ class MatchReport:
         mask_ious: IoU of the masks of each pair that counts; empty where a side has no masks.
         n_pairs: Pairs that count.
         iou_sum: Of the IoUs of their boxes.
+        score_diff_sum: Of the differences of their scores.
         groups: What needs a partner and has one, by class and by size, of both sides together.
     """
 
@@ -107,12 +108,18 @@ class MatchReport:
     mask_ious: tuple[float, ...] = ()
     n_pairs: int = 0
     iou_sum: float = 0.0
+    score_diff_sum: float = 0.0
     groups: tuple[MatchGroup, ...] = ()
 
     @property
     def mean_iou(self) -> float:
         """Return how well the boxes of pairs agree, 0..1; 1 without pairs."""
         return self.iou_sum / self.n_pairs if self.n_pairs else 1.0
+
+    @property
+    def mean_score_diff(self) -> float:
+        """Return how far the scores of pairs are apart; 0 without pairs."""
+        return self.score_diff_sum / self.n_pairs if self.n_pairs else 0.0
 
     @property
     def mean_mask_iou(self) -> float:
@@ -136,6 +143,7 @@ class MatchReport:
             "f1": self.f1,
             "max_orphan_score": self.max_orphan_score,
             "mean_iou": self.mean_iou,
+            "mean_score_diff": self.mean_score_diff,
             "mean_mask_iou": self.mean_mask_iou,
         }
         return {**asdict(self), **derived}
@@ -189,6 +197,7 @@ def match_detections(
         mask_ious=_mask_ious(a, rows_a[counts], b, rows_b[counts]),
         n_pairs=int(counts.sum()),
         iou_sum=float(ious[counts].sum()),
+        score_diff_sum=float(score_diffs.sum()),
         groups=add_groups(groups),
     )
 
@@ -225,6 +234,7 @@ def match_all(
         mask_ious=tuple(iou for report in reports for iou in report.mask_ious),
         n_pairs=sum(report.n_pairs for report in reports),
         iou_sum=sum(report.iou_sum for report in reports),
+        score_diff_sum=sum(report.score_diff_sum for report in reports),
         groups=add_groups(group for report in reports for group in report.groups),
     )
 

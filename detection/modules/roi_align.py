@@ -102,9 +102,9 @@ class RoiAlign(nn.Module):
             Features ``(n * r, channels, size, size)``, image after image.
         """
         levels, boxes = inputs[:-1], inputs[-1]
-        places = self._to_atlas(boxes)
+        atlas, places = self.atlas(*levels), self._to_atlas(boxes)
         pooled: Tensor = roi_align(
-            self.atlas(*levels),
+            atlas,
             with_image_index(places) if batch_is_dynamic() else list(places.unbind(0)),
             self.size,
             sampling_ratio=self.sampling,

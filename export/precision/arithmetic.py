@@ -12,10 +12,15 @@ ROOT = 300.0
 
 FLOAT = "float32"
 HALF = "half precision"
-ROUNDED_WEIGHTS = "float32, weights rounded to half precision"
-ROUNDED = "float32, every tensor rounded to half precision (emulated on onnxruntime)"
+ROUNDED_WEIGHTS = "float32, half weights"
+"""Weights are rounded to half, arithmetic is not."""
+
+ROUNDED = "half precision, emulated"
+"""In float32 on onnxruntime, every tensor rounded as half precision stores it."""
+
 BFLOAT = "bfloat16"
-INT8 = "int8 products, float32 elsewhere"
+INT8 = "int8 products"
+"""What surrounds them is float32."""
 
 
 def arithmetic_of(backend: Backend, precision: str, device: str = "cpu") -> str:

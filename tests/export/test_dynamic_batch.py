@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,14 @@ import torch
 
 from detection import Detector, GraphModel
 from engines import OnnxModel, get_backend
-from export import GraphError, check_graph, detector_to_onnx, export_onnx
+from export import (
+    ExportRequest,
+    GraphError,
+    check_graph,
+    detector_to_onnx,
+    export_detector,
+    export_onnx,
+)
 from searchspaces import MASKS, OUTPUTS
 from tests.detection.test_export import spread_boxes
 from tests.detection.variants import SIDE, VARIANTS
@@ -84,6 +92,16 @@ def test_openvino_takes_it_too() -> None:
                 expected = detector(torch.from_numpy(images(count)))
             np.testing.assert_array_equal(found["count"], expected[3])
             np.testing.assert_allclose(found["scores"], expected[1], atol=1e-4)
+
+
+def test_a_bundle_of_dynamic_batch(tmp_path: Path, export_request: ExportRequest) -> None:
+    request = replace(export_request, dynamic_batch=True, batch=2)
+    result = export_detector(request, tmp_path / "bundle")
+    model = onnx.load(result.bundle.path / "model.onnx")
+    check_graph(model, dynamic_batch=True)
+    assert result.bundle.manifest.engine.batch == 2
+    assert result.report is not None
+    assert result.report.parity.f1 == 1
 
 
 def test_a_batch_and_an_dynamic_batch_contradict_each_other(

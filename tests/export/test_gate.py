@@ -166,7 +166,15 @@ def test_without_latency_nothing_of_it_is_judged(
         latency_wanted=False,
     )
     assert verdict.outcome is PASS
-    assert [check.outcome for check in verdict.checks] == [SKIP, SKIP, PASS, PASS, SKIP, SKIP]
+    assert [check.outcome for check in verdict.checks] == [
+        SKIP,
+        SKIP,
+        SKIP,
+        PASS,
+        PASS,
+        SKIP,
+        SKIP,
+    ]
 
 
 @given(st.lists(st.sampled_from(Outcome), max_size=6))

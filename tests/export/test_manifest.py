@@ -121,7 +121,7 @@ def test_refuses(manifest: Manifest, edit: Callable[[dict[str, Any]], object], m
 def test_limits_out_of_range_are_refused(manifest: Manifest, name: str, value: float) -> None:
     with pytest.raises(VerificationError, match=name):
         GateLimits(**{name: value})
-    with pytest.raises(BundleError, match="limits|no finite number"):
+    with pytest.raises(BundleError, match=r"limits|no finite number"):
         Manifest.from_bytes(edited(manifest, lambda v: v["limits"].update({name: value})))
 
 

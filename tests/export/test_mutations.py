@@ -9,14 +9,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from detection import Detector
+from engines import OnnxModel, get_backend
 from export import ExportRequest, ExportResult, Origin, export_detector, verify_bundle
+from searchspaces import IMAGE
 from tests.export.conftest import ARCH, OPTIONS
-from tests.export.mutations.catalogue import CATALOGUE
-from tests.export.mutations.mutation import ONE_STAGE, RUNGS, TWO_STAGE, WHERE, Specimen, Workpiece
+from tests.export.mutations.catalogue import CATALOGUE, EQUIVALENT
+from tests.export.mutations.mutation import (
+    ONE_STAGE,
+    RUNGS,
+    TWO_STAGE,
+    WHERE,
+    Equivalent,
+    Specimen,
+    Workpiece,
+)
 from tests.export.mutations.planting import failed_rungs, try_mutation
 
 BY_NAME = {mutation.name: mutation for mutation in CATALOGUE}
@@ -80,6 +91,35 @@ def test_a_bundle_taken_apart_and_packed_again_passes(one_stage: Specimen, tmp_p
     bundle = work.pack(tmp_path / "bundle")
     report = verify_bundle(bundle, one_stage.data, latency=False, open_session=work.open_session)
     assert failed_rungs(report) == (), report.verdict.reasons
+
+
+@pytest.mark.parametrize("change", EQUIVALENT, ids=lambda change: change.name)
+def test_an_equivalent_change_gives_the_same_numbers(
+    change: Equivalent, one_stage: Specimen
+) -> None:
+    """Beside the proof: outputs differ by no more than another order of sums makes."""
+    work = Workpiece.of(one_stage)
+    before = work.model.SerializeToString()
+    change.plant(work)
+    after = work.model.SerializeToString()
+    assert before != after
+    assert len(change.proof) > 60
+    image = np.random.default_rng(0).standard_normal((1, 3, 64, 64), np.float32)
+    made = []
+    for content in (before, after):
+        with get_backend("onnxruntime").build(OnnxModel(content, {IMAGE: image})) as engine:
+            made.append(engine.run({IMAGE: image}))
+    for name, array in made[0].items():
+        np.testing.assert_allclose(array, made[1][name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["align_corners", "half_pixel"])
+def test_doubling_by_nearest_cells_is_repetition_in_every_mode(mode: str) -> None:
+    for cells in range(2, 70):
+        x = np.arange(2 * cells)
+        exact = x * (cells - 1) / (2 * cells - 1) if mode == "align_corners" else (x - 0.5) / 2
+        nearest = np.ceil(exact - 0.5).clip(0, cells - 1)  # round_prefer_floor
+        np.testing.assert_array_equal(nearest, x // 2)
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -58,6 +58,10 @@ def test_shifted_boxes_and_masks_fail_though_all_are_pairs(
     shifted = judge_parity(make_parity(mean_iou=0.995))
     assert shifted.outcome is FAIL
     assert "boxes of pairs overlap by 0.99500 in the mean" in shifted.reason
+    apart = judge_parity(make_parity(mean_score_difference=0.02))
+    assert apart.outcome is FAIL
+    assert "scores of pairs are 0.02 apart in the mean, allowed 0.002" in apart.reason
+    assert judge_parity(make_parity(mean_score_difference=0.02), precision="int8").outcome is PASS
     assert judge_parity(make_parity(mask_iou=0.98)).outcome is FAIL
     assert judge_parity(make_parity(mask_iou=0.999)).outcome is PASS
 

@@ -19,7 +19,9 @@ from search import (
     ParetoFront,
     TableEvaluator,
     fastest,
+    hypervolume,
     make_strategy,
+    nondominated,
     run_search,
 )
 from searchspaces import Architecture
@@ -114,6 +116,26 @@ def test_evolution_beats_chance(
     optimum = max(acc for mflops, acc in table.values() if mflops <= BUDGET_MFLOPS)
     assert np.mean(evolution) > np.mean(chance)
     assert optimum - np.mean(evolution) < 0.5 * (optimum - np.mean(chance))
+
+
+def test_the_model_finds_the_front_in_sixty_evaluations(
+    table: dict[Architecture, tuple[float, float]], goals: tuple[Objective, ...]
+) -> None:
+    rows = np.array(list(table.values()))
+    front = rows[nondominated(rows, goals)]
+    worst = (float(front[:, 0].max()), float(front[:, 1].min()))
+    shares: dict[str, list[float]] = {"ehvi": [], "nsga2": []}
+    for name, found in shares.items():
+        for seed in range(2):
+            strategy = make_strategy(name, SPACE, goals, seed=seed)
+            told = []
+            for _ in range(60):
+                asked = strategy.ask()
+                told.append(table[asked[0]])
+                strategy.tell(asked, told[-1:])
+            found.append(hypervolume(told, goals, worst) / hypervolume(rows, goals, worst))
+    assert min(shares["ehvi"]) > 0.98
+    assert max(shares["nsga2"]) < min(shares["ehvi"])
 
 
 def test_a_run_from_the_published_file(

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 
 from detection import ImageDetections, MatchGroup, MatchOptions, match_all, match_detections
@@ -33,6 +36,16 @@ def test_what_needs_no_partner_is_in_no_group() -> None:
     assert match_detections(low, nothing, MatchOptions(score_floor=0.5)).groups == ()
     assert match_detections(nothing, nothing).groups == ()
     assert match_detections(nothing, nothing).mean_iou == 1.0
+    assert match_detections(nothing, nothing).mean_score_diff == 0.0
+
+
+def test_means_are_over_the_pairs_of_all_images() -> None:
+    torch = [found(1, [10, 10], [1, 1]), found(2, [10], [1])]
+    engine = [replace(torch[0], scores=torch[0].scores - [0.2, 0.1]), torch[1]]
+    report = match_all(torch, engine)
+    assert report.n_pairs == 3
+    assert report.mean_score_diff == pytest.approx(0.1)
+    assert report.mean_iou == 1.0
 
 
 @given(

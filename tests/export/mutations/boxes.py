@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from searchspaces import anchors_per_level
 
-from .mutation import ONE_STAGE, TWO_STAGE, Mutation, Workpiece
+from .mutation import BOTH, ONE, TWO, Mutation, Workpiece
 
-BOTH, ONE, TWO = (ONE_STAGE, TWO_STAGE), (ONE_STAGE,), (TWO_STAGE,)
 Outputs = tuple[Tensor, ...]
 
 
@@ -185,7 +184,8 @@ def _first_ten(outputs: Outputs, *_: Tensor) -> Outputs:
 
 
 def _swapped_deltas(deltas: Tensor) -> Tensor:
-    return deltas.reshape(*deltas.shape[:-1], -1, 4)[..., [1, 0, 3, 2]].reshape(deltas.shape)
+    order = [place + step for place in range(0, deltas.shape[-1], 4) for step in (1, 0, 3, 2)]
+    return deltas[..., order]
 
 
 def _unclipped(boxes: Tensor, limits: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,7 @@ from PIL import Image
 from detection import Letterbox, Preprocess
 from export import Detections, detector_to_onnx
 
-from .boxes import BOTH
-from .mutation import DeployedSession, Mutation, Workpiece
+from .mutation import ANY, BOTH, DeployedSession, Mutation, Workpiece
 
 Array = npt.NDArray[Any]
 Outputs = dict[str, Array]
@@ -203,24 +202,12 @@ def _clipped_to_input(boxes: Array, letterbox: Letterbox) -> Array:
 # --- what a runtime does with the outputs
 
 
-class OtherOutputs:
-    """Run an engine and change what it gives."""
-
-    def __init__(self, engine: Any, change: Callable[[Outputs], Outputs]) -> None:
-        self._engine, self._change = engine, change
-
-    def run(self, inputs: Mapping[str, Array]) -> Outputs:
-        return self._change(dict(self._engine.run(inputs)))
-
-    def close(self) -> None:
-        self._engine.close()
-
-
 def outputs(change: Callable[[Outputs], Outputs]) -> Callable[[Workpiece], None]:
     """Return the planting of a runtime that reads the outputs otherwise."""
 
     def on(session: DeployedSession) -> None:
-        session.engine = OtherOutputs(session.engine, change)  # type: ignore[assignment]
+        before = session.finish
+        session.finish = lambda made, boxes: before(change(dict(made)), boxes)  # type: ignore[method-assign]
 
     return runtime(on)
 
@@ -229,8 +216,8 @@ def detections(change: Callable[[Detections], Detections]) -> Callable[[Workpiec
     """Return the planting of a runtime that works on the detections of an image."""
 
     def on(session: DeployedSession) -> None:
-        before = session.detect_batch
-        session.detect_batch = lambda images: [change(found) for found in before(images)]  # type: ignore[method-assign]
+        before = session.finish
+        session.finish = lambda made, boxes: [change(found) for found in before(made, boxes)]  # type: ignore[method-assign]
 
     return runtime(on)
 
@@ -281,10 +268,6 @@ def _labels_of_scores(made: Outputs) -> Outputs:
     return made | {"labels": np.roll(made["labels"], 1, 1)}
 
 
-def _last_batch_row(made: Outputs) -> Outputs:
-    return {name: np.roll(array, 1, 0) for name, array in made.items()}
-
-
 # --- labels and files
 
 
@@ -311,288 +294,288 @@ CATALOGUE = (
         "described-bgr",
         "the bundle describes BGR where RGB was trained",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         described(channel_order="BGR"),
     ),
     Mutation(
         "described-mean-std-half",
         "mean and standard deviation are 0.5",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         described(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
     ),
     Mutation(
         "described-not-normalised",
         "pixels are only scaled to 0..1",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         described(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
     ),
     Mutation(
         "described-mean-reversed",
         "means are those of the channels in the reverse order",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         described(mean=(0.406, 0.456, 0.485), std=(0.225, 0.224, 0.229)),
     ),
     Mutation(
         "described-pad-value",
         "padding is black instead of the mean colour",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         described(pad_value=-2.0),
     ),
     Mutation(
         "resize-nearest",
         "images are resized by their nearest pixels",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         filtered(Filter.NEAREST),
     ),
     Mutation(
         "resize-bicubic",
         "images are resized by a bicubic filter",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         filtered(Filter.BICUBIC),
     ),
     Mutation(
         "resize-box",
         "images are resized by averaging boxes",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         filtered(Filter.BOX),
     ),
     Mutation(
         "resize-without-antialias",
         "images are resized bilinearly without antialiasing",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         preprocessing(resample=_without_antialias),
     ),
     Mutation(
         "resize-align-corners",
         "images are resized with aligned corners",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         preprocessing(resample=_corners_aligned),
     ),
     Mutation(
         "resize-stretched",
         "images are stretched to the input",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         preprocessing(fit=_stretched),
     ),
     Mutation(
         "letterbox-centred",
         "images stand in the middle of the input, boxes are mapped from the corner",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         preprocessing(finish=_centred),
     ),
     Mutation(
         "image-one-pixel-off",
         "images stand one pixel to the right",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         preprocessing(finish=_moved),
     ),
     Mutation(
         "image-transposed",
         "height and width of the image are swapped",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         preprocessing(finish=_turned),
     ),
     Mutation(
         "channels-last",
         "an image of (h, w, 3) is read as (3, h, w)",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         preprocessing(finish=_channels_last),
     ),
     Mutation(
         "pixels-cut",
         "normalised pixels are cut to tenths",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         preprocessing(finish=_in_whole_steps),
     ),
     Mutation(
         "pixels-scaled-twice",
         "pixels are divided by 255 twice",
         "preprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         described(mean=(0.485 * 255,) * 3, std=(0.229 * 255,) * 3),
     ),
     Mutation(
         "scale-not-undone",
         "boxes stay in input pixels",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         mapped_back(lambda boxes, letterbox: boxes),
     ),
     Mutation(
         "scale-of-the-input",
         "boxes are mapped back as if the image filled the input",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         mapped_back(_from_input_size),
     ),
     Mutation(
         "scale-of-one-axis",
         "boxes are mapped back by the width's scale on both axes and not clipped",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         mapped_back(_from_scale_of_width),
     ),
     Mutation(
         "scales-swapped",
         "the scales of the axes are swapped",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         mapped_back(_scales_swapped),
     ),
     Mutation(
         "boxes-rounded",
         "boxes are rounded to whole pixels",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         mapped_back(_rounded),
     ),
     Mutation(
         "boxes-half-a-pixel-off",
         "boxes are half an input pixel off",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         mapped_back(_half_pixel),
     ),
     Mutation(
         "boxes-clipped-too-soon",
         "boxes are clipped to four fifths of the image",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         mapped_back(_clipped_to_input),
     ),
     Mutation(
         "suppressed-again",
         "the runtime suppresses once more",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         detections(_suppressed_again),
     ),
     Mutation(
         "one-object-per-class",
         "the runtime keeps the best detection of each class",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         detections(_best_of_each_class),
     ),
     Mutation(
         "first-row-dropped",
         "the runtime starts at the second row",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         detections(_first_dropped),
     ),
     Mutation(
         "threshold-in-the-runtime",
         "the runtime drops scores below 0.3",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         detections(lambda found: found.above(0.3)),
     ),
     Mutation(
         "padding-read",
         "the runtime ignores the count and reads padded rows",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         outputs(_padding_read),
     ),
     Mutation(
         "background-in-the-runtime",
         "the runtime takes label 0 for the background",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         outputs(_shifted_labels),
     ),
     Mutation(
         "labels-one-row-off",
         "labels are read one row off",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         outputs(_labels_of_scores),
     ),
     Mutation(
         "scores-in-steps",
         "scores are rounded to tenths",
         "postprocessing",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         outputs(_scores_in_percent),
     ),
     Mutation(
         "labels-swapped",
         "two names of labels.json are swapped",
         "labels",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         _labels(lambda labels: (labels[1], labels[0], *labels[2:])),
     ),
     Mutation(
         "labels-rotated",
         "the names of labels.json are one off",
         "labels",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         _labels(lambda labels: (*labels[1:], labels[0])),
     ),
     Mutation(
         "labels-with-background",
         "labels.json begins with a background",
         "labels",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         _labels(lambda labels: ("background", *labels)),
     ),
     Mutation(
         "labels-of-other-data",
         "labels.json is another data set's",
         "labels",
-        "parity",
-        BOTH,
+        "pipeline",
+        ANY,
         _labels(lambda labels: tuple(f"thing {n}" for n in range(len(labels)))),
     ),
     Mutation(

@@ -24,10 +24,15 @@ if TYPE_CHECKING:
     from export import Manifest
 
 WHERE = ("graph", "weights", "preprocessing", "postprocessing", "labels", "files")
-RUNGS = ("refused", "graph", "tensors", "parity", "accuracy")
+RUNGS = ("refused", "graph", "tensors", "pipeline", "parity", "accuracy")
 """What may catch a fault, the lowest first; ``refused`` is an error instead of a verdict."""
 
-ONE_STAGE, TWO_STAGE = "one-stage", "two-stage"
+ONE_STAGE, TWO_STAGE, HALF, INT8 = "one-stage", "two-stage", "one-stage fp16", "one-stage int8"
+ONE, TWO = (ONE_STAGE,), (TWO_STAGE,)
+BOTH = ONE + TWO
+ANY = (*BOTH, HALF, INT8)
+"""What of the specimens a fault can be planted into."""
+
 DeployedSession = Session[Engine]
 
 
@@ -151,5 +156,24 @@ class Mutation:
     plants: str
     where: str
     rung: str
+    kinds: tuple[str, ...]
+    plant: Callable[[Workpiece], None]
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """Describe a change of the graph that changes no output.
+
+    Attributes:
+        name: Short and unique.
+        plants: What is other, in words.
+        proof: Why it changes nothing.
+        kinds: Specimens that it can be planted into.
+        plant: Plants it.
+    """
+
+    name: str
+    plants: str
+    proof: str
     kinds: tuple[str, ...]
     plant: Callable[[Workpiece], None]

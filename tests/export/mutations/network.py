@@ -10,8 +10,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from .boxes import BOTH, TWO, edit, given, wrapped
-from .mutation import Mutation, Workpiece
+from .boxes import edit, given, wrapped
+from .mutation import BOTH, TWO, Equivalent, Mutation, Workpiece
 from .surgery import (
     add_constant,
     attribute,
@@ -81,10 +81,18 @@ def _linear_upsampling(model: onnx.ModelProto) -> None:
         set_attribute(node, "coordinate_transformation_mode", "half_pixel")
 
 
-def _corner_upsampling(model: onnx.ModelProto) -> None:
+def _ceiling_upsampling(model: onnx.ModelProto) -> None:
     for node in nodes_of(model, "Resize", "neck"):
-        set_attribute(node, "coordinate_transformation_mode", "align_corners")
-        set_attribute(node, "nearest_mode", "round_prefer_floor")
+        set_attribute(node, "nearest_mode", "ceil")
+
+
+def _upsampling(mode: str) -> Callable[[Workpiece], None]:
+    def operate(model: onnx.ModelProto) -> None:
+        for node in nodes_of(model, "Resize", "neck"):
+            set_attribute(node, "coordinate_transformation_mode", mode)
+            set_attribute(node, "nearest_mode", "round_prefer_floor")
+
+    return operated(operate)
 
 
 def _no_top_down(model: onnx.ModelProto) -> None:
@@ -99,10 +107,6 @@ def _no_top_down(model: onnx.ModelProto) -> None:
             become(node, "Identity")
             return
     raise LookupError("no addition of an upsampled level")
-
-
-def _average_pooling(model: onnx.ModelProto) -> None:
-    become(nodes_of(model, "MaxPool")[0], "AveragePool", "dilations", "storage_order")
 
 
 def _no_activation(model: onnx.ModelProto) -> None:
@@ -336,12 +340,12 @@ CATALOGUE = (
         operated(_linear_upsampling),
     ),
     Mutation(
-        "upsampling-align-corners",
-        "levels are upsampled with aligned corners",
+        "upsampling-ceil",
+        "levels are upsampled by the next cell instead of the one below",
         "graph",
         "tensors",
         BOTH,
-        operated(_corner_upsampling),
+        operated(_ceiling_upsampling),
     ),
     Mutation(
         "padding-behind",
@@ -350,14 +354,6 @@ CATALOGUE = (
         "tensors",
         BOTH,
         operated(_pads_at_the_end),
-    ),
-    Mutation(
-        "pooling-average",
-        "the first pooling averages",
-        "graph",
-        "tensors",
-        BOTH,
-        operated(_average_pooling),
     ),
     Mutation(
         "activation-dropped",
@@ -451,9 +447,31 @@ CATALOGUE = (
         "weight-not-finite",
         "one weight is no number",
         "weights",
-        "refused",
+        "graph",
         BOTH,
         operated(_not_finite_weight),
     ),
 )
 """Faults of layers, pooling and arithmetic."""
+
+EQUIVALENT = (
+    Equivalent(
+        "upsampling-align-corners",
+        "levels are upsampled with aligned corners",
+        "From n to 2n cells, cell x reads x (n - 1) / (2n - 1), rounded, .5 down. For x = 2k this "
+        "is k - k / (2n - 1), and k <= n - 1 makes it more than k - 1/2; for x = 2k + 1 it is "
+        "k + 1/2 - (2k + 1) / (4n - 2), less than k + 1/2 and at least k. Both round to k, which "
+        "is what repetition reads.",
+        BOTH,
+        _upsampling("align_corners"),
+    ),
+    Equivalent(
+        "upsampling-half-pixel",
+        "levels are upsampled from half pixels",
+        "From n to 2n cells, cell x reads (x + 1/2) / 2 - 1/2, rounded: k - 1/4 for x = 2k, and "
+        "k + 1/4 for x = 2k + 1. Both round to k, which is what repetition reads.",
+        BOTH,
+        _upsampling("half_pixel"),
+    ),
+)
+"""Changes that change nothing: not counted."""

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from export import detector_to_onnx
 
-from .boxes import BOTH, edit
-from .mutation import Mutation, Workpiece
+from .boxes import edit
+from .mutation import BOTH, Mutation, Workpiece
 
 Change = Callable[[Tensor], Tensor]
 
@@ -67,6 +67,11 @@ def _one_statistic(modules: nn.ModuleDict) -> None:
 def _rounded_to_bfloat16(modules: nn.ModuleDict) -> None:
     for parameter in modules.parameters():
         _set(parameter, lambda value: value.bfloat16().float())
+
+
+def _rounded_to_fp16(modules: nn.ModuleDict) -> None:
+    for parameter in modules.parameters():
+        _set(parameter, lambda value: value.half().float())
 
 
 def _in_steps(weights: Tensor) -> Tensor:
@@ -167,6 +172,14 @@ CATALOGUE = (
         "tensors",
         BOTH,
         edit(_rounded_to_bfloat16),
+    ),
+    Mutation(
+        "all-layers-fp16",
+        "all weights are rounded to fp16 in an engine said to be fp32",
+        "weights",
+        "tensors",
+        BOTH,
+        edit(_rounded_to_fp16),
     ),
     Mutation(
         "batchnorm-eps",

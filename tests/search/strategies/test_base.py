@@ -117,7 +117,7 @@ def test_candidates_outside_the_space_are_refused(name: str) -> None:
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
 def test_replaying_a_history_reproduces_it(asks: list[int], seed: int) -> None:
-    for name in STRATEGIES:
+    for name in sorted({*STRATEGIES} - {"ehvi"}):  # test_ehvi.py has fewer examples of its own
         first = play(make_strategy(name, DigitSpace(5, 3), GOALS, seed=seed), asks)
         again = play(make_strategy(name, DigitSpace(5, 3), GOALS, seed=seed), asks)
         assert first == again

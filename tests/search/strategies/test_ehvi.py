@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from search import (
     AnyOf,
@@ -116,6 +117,14 @@ def test_asking_in_smaller_batches_changes_nothing() -> None:
     for strategy in (one, two):
         play(strategy, [10])
     assert one.ask(8) == [arch for n in (1, 3, 4) for arch in two.ask(n)]
+
+
+@settings(max_examples=5)
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=5), st.integers(0, 2**32 - 1))
+def test_replaying_a_history_reproduces_it(asks: list[int], seed: int) -> None:
+    first = play(made(DigitSpace(5, 3), seed), [6, *asks], hidden)
+    assert first == play(made(DigitSpace(5, 3), seed), [6, *asks], hidden)
+    assert len(set(first)) == 6 + sum(asks)
 
 
 def test_exploration_is_a_share_of_the_proposals() -> None:
