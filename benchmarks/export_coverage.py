@@ -10,7 +10,8 @@ module under `detection.fixed_shape`.
     python benchmarks/export_coverage.py --data ../shared/data/coco80
     python benchmarks/export_coverage.py --data ../shared/data/coco80 --only E0,CR-ResNet50
 
-Finished models are kept in --work; the figures go to benchmarks/results/export-coverage.json.
+Finished models are kept in --work; the figures of all that are finished, and the names of those
+that are not, go to benchmarks/results/export-coverage.json.
 """
 
 from __future__ import annotations
@@ -82,10 +83,11 @@ def main(
             write_atomically(kept, json.dumps(row, indent=1).encode())
         row = json.loads(kept.read_text())
         print(f"{place}/{len(names)} {name}: least F1 {least_f1(row):.5f}", flush=True)
-    rows = [json.loads((work / f"{name}-{size}-{images}.json").read_text()) for name in names]
-    if only is None:
-        summary = _summary(rows, size, images)
-        write_atomically(results, (json.dumps(summary, indent=1) + "\n").encode())
+    files = {name: work / f"{name}-{size}-{images}.json" for name in (*ZOO, *FOREIGN)}
+    rows = [json.loads(file.read_text()) for file in files.values() if file.exists()]
+    missing = [name for name, file in files.items() if not file.exists()]
+    summary = _summary(rows, size, images, missing)
+    write_atomically(results, (json.dumps(summary, indent=1) + "\n").encode())
     raise typer.Exit(0 if all(least_f1(row) >= NEEDED_F1 for row in rows) else 1)
 
 
@@ -181,7 +183,9 @@ def least_f1(row: dict[str, Any]) -> float:
     )
 
 
-def _summary(rows: Sequence[dict[str, Any]], size: str, images: int) -> dict[str, Any]:
+def _summary(
+    rows: Sequence[dict[str, Any]], size: str, images: int, missing: Sequence[str]
+) -> dict[str, Any]:
     return {
         "command": "python benchmarks/export_coverage.py",
         "versions": {
@@ -192,6 +196,7 @@ def _summary(rows: Sequence[dict[str, Any]], size: str, images: int) -> dict[str
         },
         "input": size,
         "images": images,
+        "not_run": list(missing),
         "least_f1": min(map(least_f1, rows)),
         "models": list(rows),
     }

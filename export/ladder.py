@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 PHOTOGRAPHS = 3
-"""Images, evenly spread over the data, on which modules are compared one by one; and one of
-noise, whose every pixel is new to the detector."""
+"""Images, evenly spread over the data, on which modules are compared one by one; beside them, one
+of noise, whose every pixel is new to the detector."""
 
 NOISE_SEED = 0
 
@@ -95,7 +94,7 @@ def climb(
     tensors = look_inside(
         detector.eval(),
         onnx_path,
-        inside_images(reference, data, session.batch),
+        inside_images(reference, data, session.batch, noise=built.precision != "int8"),
         engine=built.engine,
         precision=built.precision,
         threads=built.threads,
@@ -107,21 +106,28 @@ def climb(
 
 
 def inside_images(
-    reference: Reference, data: EvaluationData, batch: int
+    reference: Reference, data: EvaluationData, batch: int, *, noise: bool = True
 ) -> list[npt.NDArray[np.float32]]:
-    """Return batches (b, 3, h, w) of photographs, and one of noise."""
+    """Return batches (b, 3, h, w) of photographs, and one of noise.
+
+    Args:
+        reference: Preprocesses.
+        data: The photographs.
+        batch: b.
+        noise: Whether noise is to be among them; quantised engines are not calibrated for it.
+    """
     infos = data.annotations.images
     rows = np.unique(np.linspace(0, len(infos) - 1, PHOTOGRAPHS).round().astype(int)).tolist()
     photographs = [data.dataset.load(infos[row]) for row in rows]
-    height, width = reference.preprocess.input_hw
-    rng = np.random.default_rng(NOISE_SEED)
-    noise = Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8))
-    return [_batch(reference, [image], batch) for image in (*photographs, noise)]
+    if noise:
+        height, width = reference.preprocess.input_hw
+        rng = np.random.default_rng(NOISE_SEED)
+        pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
+        photographs.append(Image.fromarray(pixels))
+    return [_batch(reference, image, batch) for image in photographs]
 
 
-def _batch(
-    reference: Reference, images: Sequence[Image.Image], size: int
-) -> npt.NDArray[np.float32]:
-    """Return preprocessed images, repeated until the batch is full."""
-    arrays = [reference.preprocess.apply(image)[0] for image in images]
-    return np.stack([arrays[row % len(arrays)] for row in range(size)])
+def _batch(reference: Reference, image: Image.Image, size: int) -> npt.NDArray[np.float32]:
+    """Return a preprocessed image, repeated until the batch is full."""
+    array, _ = reference.preprocess.apply(image)
+    return np.stack([array] * size)

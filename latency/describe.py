@@ -49,6 +49,7 @@ def describe_table(table: LatencyTable) -> dict[str, Any]:
             for row in table.refused
         ],
         "exploratory": sum(row.exploratory for row in table.rows),
+        "delivered": [table.workloads[key].label for key in table.delivered_ms],
         "sentinel": _describe_sentinel(table),
         "disturbed": list(table.disturbed),
         "unstable": unstable,

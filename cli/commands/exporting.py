@@ -215,7 +215,9 @@ def _verdict_view(fields: Mapping[str, Any]) -> dict[str, Any]:
     if lowered := fields.get("precision"):
         view["precision"] = [_rung(row) for row in lowered["rows"]]
         view["kept in fp32"] = [
-            f"{node['name']}: {node['why']}" for node in lowered["kept_in_fp32"]
+            f"{node['name']}: {node['why']}"
+            + ("" if node["harm"] is None else f"; costs {node['harm']:+.2f} AP")
+            for node in lowered["kept_in_fp32"]
         ]
         view["calibration"] = lowered["calibration"]
         view["search"] = lowered["search"] or lowered["note"]

@@ -120,9 +120,10 @@ class _Judge:
             if self._journal is not None:
                 self._journal.put(kept, loss)
         if self._progress is not None:
+            upto = "" if loss.high is None else f", at most {loss.high:+.2f}"
             self._progress(
                 f"{len(kept)} of {len(self._lowering.candidates)} nodes in fp32: "
-                f"{loss.points:+.2f} AP lost, allowed {self._limit:g}",
+                f"{loss.points:+.2f} AP lost{upto}, allowed {self._limit:g}",
                 len(self._known) + 1,
                 self._most,
             )

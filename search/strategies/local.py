@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dominance import nondominated
+from ..dominance import FloatArray, nondominated
 from ..errors import StrategyError
 from ..objective import Bound, Objective
 from .base import Source, StrategyBase, StrategyOptions, check_count, check_share
@@ -71,18 +71,18 @@ class LocalStrategy(StrategyBase):
         self._setup = self.options
         self._proposed = 0
         self._explored: dict[Architecture, int] = {}
-        self._front: list[Architecture] = []
+        self._front: list[tuple[Architecture, FloatArray]] = []
         self._ranked = 0  # results that the front is made of
 
     @property
     def front(self) -> tuple[Architecture, ...]:
         """Return what is explored: the Pareto front of all told, in that order."""
         if self._ranked != len(self._succeeded):
-            rows = np.array([row for _, row in self._succeeded])
-            places = np.flatnonzero(nondominated(rows, self.objectives)).tolist()
-            self._front = [self._succeeded[place][0] for place in places]
+            told = [*self._front, *self._succeeded[self._ranked :]]
+            kept = nondominated(np.array([row for _, row in told]), self.objectives)
+            self._front = [told[place] for place in np.flatnonzero(kept).tolist()]
             self._ranked = len(self._succeeded)
-        return tuple(self._front)
+        return tuple(architecture for architecture, _ in self._front)
 
     def _sources(self) -> Sequence[Source]:
         self._proposed += 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dominance import minimised
+from ..dominance import FloatArray, minimised
 from ..errors import StrategyError
 from ..objective import Bound, Objective
 from .base import Source, StrategyBase, StrategyOptions, check_count, check_share
@@ -52,6 +52,7 @@ class Nsga2Options(StrategyOptions):
 @dataclass(frozen=True, slots=True)
 class _Parent:
     architecture: Architecture
+    values: FloatArray
     rank: int
     distance: float
 
@@ -59,9 +60,9 @@ class _Parent:
 class Nsga2Strategy(StrategyBase):
     """Evolve a population towards the Pareto front of all objectives.
 
-    The first generation is sampled. At the start of every other one the best of all told so far
-    survive, by constrained domination and crowding; its children descend from parents that each
-    won a tournament of two. Nothing that violates a known constraint is proposed, but may be
+    The first generation is sampled. At the start of every other one the best of the parents and
+    of all that was told since survive, by constrained domination and crowding; its children
+    descend from survivors that each won a tournament of two. Nothing that violates a known constraint is proposed, but may be
     told: constrained domination ranks it behind. How many genes a mutation changes is the space's
     matter. Where a child is nothing new, a survivor is mutated; where that gives nothing new, the
     proposal is sampled.
@@ -84,6 +85,7 @@ class Nsga2Strategy(StrategyBase):
         self._setup = self.options
         self._parents: list[_Parent] = []
         self._proposed = 0
+        self._ranked = 0  # results that have competed
 
     @property
     def generation(self) -> int:
@@ -104,13 +106,16 @@ class Nsga2Strategy(StrategyBase):
         return (self._child, self._mutated, self._sample)
 
     def _survivors(self) -> list[_Parent]:
-        if not self._succeeded:
+        """Return the best of the parents and of what was told since they were chosen."""
+        told = [(parent.architecture, parent.values) for parent in self._parents]
+        told += self._succeeded[self._ranked :]
+        self._ranked = len(self._succeeded)
+        if not told:
             return []
-        told = [architecture for architecture, _ in self._succeeded]
-        costs = minimised(np.array([row for _, row in self._succeeded]), self.objectives)
-        excess = np.array([self.constraints.excess(architecture) for architecture in told])
+        costs = minimised(np.array([row for _, row in told]), self.objectives)
+        excess = np.array([self.constraints.excess(architecture) for architecture, _ in told])
         best = survivors(costs, excess, self._setup.population)
-        return [_Parent(told[row], rank, distance) for row, rank, distance in best]
+        return [_Parent(*told[row], rank, distance) for row, rank, distance in best]
 
     def _child(self) -> Architecture:
         if len(self._parents) < 2 or self._rng.random() >= self._setup.crossover:

@@ -29,6 +29,7 @@ def test_modules_are_compared_on_photographs_and_on_noise(
     assert len({batch.tobytes() for batch in batches}) == len(batches)
     one = open_data(data_folder, "val", torch_session.preprocess, limit=1)
     assert len(inside_images(reference, one, 1)) == 2
+    assert len(inside_images(reference, one, 1, noise=False)) == 1
 
 
 def test_every_rung_is_climbed(
@@ -42,5 +43,7 @@ def test_every_rung_is_climbed(
     assert found.tensors is not None
     assert found.tensors.images == PHOTOGRAPHS + 1
     assert {probe.case for probe in found.tensors.probes} == {"many", "few", "no"}
+    assert found.pipeline.input_difference == 0.0
+    assert found.pipeline.same == found.pipeline.read > 0
     assert found.comparison.parity.matched_fraction == 1.0
     assert found.comparison.parity.torch_total == found.comparison.parity.engine_total

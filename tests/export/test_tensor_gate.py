@@ -11,18 +11,21 @@ GOOD = TensorRow("neck", "neck", "fpn", 1e-7, 1e-7, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("relative", "precision", "outcome"),
+    ("relative", "cosine", "precision", "outcome"),
     [
-        (1e-6, "fp32", PASS),
-        (2e-3, "fp32", FAIL),
-        (2e-3, "fp16", PASS),
-        (0.1, "fp16", FAIL),
-        (0.3, "int8", PASS),
-        (float("inf"), "int8", FAIL),
+        (1e-6, 1.0, "fp32", PASS),
+        (5e-4, 1.0, "fp32", FAIL),
+        (5e-3, 0.9999, "fp16", PASS),
+        (5e-3, 0.99, "fp16", FAIL),
+        (0.1, 0.9999, "fp16", FAIL),
+        (0.3, 0.98, "int8", PASS),
+        (0.3, 0.96, "int8", FAIL),
+        (float("inf"), 0.99, "int8", FAIL),
+        (float("inf"), 0.0, "fp32", FAIL),
     ],
 )
-def test_tensors(relative: float, precision: str, outcome: Outcome) -> None:
-    bad = TensorRow("neck:1", "neck", "fpn", 1.0, relative, 0.9)
+def test_tensors(relative: float, cosine: float, precision: str, outcome: Outcome) -> None:
+    bad = TensorRow("neck:1", "neck", "fpn", 1.0, relative, cosine)
     check = judge_tensors(TensorReport((GOOD, bad)), precision)
     assert check.outcome is outcome
     assert "neck:1 is the worst" in check.reason

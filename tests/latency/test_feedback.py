@@ -16,6 +16,8 @@ from latency import (
     Workload,
     WorkloadModel,
     check_feedback,
+    describe_table,
+    evaluate,
     feed_back,
     fit,
     read_table,
@@ -153,6 +155,19 @@ def test_modules_that_a_table_did_not_know_are_learned(run_profile, tmp_path, ot
     truth = taken[0].measurement.median_ms
     assert fitted.predict(detector.graph).p50_ms == pytest.approx(truth, rel=0.01)
     assert fitted.closure.scale == pytest.approx(1.0, abs=0.01)
+
+
+def test_held_out_profiles_are_compared_without_the_factor(run_profile, tmp_path, other):
+    """What engines take as delivered is no error of how a profile is predicted."""
+    table, path = run_profile(modules=False, detectors=12), tmp_path / "t.jsonl"
+    held_out = run_profile("held.jsonl", modules=False, detectors=4, seed=1)
+    before = evaluate(fit(table), held_out).scores.mape
+    workloads = [workload for workload, _ in (*table.detectors(), *held_out.detectors())]
+    _, after = fed(path, table, other(workloads), SLOWER)
+    moved = fit(after)
+    assert moved.closure.scale > 1.2
+    assert evaluate(moved, held_out).scores.mape == pytest.approx(before, abs=1.0)
+    assert describe_table(after)["delivered"] == [after.rows[-1].workload.label]
 
 
 def test_rows_are_brought_to_the_speed_of_the_table(run_profile, tmp_path, other):

@@ -56,7 +56,7 @@ def constant(model: onnx.ModelProto, name: str) -> Array:
 def set_constant(model: onnx.ModelProto, name: str, value: Array) -> None:
     """Give an initializer or a Constant node another value."""
     holder = _holder(model, name)
-    holder.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), holder.name))
+    holder.CopyFrom(numpy_helper.from_array(np.array(value, order="C"), holder.name))
 
 
 def _holder(model: onnx.ModelProto, name: str) -> onnx.TensorProto:

@@ -86,6 +86,7 @@ def test_a_planted_overflow_is_found_and_repaired(
     for name in found.names:
         assert not search.loss_of(search.lowering.judged(found.names - {name})).passed
     assert any("nodes in fp32: " in message for message, _, _ in told)
+    assert any(", at most " in message for message, _, _ in told)
 
 
 def test_a_detector_without_one_needs_a_single_look(
