@@ -7,7 +7,8 @@ sources named there, which releases take it.
     python benchmarks/check_corpus.py                 # everything: half an hour
     python benchmarks/check_corpus.py --only bad,small,foreign
 
-Finished graphs are kept in --work. The figures go to benchmarks/results/check-corpus.json; the
+Finished graphs are kept in --work. Times are of the processor, one thread, so that other work on
+the machine does not count. The figures go to benchmarks/results/check-corpus.json; the
 exit code is 1 if a bad graph passed or more than 5 % of the good ones were refused.
 """
 
@@ -94,7 +95,7 @@ def _figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def _print_table(verdicts: Sequence[Verdict]) -> None:
-    print("TensorRT   good  refused        bad  passed   median ms   most ms")
+    print("TensorRT   good  refused        bad  passed   median ms   most ms (CPU)")
     for release, found in by_release(verdicts).items():
         row = _figures(found)
         if not found:

@@ -99,6 +99,23 @@ def draw_calibration(
     return CalibrationSet(record, drawn, batch)
 
 
+def spread_batches(
+    dataset: CocoDataset, count: int, batch: int = 1
+) -> list[dict[str, npt.NDArray[Any]]]:
+    """Return the engine's input for images that are evenly spread over a data set.
+
+    Args:
+        dataset: The images.
+        count: How many, rounded up to whole batches; the same ones again where there are fewer.
+        batch: Images per array.
+    """
+    images = dataset.annotations.images
+    whole = -(-count // batch) * batch
+    chosen = np.linspace(0, len(images) - 1, whole).round().astype(int).tolist()
+    arrays = [dataset.preprocess.apply(dataset.load(images[index]))[0] for index in chosen]
+    return [{IMAGE: np.stack(arrays[i : i + batch])} for i in range(0, whole, batch)]
+
+
 def _training_split(folder: Path) -> str | None:
     names = [item.name for item in find_coco(folder) if item.name.startswith(TRAIN)]
     return names[0] if names else None

@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from engines import NATIVE_OPERATORS, calibrate, get_backend, prepared_model
-from searchspaces import IMAGE
 
 from ..errors import VerificationError
 from ..evaluation import Comparison, EvaluationData, Progress
@@ -24,7 +21,7 @@ from ..outcome import Outcome
 from ..records import MeasuredLatency
 from ..reference import Reference
 from .arithmetic import FLOAT, INT8, ROUNDED, ROUNDED_WEIGHTS, arithmetic_of
-from .calibration import draw_calibration
+from .calibration import draw_calibration, spread_batches
 from .errors import PrecisionError
 from .journal import Journal
 from .lowerings import HalfLowering, Int8Lowering, Lowering, NativeInt8Lowering
@@ -223,7 +220,7 @@ class _Descent:
             lowering,
             meter,
             loss_of,
-            self._ranked_on(recorded.data),
+            spread_batches(recorded.data.dataset, RANKED_ON, self._request.batch),
             judged_by=judged_by,
             max_evaluations=choices.max_evaluations,
             threads=self._request.threads,
@@ -245,15 +242,6 @@ class _Descent:
             "limit": request.limits.max_ap_drop,
         }
         return sha256_of(json_bytes(subject))
-
-    def _ranked_on(self, data: EvaluationData) -> list[dict[str, Any]]:
-        batch = self._request.batch
-        images = data.annotations.images
-        chosen = np.linspace(0, len(images) - 1, max(RANKED_ON, batch)).round().astype(int)
-        apply, load = data.dataset.preprocess.apply, data.dataset.load
-        arrays = [apply(load(images[index]))[0] for index in chosen.tolist()]
-        whole = len(arrays) // batch * batch
-        return [{IMAGE: np.stack(arrays[i : i + batch])} for i in range(0, whole, batch)]
 
     def _counted(self, batches: Iterable[Any], total: int) -> Iterable[Any]:
         for done, batch in enumerate(batches):

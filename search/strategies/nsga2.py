@@ -62,10 +62,10 @@ class Nsga2Strategy(StrategyBase):
 
     The first generation is sampled. At the start of every other one the best of the parents and
     of all that was told since survive, by constrained domination and crowding; its children
-    descend from survivors that each won a tournament of two. Nothing that violates a known constraint is proposed, but may be
-    told: constrained domination ranks it behind. How many genes a mutation changes is the space's
-    matter. Where a child is nothing new, a survivor is mutated; where that gives nothing new, the
-    proposal is sampled.
+    descend from survivors that each won a tournament of two. Nothing that violates a known
+    constraint is proposed, but may be told: constrained domination ranks it behind. How many
+    genes a mutation changes is the space's matter. Where a child is nothing new, a survivor is
+    mutated; where that gives nothing new, the proposal is sampled.
     """
 
     name = "nsga2"

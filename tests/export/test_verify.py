@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from detection import CheckpointError, Detector, WeightsInfo, load_weights, save
 from engines import Measurement, TimingProtocol
 from export import (
     BundleTamperedError,
+    ExportRequest,
     ExportResult,
     GateLimits,
     Outcome,
     VerificationError,
+    export_detector,
     load_bundle,
     load_detector,
     origin_of,
@@ -140,3 +143,20 @@ def test_the_seed_of_a_training_run_is_found() -> None:
 def test_a_supernet_is_no_origin() -> None:
     with pytest.raises(VerificationError, match="supernet"):
         origin_of(WeightsInfo("detnas-nano", 3))
+
+
+def test_the_torch_model_is_run_as_its_weights_say(
+    export_request: ExportRequest, data_folder: Path, tmp_path: Path
+) -> None:
+    """Trained otherwise, described so: good. Described otherwise than trained: a fault."""
+    bgr = replace(export_request.preprocess, channel_order="BGR", pad_value=0.5)
+    good = export_detector(replace(export_request, preprocess=bgr), tmp_path / "good").bundle
+    report = verify_bundle(good, data_folder, latency=False)
+    assert outcomes(report)["pipeline"] is Outcome.PASS
+    assert outcomes(report)["parity"] is Outcome.PASS
+    rgb = json.dumps(export_request.preprocess.to_json()).encode()
+    files = {name: good.path / name for name in good.manifest.files}
+    bad = write_bundle(tmp_path / "bad", good.manifest, files | {"preprocess.json": rgb})
+    report = verify_bundle(bad, data_folder, latency=False)
+    assert outcomes(report)["pipeline"] is Outcome.FAIL
+    assert outcomes(report)["parity"] is Outcome.FAIL

@@ -15,6 +15,9 @@ LOOP_SOURCE = "onnx-tensorrt docs/operators.md, Loop: torchvision pastes masks i
 PLAIN_SOURCE = "onnx-tensorrt docs/operators.md: every operator is listed"
 NORM_SOURCE = "onnx-tensorrt Changelog 8.6: LayerNormalization; before, no operator of that name"
 OPSET_SOURCE = "onnx-tensorrt docs/operators.md: opset 20 from 10.0 on"
+SCATTER_SOURCE = (
+    "onnx-tensorrt pull request after 10.0: allow reduction of ScatterND to be none; CHANGELOG 10.9"
+)
 
 DETECTORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fasterrcnn_mobilenet_v3_large_320_fpn": (IF_SOURCE, since("10.11")),
@@ -43,6 +46,7 @@ PLAIN = (
     "squeezenet1_1",
 )
 NORMED = ("convnext_tiny", "swin_t")
+SCATTERING = ("swin_t",)  # the dynamo exporter writes the masks of its windows by ScatterND
 QUICK = ("mobilenet_v3_small", "fasterrcnn_mobilenet_v3_large_320_fpn")
 
 
@@ -159,28 +163,18 @@ def _fixed_by_dynamo() -> list[Entry]:
 def _backbones() -> list[Entry]:
     found = []
     for name in (*PLAIN, *NORMED):
-        normed = name in NORMED
-        quick = name in QUICK
+        label, normed = f"torchvision {name}", name in NORMED
+        good, bad = since("8.6" if normed else "8.5"), before("8.6") if normed else ()
         source = NORM_SOURCE if normed else PLAIN_SOURCE
-        good = since("8.6" if normed else "8.5")
-        bad = before("8.6") if normed else ()
-        label = f"torchvision {name}"
-        found.append(
-            Entry(label, "foreign", _backbone(name), good, bad, source, "fp32", not quick)
-        )
+        slow = name not in QUICK
+        found.append(Entry(label, "foreign", _backbone(name), good, bad, source, "fp32", slow))
         by_dynamo = _backbone(name, 20, dynamo=True)
-        found.append(
-            Entry(
-                f"{label}, dynamo",
-                "foreign",
-                by_dynamo,
-                since("10.0"),
-                (),
-                OPSET_SOURCE,
-                "fp32",
-                True,
-            )
-        )
+        good, source = since("10.0"), OPSET_SOURCE
+        if name in SCATTERING:
+            good, source = since("10.11"), SCATTER_SOURCE
+        bad = tuple(release for release in since("10.0") if release not in good)
+        label = f"{label}, dynamo"
+        found.append(Entry(label, "foreign", by_dynamo, good, bad, source, "fp32", True))
     return found
 
 

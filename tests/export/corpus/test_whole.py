@@ -5,7 +5,9 @@
 
 import pytest
 
+from export.check import fix_model, parse_target
 from tests.export.corpus.entries import KINDS, Entry, Verdict, judge, refused_share
+from tests.export.corpus.foreign import bare
 from tests.export.corpus.whole import entries
 
 WORST_FALSE_ALARMS = 0.05
@@ -51,3 +53,15 @@ def test_a_foreign_detector_is_checked_in_less_than_a_second() -> None:
     verdicts = judge(ENTRIES[name])
     assert verdicts[0].nodes > 1000
     assert min(verdict.seconds for verdict in verdicts) < MOST_SECONDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["fasterrcnn_resnet50_fpn", "retinanet_resnet50_fpn", "fcos_resnet50_fpn"]
+)
+def test_bare_detectors_are_fixed(name: str) -> None:
+    """Inlining torch's If, proven on onnxruntime, is all that 8.6 asks for."""
+    fixed, report = fix_model(bare(name), parse_target("8.6"))
+    assert not report.before.passed
+    assert report.passed
+    assert not any(node.op_type == "If" for node in fixed.graph.node)

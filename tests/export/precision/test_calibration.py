@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detection import DatasetError, Preprocess
-from export.precision.calibration import draw_calibration
+from export.precision.calibration import draw_calibration, spread_batches
 from export.precision.choices import PrecisionChoices
 from export.precision.errors import PrecisionError
 
@@ -104,3 +104,13 @@ def test_what_is_not_there_is_refused(data_folder: Path, tmp_path: Path) -> None
 def test_wrong_choices_are_refused(choices: dict[str, object], message: str) -> None:
     with pytest.raises(PrecisionError, match=message):
         PrecisionChoices(**choices)  # type: ignore[arg-type]
+
+
+def test_images_are_spread_over_the_data_in_whole_batches(data_folder: Path) -> None:
+    dataset = draw(data_folder).dataset
+    infos = dataset.annotations.images
+    batches = spread_batches(dataset, 2)
+    assert len(batches) == 2
+    for batch, info in zip(batches, (infos[0], infos[-1]), strict=True):
+        np.testing.assert_array_equal(batch["image"][0], PREPROCESS.apply(dataset.load(info))[0])
+    assert [b["image"].shape[0] for b in spread_batches(dataset, 4, 3)] == [3, 3]
