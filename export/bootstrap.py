@@ -115,11 +115,11 @@ def images_to_decide(drop: Drop, limit: float, images: int) -> int | None:
 
 def _interval(drop: float, drawn: Floats, images: int, confidence: float) -> tuple[float, float]:
     """Return the ends of the interval around a drop from its resamples (n,)."""
-    from scipy.stats import t
+    from scipy.special import stdtrit  # Student's t; scipy.stats takes a second to import
 
     tail = (1 - confidence) / 2
     low, high = np.quantile(drawn, (tail, 1 - tail)).tolist()
     # A resample spreads as if it had (images - 1) / images of the variance.
     spread = float(drawn.std(ddof=1)) * math.sqrt(images / (images - 1))
-    reach = float(t.ppf(1 - tail, images - 1)) * spread
+    reach = float(stdtrit(images - 1, 1 - tail)) * spread
     return min(low, drop - reach), max(high, drop + reach)

@@ -136,10 +136,10 @@ def _totals(parity: ParityReport) -> ParityGroup:
 
 def is_weak(group: ParityGroup, min_matched: float) -> bool:
     """Return whether chance hardly leaves so many detections of a part unmatched."""
-    from scipy.stats import binom
+    from scipy.special import bdtrc  # the binomial's upper tail
 
     missed = group.needed - group.matched
     if missed == 0:
         return False
-    chance = float(binom.sf(missed - 1, group.needed, 1 - min_matched))
+    chance = float(bdtrc(missed - 1, group.needed, 1 - min_matched))
     return chance < GROUP_CHANCE

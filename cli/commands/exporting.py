@@ -210,7 +210,16 @@ def _rung(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _verdict_view(fields: Mapping[str, Any]) -> dict[str, Any]:
     # The reasons say what of these counts.
-    hidden = ("tensors", "parity", "accuracy", "precision", "predicted", "files")
+    hidden = (
+        "graph",
+        "tensors",
+        "pipeline",
+        "parity",
+        "accuracy",
+        "precision",
+        "predicted",
+        "files",
+    )
     view = {name: value for name, value in fields.items() if name not in hidden}
     if lowered := fields.get("precision"):
         view["precision"] = [_rung(row) for row in lowered["rows"]]

@@ -84,7 +84,7 @@ def test_it_goes_through_and_says_what_failed(small: DemoResult) -> None:
     assert fields["evaluated"] == 4
     assert fields["measured_ms"] > 0
     assert set(fields["seconds"]) == {"data", "profile", "fit", "search", "train", "export"}
-    assert len(fields["verdict"]) == 5
+    assert len(fields["verdict"]) == 7
 
 
 def test_it_leaves_bundle_and_report(small: DemoResult) -> None:

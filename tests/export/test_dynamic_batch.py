@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from detection import Detector, GraphModel
-from engines import OnnxModel, get_backend
+from engines import BACKENDS, OnnxModel, get_backend
 from export import (
     ExportRequest,
     GraphError,
@@ -80,9 +80,9 @@ def test_only_the_batch_is_dynamic(tmp_path: Path) -> None:
 
 
 def test_openvino_takes_it_too() -> None:
-    backend = get_backend("openvino")
-    if reason := backend.unavailable_reason():
+    if reason := BACKENDS["openvino"].unavailable_reason():
         pytest.skip(reason)
+    backend = get_backend("openvino")
     detector = family("faster_rcnn_2fc")
     content = detector_to_onnx(detector, dynamic_batch=True).SerializeToString()
     with backend.build(OnnxModel(content, {"image": images(2)})) as engine:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from detection import DatasetError, Detector, Preprocess
-from engines import EngineBuildError, UnknownEngineError
+from engines import UnknownEngineError
 from export import (
     BundleError,
     DetectError,
@@ -163,7 +163,6 @@ def test_progress_tells_every_step(tmp_path: Path, export_request: ExportRequest
     [
         ({"engine": "no-such"}, UnknownEngineError, "no-such"),
         ({"engine": "fake"}, DetectError, "no detections"),
-        ({"precision": "int8"}, EngineBuildError, "int8"),
         ({"labels": ("a", "b")}, VerificationError, "3 classes, got 2"),
         ({"labels": ("a", "b", "a")}, VerificationError, "got 2"),
         ({"preprocess": Preprocess((96, 64))}, VerificationError, r"\(96, 64\)"),

@@ -50,7 +50,7 @@ def photographs(coco80: Path) -> Tensor:
 
 @names
 def test_it_finds_what_torchvision_finds(name: str, photographs: Tensor) -> None:
-    model = make(name, photographs[:2])
+    model = make(name, photographs[:4])
     detector = fixed_shape(model, INPUT_HW)
     with torch.no_grad():
         outputs = detector(photographs)
@@ -69,7 +69,7 @@ def test_it_finds_what_torchvision_finds(name: str, photographs: Tensor) -> None
 
 @pytest.mark.slow
 def test_masks_are_torchvisions(photographs: Tensor) -> None:
-    model = make("maskrcnn_resnet50_fpn", photographs[:2])
+    model = make("maskrcnn_resnet50_fpn", photographs[:4])
     detector = fixed_shape(model, INPUT_HW)
     (found,) = own(model, photographs[:1])
     with torch.no_grad():

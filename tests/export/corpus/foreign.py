@@ -15,9 +15,7 @@ LOOP_SOURCE = "onnx-tensorrt docs/operators.md, Loop: torchvision pastes masks i
 PLAIN_SOURCE = "onnx-tensorrt docs/operators.md: every operator is listed"
 NORM_SOURCE = "onnx-tensorrt Changelog 8.6: LayerNormalization; before, no operator of that name"
 OPSET_SOURCE = "onnx-tensorrt docs/operators.md: opset 20 from 10.0 on"
-SCATTER_SOURCE = (
-    "onnx-tensorrt pull request after 10.0: allow reduction of ScatterND to be none; CHANGELOG 10.9"
-)
+SCATTER_SOURCE = "onnx-tensorrt CHANGELOG 10.9: ScatterND with a reduction of none"
 
 DETECTORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fasterrcnn_mobilenet_v3_large_320_fpn": (IF_SOURCE, since("10.11")),

@@ -143,6 +143,7 @@ def test_int8_without_images_is_refused(export: Export) -> None:
         export(precision="int8", data_dir=None)
 
 
+@pytest.mark.slow
 def test_a_loss_that_no_search_can_tell_is_told(export: Export) -> None:
     limits = GateLimits(max_ap_drop=100.0)
     record = export(precision="fp16", limits=limits).bundle.manifest.precision
@@ -151,6 +152,7 @@ def test_a_loss_that_no_search_can_tell_is_told(export: Export) -> None:
     assert record.note
 
 
+@pytest.mark.slow
 def test_no_search_unless_asked_for(export: Export, planted: tuple[Detector, str]) -> None:
     choices = PrecisionChoices(search=False)
     result = export(detector=planted[0], precision="fp16", lowering=choices)
