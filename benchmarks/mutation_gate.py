@@ -173,6 +173,7 @@ def summary(
         "score": caught / len(by_name) if by_name else None,
         "trials": len(trials),
         "trials_caught": sum(trial.caught for trial in trials),
+        "as_expected": sum(trial.mutation.rung in trial.rungs for trial in trials),
         "by_ap_alone": sum(t.drop is None or t.drop > AP_LIMIT for t in trials),
         "lowest_rung": dict(lowest.most_common()),
         "escaped": [f"{t.mutation.name} ({t.kind})" for t in trials if not t.caught],
@@ -188,8 +189,11 @@ def summary(
 
 
 def report(result: dict[str, Any]) -> None:
-    print(f"{result['caught']} of {result['faults']} faults caught", end="")
-    print(f" ({result['trials_caught']} of {result['trials']} plantings)")
+    print(
+        f"{result['caught']} of {result['faults']} faults caught, "
+        f"{result['trials_caught']} of {result['trials']} plantings"
+    )
+    print(f"  by the rung that was expected to: {result['as_expected']}")
     for rung, count in result["lowest_rung"].items():
         print(f"  lowest rung {rung:10} {count:4}")
     print(f"  a limit of {AP_LIMIT:g} on the loss of AP alone: {result['by_ap_alone']}")

@@ -22,6 +22,7 @@ from .onnx_model import export_onnx
 from .outcome import GateVerdict
 from .precision.descent import prepare_precision
 from .precision.summary import precision_summary
+from .precision.written import open_calibration
 from .request import ExportRequest, check_request
 from .verify import VerifyReport
 
@@ -95,13 +96,14 @@ def export_detector(
             request.limit,
             masks=MASKS in request.detector.spec.output_names,
         )
+    calibration = open_calibration(request)
     with tempfile.TemporaryDirectory(prefix="detfit-export-") as name:
         folder = Path(name)
         _tell(progress, "writing the ONNX model")
         onnx_path = _write_onnx(request, folder)
         log = out.with_name(f"{out.name}.precision.jsonl")
         prepared = prepare_precision(
-            request, onnx_path.read_bytes(), data, log=log, progress=progress
+            request, onnx_path.read_bytes(), data, calibration, log=log, progress=progress
         )
         onnx_path.write_bytes(prepared.content)
         _tell(progress, f"building the {request.engine} engine")

@@ -21,28 +21,20 @@ from ..outcome import Outcome
 from ..records import MeasuredLatency
 from ..reference import Reference
 from .arithmetic import FLOAT, INT8, ROUNDED, ROUNDED_WEIGHTS, arithmetic_of
-from .calibration import draw_calibration, spread_batches
+from .calibration import CalibrationSet, spread_batches
 from .errors import PrecisionError
 from .journal import Journal
 from .lowerings import HalfLowering, Int8Lowering, Lowering, NativeInt8Lowering
 from .meter import Loss, LossMeter, Recorded
-from .records import CalibrationRecord, KeptNode, PrecisionRecord, PrecisionRow, SearchRecord
+from .records import KeptNode, PrecisionRecord, PrecisionRow, SearchRecord
 from .rungs import FULL, Rungs, row_of
 from .search import find_kept
+from .written import COMPARED, NATIVE, WRITTEN
 
 if TYPE_CHECKING:
     from ..request import ExportRequest
 
 DESCENT = (FULL, "fp16", "int8")
-
-WRITTEN = {"onnxruntime": ("fp16", "int8"), "openvino": ("fp16", "int8"), "tensorrt": ("int8",)}
-"""Engine -> precisions that are written into the graph; for others the backend has its own way."""
-
-NATIVE = ("onnxruntime",)
-"""Engines whose int8 kernels take another graph than TensorRT's."""
-
-COMPARED = ("onnxruntime", "openvino")
-"""Engines that are built in seconds, so that rungs are compared and sets of nodes tried out."""
 
 RANKED_ON = 4
 """Images that nodes are ranked on: a saturated node saturates on any, and ranks need no more."""
@@ -70,6 +62,7 @@ def prepare_precision(
     request: ExportRequest,
     content: bytes,
     data: EvaluationData | None,
+    calibration: CalibrationSet | None,
     *,
     log: Path,
     progress: Progress | None = None,
@@ -80,18 +73,18 @@ def prepare_precision(
         request: What is exported.
         content: Its ONNX model, in fp32.
         data: Images to compare on; without them nothing is compared.
+        calibration: Images to calibrate on, from `open_calibration`.
         log: Where an interrupted search keeps what it found; deleted once it ends.
         progress: Called as ``progress(message, done, total)``.
 
     Raises:
-        PrecisionError: int8 without images to calibrate on.
-        DatasetError: Images are not there or damaged.
+        DatasetError: An image is damaged.
         EngineError: An engine cannot be built or run, or the model not be converted.
         DetectError: An engine gives something else than detections.
     """
     if request.precision not in WRITTEN.get(request.engine, ()):
         return Prepared(content)
-    return _Descent(request, content, data, log, progress).run()
+    return _Descent(request, content, data, calibration, log, progress).run()
 
 
 def with_delivered(
@@ -116,6 +109,7 @@ class _Descent:
         request: ExportRequest,
         content: bytes,
         data: EvaluationData | None,
+        calibration: CalibrationSet | None,
         log: Path,
         progress: Progress | None,
     ) -> None:
@@ -125,7 +119,7 @@ class _Descent:
         self._log = log
         self._progress = progress
         self._backend = get_backend(request.engine, request.engine_options)
-        self._calibration: CalibrationRecord | None = None
+        self._calibration = calibration
         self._fp32: Comparison | None = None
 
     def run(self) -> Prepared:
@@ -141,7 +135,8 @@ class _Descent:
             kept, search, note = self._kept(lowering, rungs, recorded)
             rows += self._emulated(lowering, [node.name for node in kept], rungs)
         names = [node.name for node in kept]
-        record = PrecisionRecord(rows, self._calibration, (*lowering.always, *kept), search, note)
+        images = None if self._calibration is None else self._calibration.record
+        record = PrecisionRecord(rows, images, (*lowering.always, *kept), search, note)
         return Prepared(lowering.write(names), wanted, _counts(lowering, names), record)
 
     def _torch(self, data: EvaluationData) -> Recorded:
@@ -151,25 +146,12 @@ class _Descent:
         return Recorded(reference, data, request.batch)
 
     def _lowering(self, precision: str) -> Lowering:
-        if precision == "fp16":
+        drawn = self._calibration
+        if precision == "fp16" or drawn is None:
             return HalfLowering(self._content)
-        if self._data is None:
-            raise PrecisionError(
-                "int8 is calibrated on images and there are none; name a folder in COCO's layout "
-                "by --verify"
-            )
-        request = self._request
-        drawn = draw_calibration(
-            request.lowering,
-            request.preprocess,
-            data_dir=request.data_dir or "",
-            split=request.split,
-            batch=request.batch,
-        )
-        self._calibration = drawn.record
         batches = self._counted(drawn.arrays(), len(drawn))
         content, method = prepared_model(self._content), drawn.record.method
-        if request.engine in NATIVE:
+        if self._request.engine in NATIVE:
             ranges = calibrate(content, batches, method, NATIVE_OPERATORS)
             return NativeInt8Lowering(content, ranges)
         return Int8Lowering(content, calibrate(content, batches, method))

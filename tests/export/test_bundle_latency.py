@@ -29,15 +29,10 @@ from searchspaces import make_space
 from tests.export.conftest import FAST, OPTIONS
 
 SPACE = "detnas-nano"
-ENGINES = [
-    "onnxruntime",
-    pytest.param(
-        "openvino",
-        marks=pytest.mark.skipif(
-            OpenVinoBackend().unavailable_reason() is not None, reason="openvino is not installed"
-        ),
-    ),
-]
+needed = pytest.mark.skipif(
+    OpenVinoBackend().unavailable_reason() is not None, reason="openvino is not installed"
+)
+ENGINES = ["onnxruntime", pytest.param("openvino", marks=needed)]
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +137,9 @@ def test_over_budget_never_leaves_export_as_a_pass(
         assert kept.measured.n >= 368
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "engine", ["onnxruntime", pytest.param("openvino", marks=[needed, pytest.mark.slow])]
+)
 def test_a_bundle_s_latency_is_fed_back_into_its_table(
     export_request: ExportRequest,
     exported: ExportResult,
