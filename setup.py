@@ -44,10 +44,7 @@ EXTRAS = {
     # Instead of cuda-python; has no wheels, so pip builds it: needs a CUDA toolkit and a compiler.
     "pycuda": ["pycuda>=2024.1.2,<2027"],
     "distributed": ["ray>=2.30,<3"],  # search: workers, device farms
-    "train": [  # detection: devices, precision, several GPUs, curves
-        "lightning>=2.3,<3",
-        "tensorboard>=2.17,<3",
-    ],
+    "train": ["tensorboard>=2.17,<3"],  # detection: curves of a training
     "dev": [  # make test
         "hypothesis>=6.100,<7",
         "import-linter>=2.1,<3",
@@ -83,6 +80,8 @@ setup(
     py_modules=["detfit"],
     package_data={
         **{room: ["*.json", "*.html", "*.css", "*.js"] for room in ROOMS},
+        "export.report": ["*.html"],
+        "detection.recipes": ["*.yaml"],
         "latency.simulated": ["devices/*.json"],
     },
     install_requires=REQUIRED,

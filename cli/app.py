@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
+from .commands.certifying import certify
+from .commands.data import data_check, data_score, data_split
 from .commands.demo import demo
 from .commands.detecting import detect
 from .commands.exporting import export, verify
@@ -14,7 +16,8 @@ from .commands.inspecting import bundle_show, check, report
 from .commands.looking import doctor, show, spaces
 from .commands.predicting import evaluate, fit, predict, transfer
 from .commands.profiling import profile
-from .commands.searching import front, search
+from .commands.ranking import rank
+from .commands.searching import curve, front, search
 from .commands.tables import (
     table_diff,
     table_export,
@@ -45,6 +48,9 @@ COMMANDS: Commands = {
     "predict": predict,
     "search": search,
     "front": front,
+    "certify": certify,
+    "curve": curve,
+    "rank": rank,
     "train": train,
     "export": export,
     "check": check,
@@ -65,7 +71,15 @@ GROUPS: Mapping[str, tuple[str, Commands]] = {
             "split": table_split,
         },
     ),
-    "data": ("Make data sets.", {"shapes": data_shapes}),
+    "data": (
+        "Make, check and split data sets; score on them.",
+        {
+            "shapes": data_shapes,
+            "check": data_check,
+            "split": data_split,
+            "score": data_score,
+        },
+    ),
     "bundle": ("Look at exported bundles.", {"show": bundle_show}),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +11,8 @@ from .options import Batch, Device, Engine, EngineOption, Input, Precision, Thre
 
 if TYPE_CHECKING:
     from detection import TrainConfig
+
+USUAL_STEPS = 90_000  # DetNAS, sec. 4.1: fine-tuning on COCO
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +68,33 @@ class RuntimeOptions:
 class TrainingOptions:
     """How weights are learnt."""
 
-    steps: Annotated[int, typer.Option(min=1, max=10**9, help="Optimiser steps.")] = 90_000
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, max=10**9, help="Optimiser steps.", show_default="90000"),
+    ] = None
     batch_size: Annotated[
-        int, typer.Option(min=1, max=100_000, help="Images per optimiser step.")
-    ] = 16
-    lr: Annotated[float, typer.Option("--lr", min=0, help="Learning rate after the warm-up.")] = (
-        0.02
-    )
-    optimizer: Annotated[str, typer.Option(help="sgd or adamw.")] = "sgd"
+        int | None,
+        typer.Option(min=1, max=100_000, help="Images per optimiser step.", show_default="16"),
+    ] = None
+    lr: Annotated[
+        float | None,
+        typer.Option("--lr", min=0, help="Learning rate after the warm-up.", show_default="0.02"),
+    ] = None
+    optimizer: Annotated[str | None, typer.Option(help="sgd or adamw.", show_default="sgd")] = None
     workers: Annotated[
-        int, typer.Option("--data-workers", min=0, help="Processes that read images.")
-    ] = 0
+        int | None,
+        typer.Option(
+            "--data-workers", min=0, help="Processes that read images.", show_default="0"
+        ),
+    ] = None
 
     def to_config(self, seed: int) -> TrainConfig:
         """Return the same for ``detection``, with the seed of the command."""
         from detection import TrainConfig
 
-        return TrainConfig(
-            steps=self.steps,
-            batch_size=self.batch_size,
-            lr=self.lr,
-            optimizer=self.optimizer,
-            workers=self.workers,
-            warmup_steps=min(500, self.steps // 10),
-            seed=seed,
-        )
+        usual = {"steps": USUAL_STEPS, "warmup_steps": min(500, (self.steps or USUAL_STEPS) // 10)}
+        return TrainConfig(**{**usual, **self.asked(), "seed": seed})
+
+    def asked(self) -> dict[str, Any]:
+        """Return what was asked for, by the names of :class:`detection.TrainConfig`."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

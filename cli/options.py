@@ -19,6 +19,17 @@ def positive(value: float | None) -> float | None:
     return value
 
 
+def all_positive(values: list[float] | None) -> list[float] | None:
+    """Refuse a list that holds what is not above 0.
+
+    Raises:
+        typer.BadParameter: If it does.
+    """
+    for value in values or ():
+        positive(value)
+    return values
+
+
 def svg(path: Path | None) -> Path | None:
     """Refuse before the work what could not be written, or would be mistaken, after it.
 
@@ -74,12 +85,27 @@ FittedOrSimulated = Annotated[
     Path,
     typer.Option("-t", "--predictor", help="Fitted predictor, or simulated:DEVICE[:ENGINE]."),
 ]
+OptionalPredictor = Annotated[
+    Path | None,
+    typer.Option(
+        "-t",
+        "--predictor",
+        help="Fitted predictor, or simulated:DEVICE[:ENGINE]; without one, --count is the cost.",
+    ),
+]
 Budget = Annotated[
     float | None, typer.Option("--budget-ms", callback=positive, help="Latency budget.")
 ]
 
-Data = Annotated[Path | None, typer.Option("--data", help="Folder in COCO's layout.")]
-RequiredData = Annotated[Path, typer.Option("--data", help="Folder in COCO's layout.")]
+Budgets = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--budget-ms", callback=all_positive, help="Latency budget; repeatable with crnas."
+    ),
+]
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder laid out as COCO, VOC or BDD.")]
+RequiredData = Annotated[Path, typer.Option("--data", help="Folder laid out as COCO, VOC or BDD.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first images.")]
 
 Target = Annotated[str, typer.Argument(metavar="ARCH|RUN", help="space:code, or a run.")]

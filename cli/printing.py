@@ -36,7 +36,7 @@ def emit(fields: Any, as_json: bool, view: Any = None) -> None:
     if as_json:
         text = json.dumps(jsonable(fields), indent=2, allow_nan=False) + "\n"
     else:
-        text = _rendered(fields if view is None else view)
+        text = rendered(fields if view is None else view)
     try:
         typer.echo(text, nl=False)
     except BrokenPipeError:
@@ -88,7 +88,8 @@ def cell(value: Any) -> str:
     return escape(str(value))
 
 
-def _rendered(fields: Any) -> str:
+def rendered(fields: Any) -> str:
+    """Return fields, or rows, as the text that people see."""
     from rich.console import Console
 
     console = Console(highlight=False)

@@ -12,18 +12,26 @@ if TYPE_CHECKING:
     from .candidates import spread_scores
     from .convert_norm import convert_norm
     from .data.annotations import AnnotationReport, CocoAnnotations
+    from .data.aspect import aspect_groups, grouped_batch_order
     from .data.augment import Augment, TrainAugment
+    from .data.check.check import DataCheck, SplitCheck, check_data
+    from .data.check.describe import describe_check, summarize_check
+    from .data.classification import ClassificationDataset, classification_loader
     from .data.coco import CocoDataset, Target
     from .data.coco_json import CocoCategory, CocoImage
+    from .data.coco_layout import CocoSplit, find_coco
     from .data.example_images import example_images
+    from .data.image_folder import ClassifiedImages, find_classified
     from .data.images import load_image
-    from .data.layout import CocoSplit, find_coco, find_split, open_split
+    from .data.layout import LAYOUTS, detect_layout, find_split, find_splits, open_split
     from .data.letterbox import Letterbox
     from .data.loader import Batch, batch_order, collate, make_loader
     from .data.preprocess import Preprocess
     from .data.rle import Rle, decode_rle
     from .data.scene import ShapesRecipe
     from .data.shapes import write_shapes
+    from .data.splits.drawing import SPLIT_KINDS, SavedSplit, draw_split
+    from .data.splits.split import DataSplit
     from .detector import Detector
     from .errors import (
         BuildError,
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
     from .graph_model import GraphModel
     from .graph_module import GraphModule
     from .losses import LossConfig
+    from .metric.class_ap import ClassAp, coco_rows, voc_rows
     from .metric.coco_ap import CocoReport, evaluate_coco
     from .metric.detections import ImageDetections
     from .metric.groups import MatchGroup
@@ -45,7 +54,9 @@ if TYPE_CHECKING:
     from .metric.inference import detect_dataset, run_engine, run_module
     from .metric.matching import MatchOptions, MatchReport, Orphan, match_all, match_detections
     from .metric.pasting import paste_masks
-    from .metric.score import score_detections, score_detector
+    from .metric.score import detect_with, score_detections, score_detector
+    from .metric.score_weights import WeightsScore, score_weights
+    from .metric.voc_ap import VocClassAp, VocReport, evaluate_voc
     from .metric.weighted_ap import AP_NAMES, weighted_ap
     from .modules import MODULES, build_module
     from .modules.dynamic_batch import dynamic_batch
@@ -53,10 +64,29 @@ if TYPE_CHECKING:
     from .recalibrate import recalibrate_bn, score_path
     from .receptive_field import ReceptiveField, random_receptive_fields, receptive_fields
     from .receptive_field_picture import draw_receptive_fields, picture_receptive_fields
+    from .recipes.plan import TrainingPlan, describe_plan, describe_recipes
+    from .recipes.resolve import ResolvedRecipe, resolve_recipe
+    from .recipes.schema import load_recipe, recipe_names
     from .supernet import Supernet
+    from .torchvision_names import imagenet_network
+    from .training.by_recipe import TrainedWeights, train_by_recipe
+    from .training.classifier import (
+        BackboneClassifier,
+        LabelledImages,
+        classifier_for_step,
+        make_linear,
+        top1,
+    )
     from .training.config import TrainConfig
     from .training.loop import train
     from .training.paths import one_detector, uniform_paths
+    from .training.processes import (
+        Processes,
+        current_processes,
+        is_first_process,
+        joined_processes,
+    )
+    from .training.recipe_task import RecipeTask, plan_training
     from .training.report import TrainReport, TrainRow
     from .training.standalone import (
         TrainedDetector,
@@ -65,6 +95,7 @@ if TYPE_CHECKING:
         require_trainable,
         train_detector,
     )
+    from .training.starts import load_start
     from .weights import (
         WeightsInfo,
         load_foreign_weights,
@@ -75,18 +106,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AP_NAMES",
+    "LAYOUTS",
     "MODULES",
+    "SPLIT_KINDS",
     "AnnotationReport",
     "Augment",
+    "BackboneClassifier",
     "Batch",
     "BuildError",
     "CheckpointError",
+    "ClassAp",
+    "ClassificationDataset",
+    "ClassifiedImages",
     "CocoAnnotations",
     "CocoCategory",
     "CocoDataset",
     "CocoImage",
     "CocoReport",
     "CocoSplit",
+    "DataCheck",
+    "DataSplit",
     "DatasetError",
     "DetectionError",
     "Detector",
@@ -95,6 +134,7 @@ __all__ = [
     "GraphModule",
     "ImageDetections",
     "ImageMatches",
+    "LabelledImages",
     "Letterbox",
     "LossConfig",
     "MatchGroup",
@@ -105,9 +145,14 @@ __all__ = [
     "Orphan",
     "Preprocess",
     "PreprocessError",
+    "Processes",
     "ReceptiveField",
+    "RecipeTask",
+    "ResolvedRecipe",
     "Rle",
+    "SavedSplit",
     "ShapesRecipe",
+    "SplitCheck",
     "Supernet",
     "Target",
     "TrainAugment",
@@ -115,26 +160,53 @@ __all__ = [
     "TrainReport",
     "TrainRow",
     "TrainedDetector",
+    "TrainedWeights",
     "TrainingError",
+    "TrainingPlan",
+    "VocClassAp",
+    "VocReport",
     "WeightsInfo",
+    "WeightsScore",
+    "aspect_groups",
     "batch_order",
     "build_module",
+    "check_data",
+    "classification_loader",
+    "classifier_for_step",
+    "coco_rows",
     "collate",
     "convert_norm",
+    "current_processes",
     "decode_rle",
+    "describe_check",
+    "describe_plan",
+    "describe_recipes",
     "detect_dataset",
+    "detect_layout",
+    "detect_with",
     "draw_receptive_fields",
+    "draw_split",
     "dynamic_batch",
     "evaluate_coco",
+    "evaluate_voc",
     "example_images",
+    "find_classified",
     "find_coco",
     "find_split",
+    "find_splits",
     "fixed_shape",
     "foreign_preprocess",
+    "grouped_batch_order",
+    "imagenet_network",
+    "is_first_process",
+    "joined_processes",
     "load_foreign_weights",
     "load_image",
     "load_imagenet_backbone",
+    "load_recipe",
+    "load_start",
     "load_weights",
+    "make_linear",
     "make_loader",
     "match_all",
     "match_detections",
@@ -145,40 +217,56 @@ __all__ = [
     "open_training_data",
     "paste_masks",
     "picture_receptive_fields",
+    "plan_training",
     "random_receptive_fields",
     "read_weights_info",
     "recalibrate_bn",
     "receptive_fields",
+    "recipe_names",
     "require_classes",
     "require_trainable",
+    "resolve_recipe",
     "run_engine",
     "run_module",
     "save_weights",
     "score_detections",
     "score_detector",
     "score_path",
+    "score_weights",
     "spread_scores",
+    "summarize_check",
+    "top1",
     "train",
+    "train_by_recipe",
     "train_detector",
     "uniform_paths",
+    "voc_rows",
     "weighted_ap",
     "write_shapes",
 ]
 
 _HOMES = {
     "AP_NAMES": ".metric.weighted_ap",
+    "LAYOUTS": ".data.layout",
     "MODULES": ".modules",
+    "SPLIT_KINDS": ".data.splits.drawing",
     "AnnotationReport": ".data.annotations",
     "Augment": ".data.augment",
+    "BackboneClassifier": ".training.classifier",
     "Batch": ".data.loader",
     "BuildError": ".errors",
     "CheckpointError": ".errors",
+    "ClassAp": ".metric.class_ap",
+    "ClassificationDataset": ".data.classification",
+    "ClassifiedImages": ".data.image_folder",
     "CocoAnnotations": ".data.annotations",
     "CocoCategory": ".data.coco_json",
     "CocoDataset": ".data.coco",
     "CocoImage": ".data.coco_json",
     "CocoReport": ".metric.coco_ap",
-    "CocoSplit": ".data.layout",
+    "CocoSplit": ".data.coco_layout",
+    "DataCheck": ".data.check.check",
+    "DataSplit": ".data.splits.split",
     "DatasetError": ".errors",
     "DetectionError": ".errors",
     "Detector": ".detector",
@@ -187,6 +275,7 @@ _HOMES = {
     "GraphModule": ".graph_module",
     "ImageDetections": ".metric.detections",
     "ImageMatches": ".metric.image_matches",
+    "LabelledImages": ".training.classifier",
     "Letterbox": ".data.letterbox",
     "LossConfig": ".losses",
     "MatchGroup": ".metric.groups",
@@ -196,10 +285,15 @@ _HOMES = {
     "OfficialWeights": ".pretrained",
     "Orphan": ".metric.matching",
     "Preprocess": ".data.preprocess",
+    "Processes": ".training.processes",
     "PreprocessError": ".errors",
     "ReceptiveField": ".receptive_field",
+    "RecipeTask": ".training.recipe_task",
+    "ResolvedRecipe": ".recipes.resolve",
     "Rle": ".data.rle",
+    "SavedSplit": ".data.splits.drawing",
     "ShapesRecipe": ".data.scene",
+    "SplitCheck": ".data.check.check",
     "Supernet": ".supernet",
     "Target": ".data.coco",
     "TrainAugment": ".data.augment",
@@ -207,26 +301,53 @@ _HOMES = {
     "TrainReport": ".training.report",
     "TrainRow": ".training.report",
     "TrainedDetector": ".training.standalone",
+    "TrainedWeights": ".training.by_recipe",
     "TrainingError": ".errors",
+    "TrainingPlan": ".recipes.plan",
+    "VocClassAp": ".metric.voc_ap",
+    "VocReport": ".metric.voc_ap",
     "WeightsInfo": ".weights",
+    "WeightsScore": ".metric.score_weights",
+    "aspect_groups": ".data.aspect",
     "batch_order": ".data.loader",
     "build_module": ".modules",
+    "check_data": ".data.check.check",
+    "classification_loader": ".data.classification",
+    "classifier_for_step": ".training.classifier",
+    "coco_rows": ".metric.class_ap",
     "collate": ".data.loader",
     "convert_norm": ".convert_norm",
+    "current_processes": ".training.processes",
     "decode_rle": ".data.rle",
+    "describe_check": ".data.check.describe",
+    "describe_plan": ".recipes.plan",
+    "describe_recipes": ".recipes.plan",
     "detect_dataset": ".metric.inference",
+    "detect_layout": ".data.layout",
+    "detect_with": ".metric.score",
     "draw_receptive_fields": ".receptive_field_picture",
+    "draw_split": ".data.splits.drawing",
     "dynamic_batch": ".modules.dynamic_batch",
     "evaluate_coco": ".metric.coco_ap",
+    "evaluate_voc": ".metric.voc_ap",
     "example_images": ".data.example_images",
-    "find_coco": ".data.layout",
+    "find_classified": ".data.image_folder",
+    "find_coco": ".data.coco_layout",
     "find_split": ".data.layout",
+    "find_splits": ".data.layout",
     "fixed_shape": ".foreign",
     "foreign_preprocess": ".foreign",
+    "grouped_batch_order": ".data.aspect",
     "load_foreign_weights": ".weights",
     "load_image": ".data.images",
+    "imagenet_network": ".torchvision_names",
+    "is_first_process": ".training.processes",
+    "joined_processes": ".training.processes",
     "load_imagenet_backbone": ".pretrained",
+    "load_recipe": ".recipes.schema",
+    "load_start": ".training.starts",
     "load_weights": ".weights",
+    "make_linear": ".training.classifier",
     "make_loader": ".data.loader",
     "match_all": ".metric.matching",
     "match_detections": ".metric.matching",
@@ -234,6 +355,7 @@ _HOMES = {
     "official_weights": ".pretrained",
     "one_detector": ".training.paths",
     "picture_receptive_fields": ".receptive_field_picture",
+    "plan_training": ".training.recipe_task",
     "open_split": ".data.layout",
     "open_training_data": ".training.standalone",
     "paste_masks": ".metric.pasting",
@@ -241,18 +363,25 @@ _HOMES = {
     "read_weights_info": ".weights",
     "recalibrate_bn": ".recalibrate",
     "receptive_fields": ".receptive_field",
+    "recipe_names": ".recipes.schema",
     "require_classes": ".training.standalone",
     "require_trainable": ".training.standalone",
+    "resolve_recipe": ".recipes.resolve",
     "run_engine": ".metric.inference",
     "run_module": ".metric.inference",
     "save_weights": ".weights",
     "score_detections": ".metric.score",
     "score_detector": ".metric.score",
     "score_path": ".recalibrate",
+    "score_weights": ".metric.score_weights",
     "spread_scores": ".candidates",
+    "summarize_check": ".data.check.describe",
+    "top1": ".training.classifier",
     "train": ".training.loop",
+    "train_by_recipe": ".training.by_recipe",
     "train_detector": ".training.standalone",
     "uniform_paths": ".training.paths",
+    "voc_rows": ".metric.class_ap",
     "weighted_ap": ".metric.weighted_ap",
     "write_shapes": ".data.shapes",
 }

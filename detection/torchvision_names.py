@@ -107,6 +107,30 @@ def layer_names(graph: Graph, network: str) -> dict[str, dict[str, str]]:
     }
 
 
+def imagenet_network(graph: Graph) -> str:
+    """Return the network of torchvision that the backbone of a graph is.
+
+    Raises:
+        CheckpointError: It is none of them.
+
+    Example:
+        >>> from searchspaces import parse_arch
+        >>> space, arch = parse_arch("zoo:FasterRCNN-R18-FPN")
+        >>> imagenet_network(space.detector(arch).graph())
+        'resnet18'
+    """
+    for network in NETWORKS:
+        try:
+            layer_names(graph, network)
+        except CheckpointError:
+            continue
+        return network
+    raise CheckpointError(
+        "the backbone is no network that torchvision publishes ImageNet weights of; it publishes "
+        f"{', '.join(NETWORKS)}, normalised by their batches; train it from nothing"
+    )
+
+
 def _in_backbone(node: Node) -> bool:
     return node.part == "backbone" or node.spec.kind in _KINDS
 

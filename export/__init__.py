@@ -1,6 +1,24 @@
 """Export: ONNX graph, engine, verification gate, bundle, detection with a bundle, report.
 
 Nothing heavy is loaded before it is used: ``import export`` loads neither torch nor onnx.
+
+Where things are, each folder knowing only those below it:
+
+    demo            everything once, on this machine
+    runtime.py      detect with a bundle on a device without torch
+    delivery        from trained weights to a bundle with a verdict
+    precision       fp16 and int8: calibration, what has to stay in fp32, the ladder
+    verification    verify a bundle, certify it where it is
+    request         what a caller asks for
+    report          the HTML page, and what fills it
+    timing          how long an engine takes, and where a prediction was wrong
+    comparison      torch and engine on the same images, down to single modules
+    running         a bundle's engine or its torch model on images; drawing
+    bundle          the folder: files, manifest, hashes, where its engine may run
+    gate            the verdict: pure functions of what was found
+    graph           the ONNX model of a whole detector: written, simplified, inspected
+    check           would a TensorRT release take a graph, and what to change
+    records         what is written down about an engine
 """
 
 from __future__ import annotations
@@ -9,18 +27,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .bootstrap import Drop, images_to_decide, paired_drops
-    from .bundle import Bundle, load_bundle
-    from .bundle_writer import write_bundle
-    from .certificate import Certificate
-    from .certify import Verification, verify_here
+    from .bundle.bundle import Bundle, load_bundle
+    from .bundle.certificate import Certificate
+    from .bundle.manifest import GateLimits, Manifest
+    from .bundle.platforms import Platform
+    from .bundle.postprocess import Detections, Postprocess
+    from .bundle.runnable import Runnable, read_runnable
+    from .bundle.writer import write_bundle
     from .check import CheckError, CheckReport, Finding, FixReport, check_onnx, fix_onnx
-    from .delivery import Delivery, deliver
-    from .demo import DemoResult, run_demo
-    from .demo_settings import DemoSettings
-    from .describe import describe_bundle
-    from .detect import FoundObject, ImageResult, detect_files, detect_image
-    from .drawing import draw
+    from .delivery.delivery import Delivery, deliver
+    from .delivery.exporter import ExportResult, export_detector
+    from .demo.demo import DemoResult, run_demo
+    from .demo.settings import DemoSettings
     from .errors import (
         BundleError,
         BundleFilesError,
@@ -32,29 +50,19 @@ if TYPE_CHECKING:
         ExportError,
         GraphError,
         ParityError,
+        PrecisionError,
         ReportError,
         VerificationError,
     )
-    from .exporter import ExportResult, export_detector
-    from .gate import judge
-    from .latency_records import (
-        Attribution,
-        EndToEnd,
-        LatencyReport,
-        ModuleGap,
-        Position,
-        StageTimes,
-    )
-    from .manifest import GateLimits, Manifest
-    from .network import load_detector, origin_of, spec_of
-    from .onnx_model import check_graph, detector_to_onnx, export_onnx
-    from .outcome import Check, GateVerdict, Outcome
-    from .parity import ParityReport, compare_detections
-    from .platforms import Platform
-    from .postprocess import Detections, Postprocess
-    from .precision.choices import PrecisionChoices
-    from .precision.errors import PrecisionError
-    from .precision.records import (
+    from .gate.bootstrap import Drop, images_to_decide, paired_drops
+    from .gate.outcome import Check, GateVerdict, Outcome
+    from .gate.parity import ParityReport, compare_detections
+    from .gate.verdict import judge
+    from .graph.model import check_graph, detector_to_onnx, export_onnx
+    from .records.accuracy import Accuracy, AccuracyRow
+    from .records.engine import Artifact, EngineRecord, Origin
+    from .records.latency import MeasuredLatency, ModuleShare, PredictedLatency
+    from .records.precision import (
         CalibrationImage,
         CalibrationRecord,
         KeptNode,
@@ -62,28 +70,32 @@ if TYPE_CHECKING:
         PrecisionRow,
         SearchRecord,
     )
-    from .predicted import predicted_latency
-    from .records import (
-        Accuracy,
-        AccuracyRow,
-        Artifact,
-        EngineRecord,
-        MeasuredLatency,
-        ModuleShare,
-        Origin,
-        PredictedLatency,
+    from .records.times import (
+        Attribution,
+        EndToEnd,
+        LatencyReport,
+        ModuleGap,
+        Position,
+        StageTimes,
     )
-    from .report import report_html, write_report
-    from .report_bundle import bundle_report
-    from .report_data import AgreementMark, Front, FrontMark, Picture, ReportData, Sample
-    from .report_sources import run_report, search_front, table_report
-    from .report_tensorrt import check_releases
-    from .request import ExportRequest
-    from .runnable import Runnable, read_runnable
+    from .report.bundle import bundle_report
+    from .report.data import AgreementMark, Front, FrontMark, Picture, ReportData, Sample
+    from .report.describe import describe_bundle
+    from .report.page import report_html, write_report
+    from .report.runs import run_report, search_front, table_report
+    from .report.sources import report_of
+    from .report.tensorrt import check_releases
+    from .request.choices import PrecisionChoices
+    from .request.request import ExportRequest
+    from .running.detect import FoundObject, ImageResult, detect_files, detect_image
+    from .running.drawing import draw
+    from .running.network import load_detector, origin_of, spec_of
+    from .running.session import Session
     from .runtime import BundleDetector, Found
-    from .session import Session
-    from .sources import report_of
-    from .verify import VerifyReport, verify_bundle
+    from .timing.predicted import predicted_latency
+    from .verification.certify import Verification, verify_here
+    from .verification.verify import verify_bundle
+    from .verification.verify_report import VerifyReport
 
 __all__ = [
     "Accuracy",
@@ -191,53 +203,53 @@ __all__ = [
 ]
 
 _HOME = {
-    "bootstrap": "Drop images_to_decide paired_drops",
-    "bundle": "Bundle load_bundle",
-    "bundle_writer": "write_bundle",
-    "certificate": "Certificate",
-    "certify": "Verification verify_here",
+    "bundle.bundle": "Bundle load_bundle",
+    "bundle.certificate": "Certificate",
+    "bundle.manifest": "GateLimits Manifest",
+    "bundle.platforms": "Platform",
+    "bundle.postprocess": "Detections Postprocess",
+    "bundle.runnable": "Runnable read_runnable",
+    "bundle.writer": "write_bundle",
     "check": "CheckError CheckReport Finding FixReport check_onnx fix_onnx",
-    "delivery": "Delivery deliver",
-    "demo": "DemoResult run_demo",
-    "demo_settings": "DemoSettings",
-    "describe": "describe_bundle",
-    "detect": "FoundObject ImageResult detect_files detect_image",
-    "drawing": "draw",
+    "delivery.delivery": "Delivery deliver",
+    "delivery.exporter": "ExportResult export_detector",
+    "demo.demo": "DemoResult run_demo",
+    "demo.settings": "DemoSettings",
     "errors": (
         "BundleError BundleFilesError BundleMachineError BundleRuntimeError BundleTamperedError "
-        "DemoError DetectError ExportError GraphError ParityError ReportError VerificationError"
+        "DemoError DetectError ExportError GraphError ParityError PrecisionError ReportError "
+        "VerificationError"
     ),
-    "exporter": "ExportResult export_detector",
-    "gate": "judge",
-    "latency_records": "Attribution EndToEnd LatencyReport ModuleGap Position StageTimes",
-    "manifest": "GateLimits Manifest",
-    "network": "load_detector origin_of spec_of",
-    "onnx_model": "check_graph detector_to_onnx export_onnx",
-    "outcome": "Check GateVerdict Outcome",
-    "parity": "ParityReport compare_detections",
-    "platforms": "Platform",
-    "postprocess": "Detections Postprocess",
-    "precision.choices": "PrecisionChoices",
-    "precision.errors": "PrecisionError",
-    "precision.records": (
+    "gate.bootstrap": "Drop images_to_decide paired_drops",
+    "gate.outcome": "Check GateVerdict Outcome",
+    "gate.parity": "ParityReport compare_detections",
+    "gate.verdict": "judge",
+    "graph.model": "check_graph detector_to_onnx export_onnx",
+    "records.accuracy": "Accuracy AccuracyRow",
+    "records.engine": "Artifact EngineRecord Origin",
+    "records.latency": "MeasuredLatency ModuleShare PredictedLatency",
+    "records.precision": (
         "CalibrationImage CalibrationRecord KeptNode PrecisionRecord PrecisionRow SearchRecord"
     ),
-    "predicted": "predicted_latency",
-    "records": (
-        "Accuracy AccuracyRow Artifact EngineRecord MeasuredLatency ModuleShare Origin "
-        "PredictedLatency"
-    ),
-    "report": "report_html write_report",
-    "report_bundle": "bundle_report",
-    "report_data": "AgreementMark Front FrontMark Picture ReportData Sample",
-    "report_sources": "run_report search_front table_report",
-    "report_tensorrt": "check_releases",
-    "request": "ExportRequest",
-    "runnable": "Runnable read_runnable",
+    "records.times": "Attribution EndToEnd LatencyReport ModuleGap Position StageTimes",
+    "report.bundle": "bundle_report",
+    "report.data": "AgreementMark Front FrontMark Picture ReportData Sample",
+    "report.describe": "describe_bundle",
+    "report.page": "report_html write_report",
+    "report.runs": "run_report search_front table_report",
+    "report.sources": "report_of",
+    "report.tensorrt": "check_releases",
+    "request.choices": "PrecisionChoices",
+    "request.request": "ExportRequest",
+    "running.detect": "FoundObject ImageResult detect_files detect_image",
+    "running.drawing": "draw",
+    "running.network": "load_detector origin_of spec_of",
     "runtime": "BundleDetector Found",
-    "session": "Session",
-    "sources": "report_of",
-    "verify": "VerifyReport verify_bundle",
+    "running.session": "Session",
+    "timing.predicted": "predicted_latency",
+    "verification.certify": "Verification verify_here",
+    "verification.verify": "verify_bundle",
+    "verification.verify_report": "VerifyReport",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 

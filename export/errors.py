@@ -9,6 +9,7 @@ ExportError
 │   └── BundleMachineError     another processor architecture than the engine was checked on
 ├── ParityError                detections that cannot be compared
 ├── VerificationError          data, weights or options with which nothing can be verified
+├── PrecisionError             a precision that cannot be had like this, or too large a loss
 ├── DemoError                  a folder that this demo cannot go on with
 ├── DetectError                images that cannot be detected on, or an output that is in the way
 └── ReportError                a report that cannot be written
@@ -51,6 +52,10 @@ class ParityError(ExportError):
 
 class VerificationError(ExportError):
     """Nothing can be verified with this data, these weights or these options."""
+
+
+class PrecisionError(ExportError):
+    """A precision cannot be had with this engine, these images or these options."""
 
 
 class DemoError(ExportError):

@@ -24,12 +24,12 @@ from PIL import Image
 
 from detection import Rle, decode_rle, load_image
 
-from .closing import Closing
+from .bundle.platforms import check_certified
+from .bundle.postprocess import Detections
+from .bundle.runnable import Runnable, read_runnable, run_by
 from .errors import BundleRuntimeError, DetectError
-from .platforms import check_certified
-from .postprocess import Detections
-from .runnable import Runnable, read_runnable, run_by
-from .session import Session
+from .running.closing import Closing
+from .running.session import Session
 
 if TYPE_CHECKING:
     from engines import Engine

@@ -39,7 +39,7 @@ that nobody chose."""
 GROWTH = 1.5
 """The spread of costs is estimated anew when there are so many times more measurements."""
 
-MOST_CANDIDATES = 256
+MOST_CANDIDATES = 512
 """Workloads that are compared at a time, drawn at random where there are more."""
 
 VISIT_S = 1.5  # building an engine, warming up: seconds of a visit beside its samples

@@ -19,8 +19,9 @@ from .joint import Equation, Spread, equation_of, identifying_set, unmeasured
 from .recording import SETS
 from .workload import CHAIN, DETECTOR, MODULE, Workload
 
-AIMED_AT = 64
-"""Random detectors that stand for the space when measurements are chosen."""
+AIMED_AT = 256
+"""Random detectors that stand for the space when measurements are chosen: enough that what one
+detector in a hundred is made of, and may be far off by, is among them."""
 
 SURE = 0.05
 """Standard deviation of a module's cost, relative to it, at which chains tell enough."""
@@ -51,7 +52,7 @@ class ProfileConfig:
         modules: Whether chains are measured; off gives a table of whole detectors, such as a
             held-out set.
         all_chains: Measure every chain that a difference of two could use, not the cheapest set
-            of chains that tells what every module costs.
+            of chains that tells what every module costs. An active profile chooses from all.
         isolated: Whether every module is also timed alone (for comparison; closure needs none).
         replicates: Independent repetitions, each with a newly built engine and in another order.
         minutes: Stop after this long with the best table so far; ``None`` measures everything.
@@ -119,7 +120,8 @@ def plan_profile(
     recipes: tuple[Recipe, ...] = ()
     if config.modules:
         plan = plan_context(covering_graphs(space, config))
-        chains += plan.workloads if config.all_chains else cheapest_chains(plan.workloads)
+        every = config.all_chains or config.is_active  # an active agenda weighs them itself
+        chains += plan.workloads if every else cheapest_chains(plan.workloads)
         recipes = plan.recipes
     if config.isolated:
         chains += [Workload(MODULE, r.spec.kind, chain([r.spec])) for r in recipes]

@@ -37,7 +37,7 @@ def proxy_agreement(result: SearchResult) -> Agreement | None:
         space is not one of the project's, or either value is the same everywhere.
     """
     goal = next((each for each in result.objectives if not each.is_known), None)
-    done = [e for e in result.history if e.status == "ok"]
+    done = [e for e in result.candidates if e.status == "ok"]
     known = result.config.space in SPACES and len(done) >= FEWEST
     if goal is None or goal.name == SCORE or not known:
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from searchspaces import CostCounter, Counts
+from searchspaces import PARTS, CostCounter, Counts
 
 from .errors import ObjectiveError
 from .objective import Objective
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 COUNTED: dict[str, Callable[[Counts], npt.NDArray[np.int64]]] = {
     "macs": lambda counts: counts.total(),
     "params": lambda counts: counts.params,
+    "backbone_macs": lambda counts: counts.macs[:, PARTS.index("backbone")],
 }
-"""Name -> what is counted of whole detectors; one multiply-add is one."""
+"""Name -> what is counted of whole detectors, or of their backbones; one multiply-add is one."""
 
 
 def counted_objective(name: str, space: SearchSpace) -> Objective:
-    """Return multiply-adds or parameters of whole detectors as a known objective.
+    """Return multiply-adds or parameters as a known objective.
 
     Args:
         name: A key of :data:`COUNTED`.

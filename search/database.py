@@ -13,6 +13,17 @@ from .errors import JournalError, RunError
 
 LOCK_FILE = "lock.sqlite"
 
+_ATTEMPTS = """
+CREATE TABLE IF NOT EXISTS attempts (
+    evaluation INTEGER NOT NULL REFERENCES evaluations (evaluation),
+    lost INTEGER NOT NULL,
+    error TEXT NOT NULL,
+    traceback TEXT,
+    at TEXT NOT NULL
+);
+"""
+"""Tries that were repeated. Added to runs of earlier versions, which can do without it."""
+
 _SCHEMA = f"""
 BEGIN;
 CREATE TABLE batches (
@@ -36,6 +47,7 @@ CREATE TABLE evaluations (
     finished_order INTEGER UNIQUE
 );
 CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT NOT NULL);
+{_ATTEMPTS}
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
@@ -64,6 +76,8 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise JournalError(f"{path} is damaged: {' '.join(str(verdict).split())}")
+            if write:
+                connection.executescript(_ATTEMPTS)
         except BaseException:
             connection.close()
             raise
@@ -85,6 +99,12 @@ def _uri(path: Path, *, write: bool) -> str:
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone() is None
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether the database has a table of that name."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (name,)).fetchone() is not None
 
 
 def following(connection: sqlite3.Connection, table: str, key: str) -> int:

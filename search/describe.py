@@ -7,9 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .agreement import proxy_agreement
+from .certification import load_certification
 from .finalist import run_budget_ms, simulation_of
 from .front import FrontPoint
+from .hierarchical import results_by_budget
 from .latency_source import LATENCY
+from .optimality import optimality_of
+from .ranking_monitor import read_agreement
 from .result import SearchResult
 
 if TYPE_CHECKING:
@@ -22,7 +26,11 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
     ``simulated`` says on what, where no latency was measured; every row then says so, too.
     ``fronts`` holds one front per known objective, such as the latency of a device, where there
     are several; ``fastest`` the least latency of the space on every device; ``proxy`` how the
-    score without training ranks what was evaluated.
+    score without training ranks what was evaluated; ``ranking`` how the evaluator ranks what was
+    trained by itself, with a warning where its order is not confirmed. ``optimality`` is what an
+    exhaustive search has shown, ``by_budget`` the best of every budget of ``crnas``;
+    ``summary`` what the strategy says of itself, such as what the partial order left out;
+    ``certified`` which members were measured to keep the budget, ``None`` before that was tried.
 
     Args:
         result: The run.
@@ -42,6 +50,8 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
     ]
     best = _name(result, front.best()) if len(front) else None
     agreement = proxy_agreement(result)
+    ranking = read_agreement(result)
+    optimality = optimality_of(result)
     return {
         "run": str(result.folder),
         "space": result.config.space,
@@ -51,13 +61,34 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
         "evaluated": len(result.finished),
         "evaluations": result.config.evals,
         "complete": result.complete,
+        "summary": dict(result.summary),
         "failed": [f"{e.code}: {e.error}" for e in result.failures],
         "best": best,
         "front": rows,
         "fastest": result.config.notes.get("fastest"),
         "fronts": _fronts(result),
         "proxy": None if agreement is None else asdict(agreement),
+        "ranking": None if ranking is None else ranking.to_dict(),
+        "optimality": None if optimality is None else optimality.statement,
+        "by_budget": [asdict(each) for each in results_by_budget(result)],
+        "certified": _certified(result),
     }
+
+
+def _certified(result: SearchResult) -> list[dict[str, Any]] | None:
+    """Return the members that keep the budget on the engine, predicted and measured."""
+    certification = load_certification(result.folder)
+    if certification is None:
+        return None
+    return [
+        {
+            "arch": candidate.arch,
+            "predicted_ms": candidate.predicted_ms,
+            "measured_ms": candidate.measured_ms,
+            "upper_ms": candidate.upper_ms,
+        }
+        for candidate in certification.certified
+    ]
 
 
 def _fronts(result: SearchResult) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from searchspaces import SearchSpace, sha256_of_file
 
 from .config import RUN_FILE
 from .constraints import ConstraintSet
+from .detector_evaluators import GOALS, Stage, make_evaluator
 from .devices import (
     Device,
     check_devices,
@@ -26,8 +27,6 @@ from .devices import (
     known_objectives,
 )
 from .errors import EvaluatorError, RunError
-from .evaluators import Evaluator, ProxyEvaluator, TableEvaluator
-from .evaluators.proxy import SCORE
 from .feasibility import require_feasible
 from .latency_source import (
     AnyPredictor,
@@ -42,15 +41,15 @@ from .objective import AnyOf, Bound, Objective
 from .result import SearchResult
 from .run import run_search
 from .strategies import make_strategy
-from .supernet_training import SupernetStage, refuse_stray_supernet
+from .supernet_training import refuse_stray_supernet
+from .two_stages import ORIGIN
+from .workers import WorkerChoice
 
 if TYPE_CHECKING:
     from detection import TrainConfig
 
 Progress = Callable[[str, float, float], None]
 
-ACCURACY = "ap"
-DETECTOR_EVALUATORS = ("proxy", "supernet", "table")
 SEARCH_IMAGES = 5000  # DetNAS, sec. 4: validation images carved out of the training data
 
 
@@ -64,8 +63,10 @@ class SearchSettings:
             ``None`` bounds the predicted median.
         strategy: A key of :data:`STRATEGIES`.
         strategy_options: Its options.
-        evaluator: ``supernet``; ``table`` with ``table`` naming a file of known results; or
-            ``proxy``, a score without training, for a first look: it is no accuracy.
+        evaluator: ``supernet``; ``classification``, a supernet whose backbones classify images;
+            ``scratch``, which trains every candidate by itself; ``table`` with ``table`` naming a
+            file of known results; or ``proxy``, a score without training, for a first look: it is
+            no accuracy.
         table: The file of the ``table`` evaluator.
         evals: Evaluations, failed ones included.
         seed: Of strategy, data split and augmentation; the supernet has its own, that of its
@@ -73,6 +74,10 @@ class SearchSettings:
         search_images: Training images kept out of training to score architectures on; at most a
             fifth of them.
         recalibration_images: Images that a path's normalisation statistics are computed from.
+        pretrained: Folder with torchvision's ImageNet weights, which the ``scratch`` evaluator
+            begins with; from nothing if left out.
+        start: Weights of a supernet's backbone, which the ``supernet`` evaluator's training begins
+            with, such as those of a pre-training; from nothing if left out (DetNAS-scratch).
         space: The space, where the predictor does not tell: it was fitted on several, or is a
             simulated device.
         devices: Further devices: each gets its own latency objective and its own front, from one
@@ -93,18 +98,30 @@ class SearchSettings:
     seed: int = 0
     search_images: int = SEARCH_IMAGES
     recalibration_images: int = 500
+    pretrained: Path | None = None
+    start: Path | None = None
     space: SpaceChoice = field(default_factory=SpaceChoice)
     devices: tuple[Device, ...] = ()
     on_every_device: bool = False
     counted: Mapping[str, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.evaluator not in DETECTOR_EVALUATORS:
-            known = ", ".join(DETECTOR_EVALUATORS)
+        if self.evaluator not in GOALS:
+            known = ", ".join(GOALS)
             raise EvaluatorError(f"unknown evaluator {self.evaluator!r}; known: {known}")
         if (self.evaluator == "table") != (self.table is not None):
             raise EvaluatorError(
                 "the table evaluator needs a file of known results (--table), and no other does"
+            )
+        if self.pretrained is not None and self.evaluator != "scratch":
+            raise EvaluatorError(
+                "only the scratch evaluator begins with ImageNet's weights (--pretrained); the "
+                f"evaluator is {self.evaluator}"
+            )
+        if self.start is not None and self.evaluator != "supernet":
+            raise EvaluatorError(
+                "only the training of a supernet begins with the weights of another (--start); "
+                f"the evaluator is {self.evaluator}"
             )
         for name in ("search_images", "recalibration_images"):
             if getattr(self, name) < 1:
@@ -112,7 +129,7 @@ class SearchSettings:
 
 
 def search_detectors(
-    predictor: AnyPredictor,
+    predictor: AnyPredictor | None,
     settings: SearchSettings,
     out_dir: str | Path,
     *,
@@ -121,12 +138,14 @@ def search_detectors(
     resume: bool = False,
     device: str = "cpu",
     progress: Progress | None = None,
+    workers: WorkerChoice | None = None,
 ) -> SearchResult:
     """Search a space for the most accurate detectors under a latency budget.
 
     Args:
         predictor: Predicts latencies, and says which space was profiled. One of a simulated
-            device is for planning: the run is labelled so, and certifies nothing.
+            device is for planning: the run is labelled so, and certifies nothing. ``None``
+            weighs accuracy against what is counted alone, as SM-NAS' second stage does.
         settings: What to search for and how.
         out_dir: Folder of the run; it also gets the predictor and the supernet's weights.
         data_dir: Folder in COCO's layout; the supernet is trained on its train split.
@@ -134,6 +153,7 @@ def search_detectors(
         resume: Go on with the run in the folder, or begin one; the data may have been moved.
         device: Where the supernet is trained and evaluated, for example ``cpu`` or ``cuda:0``.
         progress: Called as ``progress(message, done, total)``.
+        workers: Where candidates are evaluated; in this process if left out.
 
     Raises:
         InfeasibleBudgetError: Nothing keeps the budget; names the fastest; nothing is written.
@@ -147,37 +167,29 @@ def search_detectors(
         CheckpointError: The supernet's files are damaged.
     """
     folder = Path(out_dir)
+    _check_costs(predictor, settings)
     space, options = predicted_space(predictor, settings.space)
     check_devices(settings.devices, space, options)
     objectives = _objectives(predictor, settings, space)
     constraints = _constraints(settings)
     _check_feasible(predictor, settings, space, objectives, constraints)
     _refuse_folder(folder, resume)
-    stage: SupernetStage | None = None
-    if settings.evaluator != "supernet" and (data_dir is not None or training is not None):
-        raise EvaluatorError(
-            f"the {settings.evaluator} evaluator reads no images; leave --data out"
-        )
-    if settings.evaluator == "proxy":
-        evaluator: Evaluator = ProxyEvaluator(space)
-    elif settings.table is not None:
-        evaluator = TableEvaluator.from_file(settings.table, space)
-    elif data_dir is None or training is None:
-        raise EvaluatorError("the supernet evaluator needs images to train on; give --data DIR")
-    else:
-        stage = SupernetStage(space, options, Path(data_dir), settings, training, device)
-        evaluator = stage
+    evaluator, stage = make_evaluator(space, options, settings, data_dir, training, device)
 
     def prepare() -> None:
-        save_latency(folder, predictor)
+        if predictor is not None:
+            save_latency(folder, predictor)
         for device in settings.devices:
             save_latency(folder, device.predictor, device.name)
         if stage is not None:
             stage.prepare(folder, progress)
 
-    paths = {"data": data_dir, "table": settings.table}
+    paths = {"data": data_dir, "table": settings.table, "pretrained": settings.pretrained}
+    paths |= {"start": settings.start}
     notes: dict[str, Any] = {k: str(Path(path).resolve()) for k, path in paths.items() if path}
     notes["fastest"] = fastest_known(objectives, space, settings.seed)
+    if settings.space.origin:
+        notes[ORIGIN] = dict(settings.space.origin)
     return run_search(
         space,
         settings.strategy,
@@ -194,16 +206,18 @@ def search_detectors(
         notes=notes,
         prepare=prepare,
         progress=progress,
+        workers=workers,
     )
 
 
 def plan_search(
-    name: str | Path, settings: SearchSettings, precision: str | None = None
-) -> AnyPredictor:
+    name: str | Path | None, settings: SearchSettings, precision: str | None = None
+) -> AnyPredictor | None:
     """Read a predictor and check, in about a second, that the search can be done with it.
 
     Args:
-        name: The predictor's file, or ``simulated:DEVICE[:ENGINE]``.
+        name: The predictor's file, or ``simulated:DEVICE[:ENGINE]``; or ``None``, where accuracy
+            is weighed against what is counted alone.
         settings: Of the search.
         precision: Of a simulated device.
 
@@ -211,12 +225,13 @@ def plan_search(
         PredictorError: The file is missing or damaged, or there is no such simulated device.
         LatencyError: The predictor does not know the space's modules, or knows several spaces
             and none is named.
-        RunError: The predictor supports no such confidence; or it is simulated and no space is
-            named.
+        RunError: The predictor supports no such confidence; or it is simulated or missing, and
+            no space is named or nothing says what a detector costs.
         InfeasibleBudgetError: Nothing keeps the budget; names the fastest.
         StrategyError: The strategy is unknown.
     """
-    predictor = load_latency(name, precision)
+    predictor = None if name is None else load_latency(name, precision)
+    _check_costs(predictor, settings)
     space, options = predicted_space(predictor, settings.space)
     check_devices(settings.devices, space, options)
     objectives = _objectives(predictor, settings, space)
@@ -224,8 +239,24 @@ def plan_search(
     return predictor
 
 
+def _check_costs(predictor: AnyPredictor | None, settings: SearchSettings) -> None:
+    """Refuse a search in which nothing says what a detector costs."""
+    if predictor is not None:
+        return
+    if settings.budget_ms is not None or settings.devices:
+        raise RunError(
+            "a latency budget (--budget-ms) or a further device (--also) needs a predictor; give "
+            "one by -t"
+        )
+    if not settings.counted:
+        raise RunError(
+            "nothing says what a detector costs; give a predictor by -t, or --count macs to weigh "
+            "accuracy against multiply-adds alone"
+        )
+
+
 def _check_feasible(
-    predictor: AnyPredictor,
+    predictor: AnyPredictor | None,
     settings: SearchSettings,
     space: SearchSpace,
     objectives: tuple[Objective, ...],
@@ -235,8 +266,9 @@ def _check_feasible(
     budgets = [(predictor, settings.budget_ms)]
     budgets += [(device.predictor, device.budget_ms) for device in settings.devices]
     for each, budget_ms in budgets:
-        if budget_ms is not None and settings.confidence is not None:
-            check_confidence(each, settings.confidence)
+        if each is None or budget_ms is None or settings.confidence is None:
+            continue
+        check_confidence(each, settings.confidence)
     for bound in constraints:
         for own in bound.constraints if isinstance(bound, AnyOf) else (bound,):
             alone = ConstraintSet((own,), objectives)  # no device is to end with an empty front
@@ -260,12 +292,10 @@ def _refuse_folder(folder: Path, resume: bool) -> None:
 
 
 def _objectives(
-    predictor: AnyPredictor, settings: SearchSettings, space: SearchSpace
+    predictor: AnyPredictor | None, settings: SearchSettings, space: SearchSpace
 ) -> tuple[Objective, ...]:
     known = known_objectives(predictor, settings.devices, settings.counted, space)
-    if settings.evaluator == "proxy":
-        return (*known, Objective(SCORE, "max"))
-    return (*known, Objective(ACCURACY, "max", "AP"))
+    return (*known, GOALS[settings.evaluator])
 
 
 def _constraints(settings: SearchSettings) -> tuple[Bound, ...]:
@@ -279,10 +309,10 @@ def _constraints(settings: SearchSettings) -> tuple[Bound, ...]:
 
 
 def _context(
-    predictor: AnyPredictor,
+    predictor: AnyPredictor | None,
     settings: SearchSettings,
     training: TrainConfig | None,
-    stage: SupernetStage | None,
+    stage: Stage | None,
 ) -> dict[str, Any]:
     """Return what else decides the result, so that a resumed run can be compared.
 
@@ -290,7 +320,7 @@ def _context(
     """
     devices = {device.name: identity_of(device.predictor) for device in settings.devices}
     return {
-        **identity_of(predictor),
+        **({} if predictor is None else identity_of(predictor)),
         "devices": devices or None,
         "evaluator": settings.evaluator,
         "table_sha256": None if settings.table is None else sha256_of_file(settings.table),
@@ -298,4 +328,6 @@ def _context(
         "search_images": settings.search_images,
         "recalibration_images": settings.recalibration_images,
         "supernet": None if training is None else training.decisive,
+        "pretrained": None if settings.pretrained is None else "imagenet",
+        "start_sha256": None if settings.start is None else sha256_of_file(settings.start),
     }

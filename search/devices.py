@@ -78,18 +78,24 @@ def check_devices(
 
 
 def known_objectives(
-    predictor: AnyPredictor,
+    predictor: AnyPredictor | None,
     devices: Sequence[Device],
     counted: Mapping[str, float | None],
     space: SearchSpace,
 ) -> tuple[Objective, ...]:
     """Return the latency of every device, then what is counted.
 
+    Args:
+        predictor: Of the first device; ``None`` searches for no latency.
+        devices: Further devices.
+        counted: What is counted, and the most of it.
+        space: Names the detectors.
+
     Raises:
         ObjectiveError: Something is not counted.
     """
     return (
-        latency_objective(predictor, space),
+        *(() if predictor is None else (latency_objective(predictor, space),)),
         *(latency_objective(device.predictor, space, device.name) for device in devices),
         *(counted_objective(name, space) for name in counted),
     )

@@ -6,6 +6,7 @@ SearchError
 │   ├── UnknownStrategyError  a strategy name that is not registered
 │   ├── InfeasibleBudgetError nothing found keeps the budget
 │   └── SpaceExhaustedError   no further architecture can be proposed
+│       └── ResultsPendingError   none before results are told that are pending
 ├── EvaluatorError            an evaluator cannot be made, or cannot evaluate
 │   ├── EvaluationError       one architecture could not be evaluated (recorded, not fatal)
 │   └── TableError            a file of known results is malformed
@@ -82,6 +83,10 @@ class SpaceExhaustedError(StrategyError):
         super().__init__(message)
         self.proposed = proposed
         self.proven = proven
+
+
+class ResultsPendingError(SpaceExhaustedError):
+    """What is proposed next depends on results that are pending; ask again once they are told."""
 
 
 class EvaluatorError(SearchError, ValueError):

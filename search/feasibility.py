@@ -84,7 +84,7 @@ def require_feasible(
         witness, excess = fastest(space, constraints.excess, rng, max_calls, 0.0)
         if excess > 0.0:
             found = Minimum(witness, excess, exact=False)
-            raise _infeasible(space, constraints, constraints.worst(witness), found)
+            raise infeasible_budget(space, constraints, constraints.worst(witness), found)
     return space.canonical(witness)
 
 
@@ -101,7 +101,7 @@ def _group_by_group(
         if not any(kept):
             shares = [constraints.share(i, m.value) for i, m in zip(group, found, strict=True)]
             nearest = int(np.argmin(shares))
-            raise _infeasible(space, constraints, group[nearest], found[nearest])
+            raise infeasible_budget(space, constraints, group[nearest], found[nearest])
     return None
 
 
@@ -125,9 +125,17 @@ def _value_of(constraints: ConstraintSet, index: int) -> Known:
     return lambda architecture: constraints.value(index, architecture)
 
 
-def _infeasible(
+def infeasible_budget(
     space: SearchSpace, constraints: ConstraintSet, index: int, found: Minimum
 ) -> InfeasibleBudgetError:
+    """Return the error that names the fastest architecture found.
+
+    Args:
+        space: What was searched.
+        constraints: Of the search.
+        index: Of the constraint that nothing keeps.
+        found: The fastest, and whether that is proven.
+    """
     witness, constraint = found.architecture, constraints.constraints[index]
     value, code = constraints.value(index, witness), space.encode(witness)
     together = " together" if len(constraints.groups) > 1 else ""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from searchspaces import Architecture, SearchSpace, make_space, parse_arch
 
+from .certification import Candidate, Certification, load_certification
 from .config import RUN_FILE
 from .errors import RunError
 from .front import FrontPoint
 from .latency_source import LATENCY, PREDICTOR_FILE
 from .result import SearchResult, load_result
 from .supernet_training import SUPERNET_FILE, load_supernet
+from .two_stages import final_options
 
 if TYPE_CHECKING:
     from detection import Detector, TrainConfig, TrainedDetector
@@ -32,6 +34,10 @@ class Finalist:
         budget_ms: Latency budget that it was chosen under, or ``None``.
         simulated: What the run's latencies were simulated with, or ``None`` where they rest on
             measurements.
+        certified: What was measured of it, where the run was certified and it keeps the budget.
+        predicted: Whether a run, if there is one, predicted latencies.
+        renormed: Whether it is normalised otherwise than in the run, so that it takes over none
+            of the run's weights; see :func:`search.two_stages.final_options`.
     """
 
     space: SearchSpace
@@ -40,11 +46,14 @@ class Finalist:
     folder: Path | None = None
     budget_ms: float | None = None
     simulated: Mapping[str, Any] | None = None
+    certified: Candidate | None = None
+    predicted: bool = True
+    renormed: bool = False
 
     @property
     def predictor_path(self) -> Path | None:
         """Return the run's predictor file, if there is a run with one that was measured."""
-        if self.folder is None or self.simulated is not None:
+        if self.folder is None or self.simulated is not None or not self.predicted:
             return None
         return self.folder / PREDICTOR_FILE
 
@@ -54,7 +63,7 @@ class Finalist:
         Raises:
             CheckpointError: The supernet's file is damaged.
         """
-        if self.folder is None or not (self.folder / SUPERNET_FILE).exists():
+        if self.folder is None or self.renormed or not (self.folder / SUPERNET_FILE).exists():
             return None
         return load_supernet(self.folder, self.space).extract(self.architecture)
 
@@ -64,6 +73,9 @@ def choose_finalist(
 ) -> Finalist:
     """Return a named architecture, or the most accurate of a run within a budget.
 
+    Of a run that was certified (:func:`search.certify_run`), only members whose measured bound
+    keeps the budget are chosen; under another budget that none of them keeps, predictions are.
+
     Args:
         target: ``space:code``, or the folder of a run.
         budget_ms: For a run: largest predicted latency; the run's own budget if left out.
@@ -72,7 +84,7 @@ def choose_finalist(
     Raises:
         ArchitectureError: The target is neither a run nor an architecture.
         RunError: The target is a folder without a run; or the run has no result, or none within
-            the budget.
+            the budget, or was certified and no member keeps it.
     """
     folder = Path(target)
     if not (folder / RUN_FILE).is_file():
@@ -82,12 +94,45 @@ def choose_finalist(
         return Finalist(space, dict(options or {}), architecture)
     result = load_result(folder)
     budget = run_budget_ms(result) if budget_ms is None else budget_ms
-    point = best_within(result, budget)
-    config = result.config
-    space = make_space(config.space, **config.space_options)
+    certification, config = load_certification(folder), result.config
+    members = _certified(certification, result, budget)
+    shown = result if members is None else _only(result, members)
+    point = best_within(shown, budget if members is None else None)
+    made_with = final_options(config)
     return Finalist(
-        space, config.space_options, point.architecture, folder, budget, simulation_of(result)
+        space=make_space(config.space, **made_with),
+        options=made_with,
+        architecture=point.architecture,
+        folder=folder,
+        budget_ms=budget if certification is None else (budget or certification.budget_ms),
+        simulated=simulation_of(result),
+        predicted=any(objective.name == LATENCY for objective in config.objectives),
+        certified=(members or {}).get(point.architecture),
+        renormed=made_with != config.space_options,
     )
+
+
+def _certified(
+    certification: Certification | None, result: SearchResult, budget_ms: float | None
+) -> dict[Architecture, Candidate] | None:
+    """Return the certified members within a budget; ``None`` where predictions have to do."""
+    if certification is None:
+        return None
+    budget = certification.budget_ms if budget_ms is None else budget_ms
+    kept = {candidate.arch: candidate for candidate in certification.within(budget)}
+    if not kept and budget == certification.budget_ms:
+        raise RunError(
+            f"of the run in {result.folder} {len(certification.measured)} members were measured, "
+            f"and none is certified to keep {budget:g} ms (first: "
+            f"{certification.candidates[0].reason}); raise the budget, or certify again"
+        )
+    names = {f"{result.config.space}:{e.code}": e.architecture for e in result.history}
+    return {names[arch]: candidate for arch, candidate in kept.items() if arch in names} or None
+
+
+def _only(result: SearchResult, members: Mapping[Architecture, Candidate]) -> SearchResult:
+    history = tuple(e for e in result.history if e.architecture in members)
+    return replace(result, history=history)
 
 
 def simulation_of(result: SearchResult) -> Mapping[str, Any] | None:

@@ -19,7 +19,7 @@ from typing import Any
 from searchspaces import Architecture
 
 from .config import RUN_FILE, RunConfig, now
-from .database import connect, following, locked, translated
+from .database import connect, following, has_table, locked, translated
 from .errors import JournalError, RunError
 
 JOURNAL_FILE = "journal.sqlite"
@@ -46,6 +46,7 @@ class Evaluation:
         finished_order: Zero-based place in the order of results.
         compared: What each constraint of the run compares: the value itself, or what it stays
             below with the confidence asked for. Empty unless ``ok``.
+        earlier: Why it was tried again, once for every try before the last one.
     """
 
     index: int
@@ -61,6 +62,7 @@ class Evaluation:
     seconds: float | None = None
     finished_order: int | None = None
     compared: tuple[float, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -194,6 +196,30 @@ class Journal:
         """Record that an evaluation failed, and why."""
         self._finish(index, "failed", None, seconds, error, traceback)
 
+    def repeat(self, index: int, error: str, traceback: str | None, *, lost: bool) -> None:
+        """Record why an evaluation is to be tried once more.
+
+        Args:
+            index: Of the evaluation.
+            error: What happened, in one line.
+            traceback: Where, if known.
+            lost: Whether its worker died.
+        """
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO attempts VALUES (?, ?, ?, ?, ?)",
+                (index, lost, error, traceback, now()),
+            )
+            connection.execute(
+                "UPDATE evaluations SET status = 'asked' WHERE evaluation = ?", (index,)
+            )
+
+    def repeats(self, index: int, *, lost: bool) -> int:
+        """Return how often an evaluation was tried again, after a failure or a lost worker."""
+        with self._translated() as connection:
+            query = "SELECT COUNT(*) FROM attempts WHERE evaluation = ? AND lost = ?"
+            return int(connection.execute(query, (index, lost)).fetchone()[0])
+
     def note(self, name: str, text: str | None) -> None:
         """Record a remark about the whole run; ``None`` removes it."""
         with self._transaction() as connection:
@@ -219,16 +245,24 @@ class Journal:
                 raise JournalError(f"{self.folder / JOURNAL_FILE}: batch {row[0]!r} is damaged")
         return tuple(Batch(*row) for row in rows)
 
-    def evaluations(self, first: int = 0) -> tuple[Evaluation, ...]:
-        """Return every proposal from ``first`` on, with its result where there is one."""
+    def evaluations(self, first: int = 0, count: int = -1) -> tuple[Evaluation, ...]:
+        """Return proposals from ``first`` on, with their results where there are any.
+
+        Args:
+            first: Place of the first one.
+            count: How many at most; all that there are if negative.
+        """
         with self._translated() as connection:
             rows = connection.execute(
                 "SELECT evaluation, batch, architecture, digest, code, status, value_json, error, "
                 "traceback, started_at, finished_at, seconds, finished_order "
-                "FROM evaluations WHERE evaluation >= ? ORDER BY evaluation",
-                (first,),
+                "FROM evaluations WHERE evaluation >= ? ORDER BY evaluation LIMIT ?",
+                (first, count),
             ).fetchall()
-        return tuple(self._evaluation(row) for row in rows)
+            earlier = _attempts(connection, first)
+        return tuple(
+            replace(self._evaluation(row), earlier=earlier.get(row[0], ())) for row in rows
+        )
 
     def _finish(
         self,
@@ -283,6 +317,17 @@ class Journal:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+
+def _attempts(connection: sqlite3.Connection, first: int) -> dict[int, tuple[str, ...]]:
+    """Return why evaluations were tried again; runs of earlier versions never did."""
+    if not has_table(connection, "attempts"):
+        return {}
+    query = "SELECT evaluation, error FROM attempts WHERE evaluation >= ? ORDER BY rowid"
+    found: dict[int, tuple[str, ...]] = {}
+    for index, error in connection.execute(query, (first,)).fetchall():
+        found[index] = (*found.get(index, ()), str(error))
+    return found
 
 
 def _numbers(raw: Any) -> tuple[float, ...]:

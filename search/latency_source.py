@@ -44,10 +44,12 @@ class SpaceChoice:
     Attributes:
         name: Of the space; ``None`` takes the one that the predictor was fitted on.
         options: What it is made with, as far as the caller says; the rest is as it was profiled.
+        origin: What the space was chosen by, for the record: a run and its pick.
     """
 
     name: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_latency(name: str | Path, precision: str | None = None) -> AnyPredictor:
@@ -71,20 +73,23 @@ def load_latency(name: str | Path, precision: str | None = None) -> AnyPredictor
 
 
 def predicted_space(
-    predictor: AnyPredictor, choice: SpaceChoice | None = None
+    predictor: AnyPredictor | None, choice: SpaceChoice | None = None
 ) -> tuple[SearchSpace, dict[str, Any]]:
     """Return the space that is searched, and what it is made with.
 
     Raises:
         LatencyError: A fitted predictor does not know the space's modules, or knows several
             spaces and none is named.
-        RunError: A simulated device is given, which knows no space, and none is named.
+        RunError: None is named, and there is no predictor or that of a simulated device, which
+            knows no space.
         SearchSpaceError: The space is unknown, or does not take an option.
     """
     choice = choice or SpaceChoice()
     if isinstance(predictor, Predictor):
         return choose_space(predictor, choice.name, choice.options)
     if choice.name is None:
+        if predictor is None:
+            raise RunError("without a predictor (-t) the space has to be named by --space")
         raise RunError("a simulated device was not profiled on any space; name one by --space")
     options = dict(choice.options)
     return make_space(choice.name, **options), options

@@ -203,6 +203,21 @@ def objective_named(objectives: Sequence[Objective], name: str) -> Objective:
     raise ObjectiveError(f"no objective is named {name!r}; there are {known}")
 
 
+def evaluated_objective(strategy: str, objectives: Sequence[Objective]) -> Objective:
+    """Return the first objective that only an evaluation tells.
+
+    Raises:
+        ObjectiveError: All are known; names the strategy that cannot work so.
+    """
+    for objective in objectives:
+        if not objective.is_known:
+            return objective
+    raise ObjectiveError(
+        f"{strategy} improves an objective that is evaluated, but all of "
+        f"{', '.join(objective.name for objective in objectives)} are known"
+    )
+
+
 def _finite(value: float, name: str, architecture: Architecture) -> float:
     if not _is_number(value):
         raise ObjectiveError(f"{name!r} of {architecture} must be a finite number, got {value!r}")

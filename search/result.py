@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,17 @@ import numpy as np
 
 from .config import ObjectiveConfig, RunConfig
 from .dominance import FloatArray
-from .errors import ObjectiveError
+from .errors import JournalError, ObjectiveError
 from .front import FrontPoint, ParetoFront
 from .journal import Evaluation, Journal
 from .objective import Objective, objective_named
+from .partial import is_partial
 
 if TYPE_CHECKING:
     from searchspaces import Architecture
 
 STOPPED = "stopped"  # the journal's note on why a run ended before all its evaluations
+SUMMARY = "summary"  # the journal's note on what the strategy has to say at the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class SearchResult:
         history: Every proposal in order, failed and unfinished ones included.
         stopped: Why the run ended before all its evaluations (the space was exhausted), or
             ``None``.
+        summary: What the strategy has to say of the search, such as what it left out; empty
+            until the run has come to an end.
     """
 
     folder: Path
@@ -40,11 +45,17 @@ class SearchResult:
     objectives: tuple[Objective, ...]
     history: tuple[Evaluation, ...]
     stopped: str | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def finished(self) -> tuple[Evaluation, ...]:
         """Return the evaluations with a result, good or bad, in the order of proposals."""
         return tuple(evaluation for evaluation in self.history if evaluation.finished)
+
+    @property
+    def candidates(self) -> tuple[Evaluation, ...]:
+        """Return the proposals that are whole architectures, not partial codes on the way."""
+        return tuple(e for e in self.history if not is_partial(e.architecture))
 
     @property
     def failures(self) -> tuple[Evaluation, ...]:
@@ -70,8 +81,10 @@ class SearchResult:
 
     @property
     def front(self) -> ParetoFront:
-        """Return the Pareto front of everything evaluated so far."""
-        return ParetoFront.of(self.objectives, self.architectures, self.values)
+        """Return the Pareto front of the whole architectures evaluated so far."""
+        architectures = [e.architecture for e in self.candidates]
+        values = [e.values for e in self.candidates]
+        return ParetoFront.of(self.objectives, architectures, values)
 
     def front_of(self, objective: str, upper: float | None = None) -> ParetoFront:
         """Return the front of one known objective against those that are evaluated.
@@ -89,7 +102,7 @@ class SearchResult:
         cost = objective_named(self.objectives, objective)
         goals = (cost, *(goal for goal in self.objectives if not goal.is_known))
         columns = [self.objectives.index(goal) for goal in goals]
-        kept = [e for e in self.history if self._keeps(e, objective)]
+        kept = [e for e in self.candidates if self._keeps(e, objective)]
         rows = [[e.values[column] for column in columns] for e in kept]
         front = ParetoFront.of(goals, [e.architecture for e in kept], rows)
         return front if upper is None else front.within(upper, objective)
@@ -159,6 +172,7 @@ def load_result(folder: Path | str, objectives: Sequence[Objective] | None = Non
     with Journal.read(Path(folder)) as journal:
         history = journal.evaluations()
         stopped = journal.noted(STOPPED)
+        summary = _summary(journal)
     config = journal.config
     if objectives is None:
         goals = tuple(
@@ -168,7 +182,18 @@ def load_result(folder: Path | str, objectives: Sequence[Objective] | None = Non
         goals = tuple(objectives)
         if tuple(map(ObjectiveConfig.of, goals)) != config.objectives:
             raise ObjectiveError(f"the objectives are not those of the run in {folder}")
-    return SearchResult(Path(folder), config, goals, history, stopped)
+    return SearchResult(Path(folder), config, goals, history, stopped, summary)
+
+
+def _summary(journal: Journal) -> dict[str, Any]:
+    text = journal.noted(SUMMARY)
+    try:
+        summary = {} if text is None else json.loads(text)
+    except ValueError as error:
+        raise JournalError(f"{journal.folder}: the summary is damaged: {error}") from error
+    if not isinstance(summary, dict):
+        raise JournalError(f"{journal.folder}: the summary is damaged: {summary!r:.60}")
+    return summary
 
 
 def _recorded(goal: ObjectiveConfig, column: int, history: Sequence[Evaluation]) -> Objective:

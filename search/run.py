@@ -1,29 +1,31 @@
-"""Run a search: ask, evaluate, record, tell; and go on exactly where it was killed."""
+"""Run a search: everything between a space and the record of what was found in it."""
 
 from __future__ import annotations
 
-import math
-import time
-import traceback
+import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config import RunConfig, describe, now, plain_json, versions_here
-from .constraints import ConstraintSet
-from .errors import EvaluationError, JournalError, RunError, SpaceExhaustedError
+from .course import Course, Progress
+from .errors import RunError
 from .evaluators import Budget, Evaluator
-from .journal import Batch, Evaluation, Journal
-from .objective import Bound, Objective, check_objectives
-from .result import STOPPED, SearchResult
-from .strategies import StrategyBase, make_strategy
+from .journal import Journal
+from .objective import Bound, Objective
+from .result import STOPPED, SUMMARY, SearchResult
+from .standing import plain_bounds
+from .strategies import make_strategy
+from .trace import Trace
+from .workers import Job, WorkerChoice, make_workers
 
 if TYPE_CHECKING:
-    from searchspaces import Architecture, SearchSpace
+    from searchspaces import SearchSpace
 
-Progress = Callable[[str, float, float], None]
+RETRIES = 1
+"""Tries after a first one that failed, by default: what failed may be the machine."""
 
 
 def run_search(
@@ -45,15 +47,18 @@ def run_search(
     notes: Mapping[str, Any] | None = None,
     prepare: Callable[[], None] | None = None,
     progress: Progress | None = None,
+    workers: WorkerChoice | None = None,
+    retries: int = RETRIES,
 ) -> SearchResult:
     """Search a space and record every step in a folder.
 
-    An evaluation that raises, or gives no finite number for an objective, is recorded with its
-    reason and told to the strategy as a failure. Values of known objectives are computed here,
-    never taken from the evaluator. Whatever stops the process, Ctrl-C and ``kill -9`` included,
-    the run goes on with ``resume``: what was proposed is replayed and compared, what is missing
-    is evaluated, and the history becomes that of an undisturbed run. A run may be resumed with
-    more ``evals`` than before.
+    An evaluation that raises, or gives no finite number for an objective, is tried once more,
+    unless that is the evaluator's own verdict, then recorded with its reason and told to the
+    strategy as a failure. A candidate whose worker dies is given to another one. Values of known
+    objectives are computed here, never taken from the evaluator. Whatever stops the process,
+    Ctrl-C and ``kill -9`` included, the run goes on with ``resume``: what was proposed is replayed
+    and compared, what is missing is evaluated, and the history becomes that of an undisturbed
+    run. A run may be resumed with more ``evals`` than before.
 
     Args:
         space: Any object with the members of ``searchspaces.SearchSpace``.
@@ -74,6 +79,10 @@ def run_search(
         prepare: Called once the folder is this run's and before anything is evaluated: makes
             what the evaluator needs. What it raises ends the call; the folder can be resumed.
         progress: Called as ``progress(message, done, total)`` after every evaluation.
+        workers: Where evaluations run; in this process if left out. The evaluator then has to be
+            made of what other processes can import. Not recorded: a run may be resumed with
+            other workers, but only with as many does it take the very same course.
+        retries: How often an evaluation that failed is tried again.
 
     Returns:
         The whole run.
@@ -82,21 +91,25 @@ def run_search(
         InfeasibleBudgetError: Nothing found keeps the constraints; nothing is written.
         StrategyError: Strategy, options or seed are not possible; nothing is written.
         ObjectiveError: Objectives or constraints contradict themselves; nothing is written.
-        RunError: The folder holds another run, or a number is out of range.
+        RunError: The folder holds another run, a number is out of range, or the evaluator cannot
+            be sent to other processes.
         JournalError: The folder's files are damaged, or replaying them proposes something else.
     """
-    for name, count in (("evals", evals), ("batch_size", batch_size)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise RunError(f"{name} must be an integer of at least 1, got {count!r}")
-    goals = check_objectives(objectives)
-    proposer = make_strategy(strategy, space, goals, constraints, seed, **(options or {}))
-    bounds = ConstraintSet(constraints, goals)
+    for name, count, least in (
+        ("evals", evals, 1),
+        ("batch_size", batch_size, 1),
+        ("retries", retries, 0),
+    ):
+        if isinstance(count, bool) or not isinstance(count, int) or count < least:
+            raise RunError(f"{name} must be an integer of at least {least}, got {count!r}")
+    proposer = make_strategy(strategy, space, objectives, constraints, seed, **(options or {}))
+    bounds = proposer.constraints
     config = RunConfig(
         space=space.name,
         space_options=plain_json("space_options", space_options),
         strategy=strategy,
         strategy_options=asdict(proposer.options),
-        objectives=describe(goals),
+        objectives=describe(bounds.objectives),
         constraints=bounds.constraints,
         alternatives=tuple(group for group in bounds.groups if len(group) > 1),
         evals=evals,
@@ -106,147 +119,19 @@ def run_search(
         context=plain_json("context", context),
         versions=versions_here(),
         created_at=now(),
-        notes=plain_json("notes", notes),
+        notes=plain_json("notes", {**(notes or {}), **proposer.notes}),
     )
     with Journal.open(Path(out_dir), config, resume=resume) as journal:
         if prepare is not None:
             prepare()
-        _Run(space, proposer, evaluator, bounds, journal, budget, progress).go_on()
+        job = Job(evaluator, tuple(g.name for g in bounds.objectives if not g.is_known), budget)
+        history = journal.evaluations()
+        trace = Trace(journal.folder, bounds.objectives, plain_bounds(journal.config), history)
+        with closing(make_workers(workers or WorkerChoice(), job)) as hands, trace:
+            Course(proposer, hands, journal, trace, retries, progress).run()
+        summary = plain_json("summary", proposer.summary)
+        journal.note(SUMMARY, json.dumps(summary) if summary else None)
         history, stopped = journal.evaluations(), journal.noted(STOPPED)
-    return SearchResult(Path(out_dir), journal.config, goals, history, stopped)
-
-
-class _Run:
-    """One process's part in a run: replay what the journal holds, then go on."""
-
-    def __init__(
-        self,
-        space: SearchSpace,
-        strategy: StrategyBase,
-        evaluator: Evaluator,
-        bounds: ConstraintSet,
-        journal: Journal,
-        budget: Budget | None,
-        progress: Progress | None,
-    ) -> None:
-        self._space = space
-        self._strategy = strategy
-        self._evaluator = evaluator
-        self._bounds = bounds
-        self._objectives = bounds.objectives
-        self._journal = journal
-        self._budget = budget
-        self._progress = progress
-        self._proposed = 0
-        self._told = 0
-        self._unknown = [goal.name for goal in bounds.objectives if not goal.is_known]
-
-    def go_on(self) -> None:
-        """Bring the run to its end."""
-        if self._journal.noted(STOPPED) is not None:
-            self._journal.note(STOPPED, None)
-        rows = self._replay() or self._ask()
-        while rows:
-            for evaluation in rows:
-                if not evaluation.finished:
-                    self._evaluate(evaluation)
-            self._tell(self._journal.evaluations(first=rows[0].index))
-            rows = self._ask()
-
-    def _replay(self) -> list[Evaluation]:
-        """Ask and tell as recorded, and return the evaluations that were not told yet."""
-        history = self._journal.evaluations()
-        results = sorted((e for e in history if e.finished), key=_order)
-        for batch in self._journal.batches():
-            self._tell(results[self._told : batch.told_before])
-            last = self._proposed + batch.proposed
-            self._ask_again(batch, history[self._proposed : last])
-            self._proposed = last
-        return [e for e in history if not e.finished or _order(e) >= self._told]
-
-    def _ask_again(self, batch: Batch, recorded: Sequence[Evaluation]) -> None:
-        try:
-            known = [evaluation.architecture for evaluation in recorded]
-            asked = self._strategy.replay(batch.requested, known)
-        except SpaceExhaustedError:
-            asked = []
-        for evaluation, again in zip_longest(recorded, asked):
-            if evaluation is None:
-                place, was = self._proposed + len(recorded), "was not proposed"
-            else:
-                place, was = evaluation.index, f"is {evaluation.code}"
-            if evaluation is None or again != evaluation.architecture:
-                now_is = "nothing" if again is None else self._space.encode(again)
-                self._refuse(f"evaluation {place} {was}", now_is)
-
-    def _refuse(self, recorded: str, replayed: str) -> None:
-        raise JournalError(
-            f"{self._journal.folder} does not replay: {recorded}, but the strategy now proposes "
-            f"{replayed}; the space, a known objective or a version (see run.json) has changed; "
-            "begin a new run with another -o"
-        )
-
-    def _ask(self) -> Sequence[Evaluation]:
-        """Ask for a batch and record it; nothing once the run is complete."""
-        n = min(self._journal.config.evals - self._proposed, self._journal.config.batch_size)
-        if n < 1:
-            return []
-        try:
-            asked = self._strategy.ask(n)
-        except SpaceExhaustedError as error:
-            self._journal.note(STOPPED, str(error))
-            return []
-        proposals = [(self._space.encode(architecture), architecture) for architecture in asked]
-        self._journal.add_batch(n, self._told, proposals)
-        self._proposed += len(asked)
-        return self._journal.evaluations(first=self._proposed - len(asked))
-
-    def _tell(self, results: Sequence[Evaluation]) -> None:
-        """Tell results in the order in which they came."""
-        if results:
-            ordered = sorted(results, key=_order)
-            self._strategy.tell([e.architecture for e in ordered], [e.values for e in ordered])
-            self._told += len(results)
-
-    def _evaluate(self, evaluation: Evaluation) -> None:
-        index = evaluation.index
-        self._journal.start(index)
-        begin = time.perf_counter()
-        try:
-            values = self._values(evaluation.architecture)
-            compared = self._bounds.values(evaluation.architecture)
-        except Exception as error:  # a failed candidate is a result, not the end of the run
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            trace = "".join(traceback.format_exception(error))
-            self._journal.fail(index, reason, trace, time.perf_counter() - begin)
-            self._report(f"{evaluation.code} failed: {reason}", index + 1)
-            return
-        self._journal.succeed(index, values, time.perf_counter() - begin, compared)
-        shown = ", ".join(
-            f"{goal.name} {goal.show(values[goal.name])}" for goal in self._objectives
-        )
-        self._report(f"{evaluation.code}: {shown}", index + 1)
-
-    def _values(self, architecture: Architecture) -> dict[str, float]:
-        known = {goal.name: goal.value(architecture) for goal in self._objectives if goal.is_known}
-        if not self._unknown:
-            return known
-        told = self._evaluator.evaluate(architecture, self._budget)
-        missing = [name for name in self._unknown if name not in told]
-        if missing:
-            names = ", ".join(told) or "nothing"
-            raise EvaluationError(f"the evaluator gave no {missing[0]!r}; it gave {names}")
-        values = known | {name: float(told[name]) for name in self._unknown}
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise EvaluationError(f"{name!r} is {value}")
-        return values
-
-    def _report(self, message: str, done: int) -> None:
-        if self._progress is not None:
-            self._progress(message, done, self._journal.config.evals)
-
-
-def _order(evaluation: Evaluation) -> int:
-    assert evaluation.finished_order is not None
-    return evaluation.finished_order
+    return SearchResult(
+        Path(out_dir), journal.config, bounds.objectives, history, stopped, summary
+    )

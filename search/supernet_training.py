@@ -48,6 +48,7 @@ class SupernetStage:
             images than a batch takes.
         RunError: There are too few images to keep some for scoring.
         TrainingError: The device is not here.
+        CheckpointError: The weights to begin with are missing or damaged.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class SupernetStage:
         training: TrainConfig,
         device: str = "cpu",
     ) -> None:
-        from detection import open_training_data, require_trainable
+        from detection import open_training_data, read_weights_info, require_trainable
 
+        if settings.start is not None:
+            read_weights_info(settings.start)  # meet a missing file before anything is trained
         spec = space.detector(space.sample(np.random.default_rng(0)))
         masks = MASKS in spec.output_names
         images = open_training_data(
@@ -74,7 +77,7 @@ class SupernetStage:
         require_trainable(self._training, training, device)
         self._space, self._options = space, dict(options)
         self._config, self._device = training, device
-        self._images = len(ids)
+        self._images, self._seed, self._start = len(ids), settings.seed, settings.start
         self._evaluator: Evaluator | None = None
 
     @property
@@ -106,6 +109,7 @@ class SupernetStage:
             len(self._recalibration),
             device=self._device,
             workers=self._config.workers,
+            seed=self._seed,
         )
 
     def evaluate(
@@ -131,9 +135,11 @@ class SupernetStage:
                     progress("checking images", done, total)
 
     def _train(self, folder: Path, progress: Progress | None) -> None:
-        from detection import WeightsInfo, save_weights, train, uniform_paths
+        from detection import WeightsInfo, load_start, save_weights, train, uniform_paths
 
-        supernet = _new_supernet(self._space, self._config.seed)
+        supernet = new_supernet(self._space, self._config.seed)
+        if self._start is not None:
+            load_start(supernet, str(self._start))
         train(
             uniform_paths(supernet, self._config.seed),
             supernet,
@@ -185,12 +191,12 @@ def load_supernet(run: str | Path, space: SearchSpace) -> Supernet:
     """
     from detection import load_weights
 
-    supernet = _new_supernet(space, 0)
+    supernet = new_supernet(space, 0)
     load_weights(Path(run) / SUPERNET_FILE, supernet)
     return supernet.eval()
 
 
-def _new_supernet(space: SearchSpace, seed: int) -> Supernet:
+def new_supernet(space: SearchSpace, seed: int) -> Supernet:
     """Draw a supernet's weights without touching torch's own random numbers."""
     import torch
 

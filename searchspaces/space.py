@@ -26,6 +26,9 @@ class SearchSpace(Protocol):
     * ``node_tokens(arch)``: something hashable per node of the detector's graph, in order, made
       without wiring it. Equal tokens of one space mean equal modules in the same part; lets many
       architectures be counted at once.
+    * ``precedes(a, b)``: whether ``a`` is nowhere deeper or wider than ``b``, so that it costs no
+      more and is assumed no more accurate; or ``gene_order``: the values of every gene from the
+      least to the most, none for a gene that has no such order. Lets searches prune.
 
     ``detector`` is needed only by what needs a detector (prediction, training, export).
     """

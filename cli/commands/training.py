@@ -3,53 +3,114 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..groups import DetectorOptions, TrainingOptions
-from ..options import Budget, Device, Json, RequiredData, Resume, Seed, Target, to_file
-from ..printing import emit
+from ..options import Budget, Data, Device, Json, Resume, Seed, to_file
+from ..printing import emit, say
 from ..progress import shown_progress
+from ..recipe_options import RecipeOptions
+
+Output = Annotated[Path | None, to_file("Weights (.safetensors).")]
 
 
 def train(
-    target: Target,
-    data: RequiredData,
-    output: Annotated[Path, to_file("Weights (.safetensors).")],
+    context: typer.Context,
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ARCH|RUN|SPACE",
+            help="space:code, a run, or a supernet's space; a recipe has its own.",
+        ),
+    ] = None,
+    data: Data = None,
+    output: Output = None,
     *,
     detector: DetectorOptions,
     budget_ms: Budget = None,
     inherit: Annotated[
         bool, typer.Option(help="Start from the run's supernet where there is one.")
     ] = True,
+    by: RecipeOptions,
     training: TrainingOptions,
     device: Device = "cpu",
     seed: Seed = 0,
     resume: Resume = False,
     json_: Json = False,
 ) -> None:
-    """Train an architecture, or the best of a run, and score it on the val split.
+    """Train an architecture, a run's best or a supernet; score detectors on the val split.
+
+    Under torchrun, each process trains its part of every batch; --device cuda takes a GPU each.
 
     Example: `detfit train run --data shapes --steps 2000 -o winner.safetensors`
+
+    Example: `detfit train --recipe crnas-final-1x --set batch_size=8 --dry-run`
     """
-    from search import describe_training, train_finalist
+    from detection import is_first_process
+    from search import describe_trained, train_finalist
 
     options = detector.to_space_options()
+    if by.recipe is not None:
+        source = context.get_parameter_source("classes")
+        if source is not None and source.name == "DEFAULT":
+            del options["num_classes"]  # the recipe's data has its own number
+        asked = {"seed": seed} | training.asked() | by.asked()
+        found = _by_recipe(by, asked, target, options, budget_ms, data, output, device, resume)
+    else:
+        by.require_recipe()
+        if target is None or data is None or output is None:
+            raise typer.BadParameter("a training needs ARCH|RUN, --data and -o.")
+        with shown_progress() as progress:
+            trained = train_finalist(
+                target,
+                data,
+                training.to_config(seed),
+                output,
+                budget_ms=budget_ms,
+                options=options,
+                inherit=inherit,
+                resume=resume,
+                device=device,
+                progress=progress,
+            )
+        found = describe_trained(trained)
+    if is_first_process():
+        emit(found, json_)
+
+
+def _by_recipe(
+    by: RecipeOptions,
+    asked: dict[str, Any],
+    target: str | None,
+    options: dict[str, Any],
+    budget_ms: float | None,
+    data: Path | None,
+    output: Path | None,
+    device: str,
+    resume: bool,
+) -> Any:
+    """Return the list of recipes, a plan, or what a training by a recipe has given."""
+    from detection import describe_plan, describe_recipes, plan_training, train_by_recipe
+    from search import describe_trained, make_recipe_task
+
+    if by.lists or by.recipe is None:
+        return describe_recipes()
+    task = make_recipe_task(
+        by.recipe, asked, target=target, options=options, start=by.start, budget_ms=budget_ms
+    )
+    if by.dry_run:
+        return describe_plan(plan_training(task, data, device=device, measure=by.measure))
+    if data is None or output is None:
+        raise typer.BadParameter("a training needs --data and -o; --dry-run does without.")
+    for change in task.recipe.changes:
+        say(change)
     with shown_progress() as progress:
-        trained = train_finalist(
-            target,
-            data,
-            training.to_config(seed),
-            output,
-            budget_ms=budget_ms,
-            options=options,
-            inherit=inherit,
-            resume=resume,
-            device=device,
-            progress=progress,
+        trained = train_by_recipe(
+            task, data, output, resume=resume, device=device, progress=progress
         )
-    emit(describe_training(trained), json_)
+    return describe_trained(trained)
 
 
 def data_shapes(

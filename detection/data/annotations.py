@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetError
-from .coco_json import CocoCategory, CocoImage, ObjectTable, SectionReader, read_document
+from .coco_json import CocoCategory, CocoImage, SectionReader, read_document
+from .object_table import ObjectTable
 from .rle import Mask
 from .segments import decode_segment
 
@@ -24,13 +25,15 @@ class AnnotationReport:
 
     Attributes:
         images: Images in the file.
-        objects: Annotated objects; ``usable + crowd + degenerate``.
+        objects: Annotated objects; ``usable + crowd + difficult + degenerate``.
         usable: Objects that training sees.
         crowd: Crowd regions: kept for evaluation, left out of training.
         degenerate: Objects below one pixel after clipping: left out of training.
         clipped: Usable objects whose box reached outside of its image.
         empty_images: Images without a usable object.
         unused_categories: Names of the categories without a usable object.
+        difficult: Objects marked as hard to recognise and no crowd regions: left out of training.
+        left_out: What the file holds besides objects of the categories, and how often.
     """
 
     images: int
@@ -41,28 +44,36 @@ class AnnotationReport:
     clipped: int
     empty_images: int
     unused_categories: tuple[str, ...]
+    difficult: int = 0
+    left_out: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CocoAnnotations:
-    """Hold the checked content of one COCO instances file.
+    """Hold the checked annotations of one data set, in COCO's structure.
+
+    Every reader gives this one form, whatever its files: training, evaluation and export know no
+    other.
 
     Category ids, which may have gaps, become contiguous zero-based labels in ascending order of
     the ids. Training sees boxes clipped to the image, without crowd regions and without boxes
     below one pixel; evaluation sees boxes as they stand in the file, so that AP equals that of
-    pycocotools on the same file. `report` counts every difference.
+    pycocotools on the same file. Objects marked as difficult are left out of training as crowd
+    regions are. `report` counts every difference.
 
     Attributes:
         path: The file.
         images: Images in the file's order.
         categories: Categories in ascending order of their ids; the position is the label.
         objects: Annotated objects, grouped by image.
+        left_out: What else the file holds and how often: categories that are not of the set.
     """
 
     path: Path
     images: tuple[CocoImage, ...]
     categories: tuple[CocoCategory, ...]
     objects: ObjectTable
+    left_out: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def load(cls, path: str | Path, *, masks: bool = False) -> CocoAnnotations:
@@ -120,7 +131,7 @@ class CocoAnnotations:
         """
         rows = self.objects.rows_of(image_index)
         boxes = self._clipped(rows)
-        keep = _usable(boxes, self.objects.crowd[rows])
+        keep = _usable(boxes, self.objects.ignored[rows])
         return boxes[keep], self.objects.labels[rows][keep]
 
     def training_masks(self, image_index: int) -> Iterator[Mask]:
@@ -134,7 +145,7 @@ class CocoAnnotations:
         segments, rows = self.objects.segments, self.objects.rows_of(image_index)
         if segments is None:
             raise DatasetError(f"{self.path}: outlines were not read; load it with masks=True")
-        keep = _usable(self._clipped(rows), self.objects.crowd[rows])
+        keep = _usable(self._clipped(rows), self.objects.ignored[rows])
         image = self.images[image_index]
         for segment in segments[rows][keep]:
             yield decode_segment(segment, (image.height, image.width))
@@ -143,8 +154,8 @@ class CocoAnnotations:
         """Count the file's content and everything that training leaves out or changes."""
         everything = slice(0, len(self.objects.labels))
         boxes = self._clipped(everything)
-        crowd = self.objects.crowd
-        usable = _usable(boxes, crowd)
+        crowd, ignored = self.objects.crowd, self.objects.ignored
+        usable = _usable(boxes, ignored)
         corners = np.hstack([self.objects.boxes[:, :2], _far_corners(self.objects.boxes)])
         moved = (boxes != corners).any(axis=1)
         used = set(self.objects.labels[usable].tolist())
@@ -153,13 +164,19 @@ class CocoAnnotations:
             objects=len(crowd),
             usable=int(usable.sum()),
             crowd=int(crowd.sum()),
-            degenerate=int((~usable & ~crowd).sum()),
+            degenerate=int((~usable & ~ignored).sum()),
             clipped=int((moved & usable).sum()),
             empty_images=len(self.images) - len(np.unique(self.objects.image_index[usable])),
             unused_categories=tuple(
                 name for label, name in enumerate(self.class_names) if label not in used
             ),
+            difficult=int((ignored & ~crowd).sum()),
+            left_out=self.left_out,
         )
+
+    def with_difficult(self) -> CocoAnnotations:
+        """Return the same annotations with difficult objects as objects like any other."""
+        return replace(self, objects=replace(self.objects, difficult=None))
 
     def subset(self, image_ids: Iterable[int]) -> CocoAnnotations:
         """Return the same annotations for some of the images only, in the file's order.
@@ -182,11 +199,12 @@ class CocoAnnotations:
         """Return the annotations as the COCO metric reads them, boxes as in the file.
 
         Annotation ids are numbered anew from 1: the metric takes id 0 for "not matched". Outlines
-        are there if they were read.
+        are there if they were read. Difficult objects are told as crowd regions, the only ones
+        that this metric ignores.
         """
         ids = [image.id for image in self.images]
         table = self.objects
-        columns = (table.image_index, table.labels, table.boxes, table.areas, table.crowd)
+        columns = (table.image_index, table.labels, table.boxes, table.areas, table.ignored)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         document: dict[str, list[dict[str, Any]]] = {
             "images": [
@@ -201,9 +219,9 @@ class CocoAnnotations:
                     "category_id": self.categories[label].id,
                     "bbox": box,
                     "area": area,
-                    "iscrowd": int(crowd),
+                    "iscrowd": int(ignored),
                 }
-                for number, (image_index, label, box, area, crowd) in enumerate(rows, start=1)
+                for number, (image_index, label, box, area, ignored) in enumerate(rows, start=1)
             ],
         }
         if table.segments is not None:
@@ -232,5 +250,7 @@ def _far_corners(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return boxes[:, :2] + boxes[:, 2:]
 
 
-def _usable(boxes: npt.NDArray[np.float64], crowd: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    return ((boxes[:, 2:] - boxes[:, :2]) >= MIN_BOX_PX).all(axis=1) & ~crowd
+def _usable(
+    boxes: npt.NDArray[np.float64], ignored: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    return ((boxes[:, 2:] - boxes[:, :2]) >= MIN_BOX_PX).all(axis=1) & ~ignored

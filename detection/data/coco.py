@@ -139,6 +139,17 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
         other._augment, other._masks = None, False
         return other
 
+    def resized(self, preprocess: Preprocess, augment: Augment | None = None) -> CocoDataset:
+        """Return the same images for an input of another size.
+
+        Args:
+            preprocess: How an image becomes the input.
+            augment: Instead of the one there was.
+        """
+        other = copy.copy(self)
+        other.preprocess, other._augment = preprocess, augment
+        return other
+
     def __getitem__(self, index: int) -> tuple[torch.Tensor, Target]:
         """Return the image (3, h, w), float32, and its target.
 

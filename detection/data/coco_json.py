@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from ..errors import DatasetError
+from .files import is_number, is_text, read_json, shortened
+from .object_table import ObjectColumns, ObjectTable
 from .segments import read_segment
 
 LARGEST_ID = 2**53  # the largest range of integers that every JSON reader keeps exact
@@ -44,52 +42,6 @@ class CocoCategory:
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ObjectTable:
-    """Hold all annotated objects as columns, grouped by image.
-
-    Attributes:
-        image_index: Position of each object's image, ascending, (m,) int64.
-        labels: Zero-based class index, (m,) int64.
-        boxes: x, y, width, height in original pixels as in the file, (m, 4) float64.
-        areas: Segment area in square pixels, (m,) float64.
-        crowd: Whether the object is a crowd region, (m,) bool.
-        segments: Each object's pixels of its image as COCO's compressed run lengths, (m,) of
-            str; ``None`` where they were not asked for.
-    """
-
-    image_index: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
-    boxes: npt.NDArray[np.float64]
-    areas: npt.NDArray[np.float64]
-    crowd: npt.NDArray[np.bool_]
-    segments: npt.NDArray[np.object_] | None = None
-
-    def select(
-        self, keep: npt.NDArray[np.bool_], image_index: npt.NDArray[np.int64] | None = None
-    ) -> ObjectTable:
-        """Return the objects where ``keep`` (m,) is true.
-
-        Args:
-            keep: Which objects.
-            image_index: New positions of all objects' images, (m,); as they are if ``None``.
-        """
-        positions = self.image_index if image_index is None else image_index
-        return ObjectTable(
-            positions[keep],
-            self.labels[keep],
-            self.boxes[keep],
-            self.areas[keep],
-            self.crowd[keep],
-            None if self.segments is None else self.segments[keep],
-        )
-
-    def rows_of(self, image_index: int) -> slice:
-        """Return the rows of one image."""
-        first, last = np.searchsorted(self.image_index, [image_index, image_index + 1])
-        return slice(int(first), int(last))
-
-
 class _Identified(Protocol):
     @property
     def id(self) -> int: ...
@@ -101,14 +53,7 @@ def read_document(path: Path) -> Mapping[str, Any]:
     Raises:
         DatasetError: The file cannot be read, is no JSON or no object.
     """
-    try:
-        document = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such annotation file") from None
-    except RecursionError:
-        raise DatasetError(f"{path}: not COCO JSON (nested too deeply)") from None
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: not COCO JSON ({error})") from error
+    document = read_json(path, "COCO JSON")
     if not isinstance(document, dict):
         raise DatasetError(
             f"{path}: not COCO JSON (expected an object with images, annotations and categories, "
@@ -177,7 +122,7 @@ class SectionReader:
         """
         index_of = {image.id: index for index, image in enumerate(images)}
         label_of = {category.id: label for label, category in enumerate(categories)}
-        columns: tuple[list[Any], ...] = ([], [], [], [], [], [])
+        columns = ObjectColumns(masks=masks)
         seen: set[int] = set()
         for where, row in self._rows("annotations"):
             identifier = self._integer(row, where, "id", 0, LARGEST_ID)
@@ -186,17 +131,15 @@ class SectionReader:
             seen.add(identifier)
             box = self._box(row, where)
             image_index = self._known(row, where, "image_id", index_of)
-            values = (
+            columns.add(
                 image_index,
                 self._known(row, where, "category_id", label_of),
                 box,
                 self._area(row, where, box),
-                bool(self._integer(row, where, "iscrowd", 0, 1, default=0)),
-                self._segment(row, where, images[image_index]) if masks else None,
+                crowd=bool(self._integer(row, where, "iscrowd", 0, 1, default=0)),
+                segment=self._segment(row, where, images[image_index]) if masks else None,
             )
-            for column, value in zip(columns, values, strict=True):
-                column.append(value)
-        return _table(*columns, masks=masks)
+        return columns.table()
 
     def _error(self, field: str, problem: str) -> DatasetError:
         return DatasetError(f"{self._path}: {field}: {problem}")
@@ -209,7 +152,7 @@ class SectionReader:
         for index, row in enumerate(rows):
             where = f"{section}[{index}]"
             if not isinstance(row, dict):
-                raise self._error(where, f"expected an object, got {_short(row)}")
+                raise self._error(where, f"expected an object, got {shortened(row)}")
             yield where, row
 
     def _refuse_duplicates(self, section: str, items: Sequence[_Identified]) -> None:
@@ -237,9 +180,11 @@ class SectionReader:
             return default
         value = self._value(row, where, field)
         if not isinstance(value, int) or (isinstance(value, bool) and high > 1):
-            raise self._error(f"{where}.{field}", f"expected an integer, got {_short(value)}")
+            raise self._error(f"{where}.{field}", f"expected an integer, got {shortened(value)}")
         if not low <= value <= high:
-            raise self._error(f"{where}.{field}", f"expected {low} to {high}, got {_short(value)}")
+            raise self._error(
+                f"{where}.{field}", f"expected {low} to {high}, got {shortened(value)}"
+            )
         return int(value)
 
     def _known(
@@ -253,9 +198,9 @@ class SectionReader:
 
     def _text(self, row: Mapping[str, Any], where: str, field: str) -> str:
         value = self._value(row, where, field)
-        if not isinstance(value, str) or not value.strip():
-            raise self._error(f"{where}.{field}", f"expected a text, got {_short(value)}")
-        return value
+        if not is_text(value):
+            raise self._error(f"{where}.{field}", f"expected a text, got {shortened(value)}")
+        return str(value)
 
     def _file_name(self, row: Mapping[str, Any], where: str) -> str:
         name = self._text(row, where, "file_name")
@@ -272,10 +217,10 @@ class SectionReader:
         if (
             not isinstance(value, list)
             or len(value) != 4
-            or not all(_is_number(number, LARGEST_PIXEL) for number in value)
+            or not all(is_number(number, LARGEST_PIXEL) for number in value)
         ):
             raise self._error(
-                f"{where}.bbox", f"expected four finite numbers x, y, w, h, got {_short(value)}"
+                f"{where}.bbox", f"expected four finite numbers x, y, w, h, got {shortened(value)}"
             )
         return value
 
@@ -283,8 +228,8 @@ class SectionReader:
         if "area" not in row:
             return float(max(box[2], 0) * max(box[3], 0))
         value = row["area"]
-        if not _is_number(value, LARGEST_AREA) or value < 0:
-            raise self._error(f"{where}.area", f"expected a number >= 0, got {_short(value)}")
+        if not is_number(value, LARGEST_AREA) or value < 0:
+            raise self._error(f"{where}.area", f"expected a number >= 0, got {shortened(value)}")
         return float(value)
 
     def _segment(self, row: Mapping[str, Any], where: str, image: CocoImage) -> str:
@@ -297,34 +242,3 @@ class SectionReader:
             return read_segment(row["segmentation"], (image.height, image.width))
         except ValueError as error:
             raise self._error(field, str(error)) from None
-
-
-def _is_number(value: Any, largest: float) -> bool:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return plain and abs(value) <= largest  # NaN compares false
-
-
-def _short(value: object, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _table(
-    image_index: list[int],
-    labels: list[int],
-    boxes: list[Sequence[float]],
-    areas: list[float],
-    crowd: list[bool],
-    segments: list[str | None],
-    *,
-    masks: bool,
-) -> ObjectTable:
-    order = np.argsort(np.asarray(image_index, np.int64), kind="stable")
-    return ObjectTable(
-        np.asarray(image_index, np.int64)[order],
-        np.asarray(labels, np.int64)[order],
-        np.asarray(boxes, np.float64).reshape(-1, 4)[order],
-        np.asarray(areas, np.float64)[order],
-        np.asarray(crowd, np.bool_)[order],
-        np.asarray(segments, np.object_)[order] if masks else None,
-    )

@@ -1,77 +1,109 @@
-"""The COCO folder layout: which splits a folder holds and how one is opened."""
+"""Which layout a data folder has, which splits it holds, and how one is opened."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DatasetError
-from .annotations import CocoAnnotations
+from . import bdd, coco_layout, image_folder, voc
+from .files import folder_listing
 from .preprocess import Preprocess
+from .splits.drawn import drawn_splits
+from .splits.joined import JOIN, JoinedSplit
+from .splits.split import DataSplit, pick_split
 
 if TYPE_CHECKING:
     from .augment import Augment
     from .coco import CocoDataset
 
-PREFIX, SUFFIX = "instances_", ".json"
-EXPECTED = "expected annotations/instances_SPLIT.json beside SPLIT/ or images/SPLIT/"
+
+def _no_roles(splits: Sequence[DataSplit]) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
-class CocoSplit:
-    """Locate one split of a COCO folder.
+class Layout:
+    """Say how one kind of data folder is recognised and read.
 
     Attributes:
-        name: For example ``train2017``.
-        annotations: The instances file.
-        images_dir: The folder of its images.
+        expected: What such a folder holds, for people.
+        splits: From a folder to its splits; none where the folder has another layout.
+        roles: From the splits to the full names that ``train`` and ``val`` stand for, where the
+            field's usual ones are not found by the beginnings of names.
     """
 
-    name: str
-    annotations: Path
-    images_dir: Path
+    expected: str
+    splits: Callable[[Path], Sequence[DataSplit]]
+    roles: Callable[[Sequence[DataSplit]], Mapping[str, str]] = _no_roles
 
 
-def find_coco(folder: str | Path) -> tuple[CocoSplit, ...]:
-    """Return the splits that a folder in COCO's layout holds, sorted by name.
+LAYOUTS: dict[str, Layout] = {
+    "coco": Layout(coco_layout.EXPECTED, coco_layout.coco_splits),
+    "voc": Layout(voc.EXPECTED, voc.voc_splits, voc.voc_roles),
+    "bdd100k": Layout(bdd.EXPECTED, bdd.bdd_splits),
+}
+"""Layouts of detection data, by name; `detect_layout` tries each."""
+
+CLASSIFICATION = "image-folder"
+
+
+def detect_layout(folder: str | Path) -> str:
+    """Return which layout a folder has: a key of `LAYOUTS`, or ``image-folder``.
 
     Raises:
-        DatasetError: The folder is missing or holds no split; the message lists what was found.
+        DatasetError: The folder is missing, has none of the layouts or several of them; the
+            message lists what each one holds.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such data folder")
-    splits = []
-    for path in sorted((folder / "annotations").glob(f"{PREFIX}*{SUFFIX}")):
-        name = path.name.removeprefix(PREFIX).removesuffix(SUFFIX)
-        for images_dir in (folder / name, folder / "images" / name):
-            if images_dir.is_dir():
-                splits.append(CocoSplit(name, path, images_dir))
-                break
-    if not splits:
-        raise DatasetError(f"{folder}: no COCO split; {EXPECTED}; found {_listing(folder)}")
-    return tuple(splits)
+    fitting = [name for name, layout in LAYOUTS.items() if layout.splits(folder)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise DatasetError(
+            f"{folder}: holds several data sets ({', '.join(fitting)}); keep each in a folder of "
+            "its own"
+        )
+    if image_folder.class_folders(folder):
+        return CLASSIFICATION
+    known = "; ".join(f"{name}: {layout.expected}" for name, layout in LAYOUTS.items())
+    raise DatasetError(
+        f"{folder}: no data set found; expected one of {known}; {CLASSIFICATION}: "
+        f"{image_folder.EXPECTED}; found {folder_listing(folder)}"
+    )
 
 
-def find_split(folder: str | Path, split: str) -> CocoSplit:
-    """Return the split of that name, or the only one whose name starts with it.
+def find_splits(folder: str | Path) -> tuple[DataSplit, ...]:
+    """Return the splits that a folder of any layout holds, without those that `draw_split` drew.
+
+    Raises:
+        DatasetError: As for `detect_layout`, or the folder holds classified images.
+    """
+    return _splits(Path(folder))[1]
+
+
+def find_split(folder: str | Path, split: str) -> DataSplit:
+    """Return one split of a folder, or several as one.
 
     Args:
-        folder: A folder in COCO's layout.
-        split: A full name (``val2017``) or its beginning (``val``).
+        folder: A folder in one of `LAYOUTS`.
+        split: A full name (``val2017``); the beginning of a name that only one has (``val``);
+            ``train`` or ``val`` of PASCAL VOC for the usual ones; the full name of a drawn split
+            (``archtrain``); several of these with ``+`` between.
 
     Raises:
         DatasetError: None or several splits fit; the message lists those that exist.
     """
-    splits = find_coco(folder)
-    exact = [item for item in splits if item.name == split]
-    matching = exact or [item for item in splits if split and item.name.startswith(split)]
-    if len(matching) == 1:
-        return matching[0]
-    found = ", ".join(item.name for item in matching or splits)
-    problem = "fits several splits, name one of" if matching else "is no split, found"
-    raise DatasetError(f"{folder}: {split!r} {problem} {found}")
+    folder = Path(folder)
+    layout, splits = _splits(folder)
+    whole = any(item.name == split for item in splits)
+    names = [split] if whole else split.split(JOIN)
+    parts = [_one(folder, layout, splits, name) for name in names]
+    return parts[0] if len(parts) == 1 else JoinedSplit(split, tuple(parts))
 
 
 def open_split(
@@ -82,31 +114,37 @@ def open_split(
     *,
     train: bool = False,
     drop_empty: bool = False,
+    difficult: bool = False,
     seed: int = 0,
     masks: bool = False,
 ) -> CocoDataset:
-    """Open one split of a folder in COCO's layout as a data set.
+    """Open one split of a folder of any layout as a data set.
 
     Args:
-        folder: Holds annotations/instances_SPLIT.json and SPLIT/ or images/SPLIT/.
+        folder: A folder in one of `LAYOUTS`.
         split: As for `find_split`.
         preprocess: As for `CocoDataset`.
         augment: As for `CocoDataset`.
         train: As for `CocoDataset`.
         drop_empty: As for `CocoDataset`.
+        difficult: Whether training sees the objects that PASCAL VOC marks as difficult.
         seed: As for `CocoDataset`.
         masks: Whether to read the objects' outlines, which all must then have, and to give masks
             with the targets; to measure on, ``.plain()`` of the data set is quicker.
 
     Raises:
-        DatasetError: The split is not there, its annotations are wrong, or images are missing.
+        DatasetError: The split is not there, its annotations are wrong, images are missing, or
+            difficult objects are asked for without `train`.
     """
     from .coco import CocoDataset
 
+    if difficult and not train:
+        raise DatasetError("difficult objects are never measured on; difficult needs train=True")
     found = find_split(folder, split)
+    annotations = found.load(masks=masks)
     return CocoDataset(
         found.images_dir,
-        CocoAnnotations.load(found.annotations, masks=masks),
+        annotations.with_difficult() if difficult else annotations,
         preprocess,
         augment,
         train=train,
@@ -116,11 +154,21 @@ def open_split(
     )
 
 
-def _listing(folder: Path, limit: int = 8) -> str:
-    names = sorted(
-        str(path.relative_to(folder))
-        for path in (*folder.iterdir(), *(folder / "annotations").glob("*"))
-    )
-    if not names:
-        return "an empty folder"
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if names[limit:] else "")
+def _splits(folder: Path) -> tuple[str, tuple[DataSplit, ...]]:
+    """Return the layout of a folder of detection data, and its splits."""
+    name = detect_layout(folder)
+    if name == CLASSIFICATION:
+        raise DatasetError(
+            f"{folder}: holds classified images without boxes; they are for pre-training only"
+        )
+    return name, tuple(LAYOUTS[name].splits(folder))
+
+
+def _one(folder: Path, layout: str, splits: Sequence[DataSplit], name: str) -> DataSplit:
+    names = {item.name for item in splits}
+    if name not in names:
+        for drawn in drawn_splits(folder, splits):
+            if drawn.name == name:
+                return drawn
+        name = LAYOUTS[layout].roles(splits).get(name, name)
+    return pick_split(folder, splits, name)

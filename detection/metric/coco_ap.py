@@ -14,6 +14,7 @@ import numpy as np
 from ..data.annotations import CocoAnnotations
 from ..data.rle import Rle
 from ..errors import MetricError
+from .class_ap import ClassAp, class_aps
 from .detections import ImageDetections
 
 NUMBERS = (
@@ -34,8 +35,6 @@ NUMBERS = (
 
 IOU_TYPES = ("bbox", "segm")
 """What is compared: boxes or masks; pycocotools' names."""
-
-ALL_AREAS = 0  # index into the area axis of the evaluated precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,8 @@ class CocoReport:
         backend: Which library computed the numbers.
         iou_type: What was compared: a key of `IOU_TYPES`.
         masks: The same of the detections' masks, where both sides have masks.
+        classes: Each class with all its numbers, in the order of `class_ap`; empty in reports of
+            older releases.
     """
 
     ap: float
@@ -84,6 +85,7 @@ class CocoReport:
     backend: str
     iou_type: str = "bbox"
     masks: CocoReport | None = None
+    classes: tuple[ClassAp, ...] = ()
 
     @property
     def numbers(self) -> tuple[float, ...]:
@@ -99,6 +101,7 @@ class CocoReport:
             {"name": name, "category_id": category_id, "ap": _null_for_nan(ap)}
             for name, category_id, ap in self.class_ap
         ]
+        fields["classes"] = [item.to_dict() for item in self.classes]
         if self.masks is not None:
             fields["masks"] = self.masks.to_dict()
         return fields
@@ -118,6 +121,7 @@ class CocoReport:
                 (str(item["name"]), int(item["category_id"]), _nan_for_null(item["ap"]))
                 for item in fields["class_ap"]
             )
+            fields["classes"] = tuple(map(ClassAp.from_dict, fields.get("classes", ())))
             if fields.get("masks") is not None:
                 fields["masks"] = cls.from_dict(fields["masks"])
             return cls(**fields)
@@ -162,19 +166,18 @@ def evaluate_coco(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    precision = np.asarray(evaluation.eval["precision"])[:, :, :, ALL_AREAS, -1]
+    precision = np.asarray(evaluation.eval["precision"])[..., -1]
+    classes = class_aps(precision, annotations.categories)
     values = (_nan_for_missing(float(value)) for value in evaluation.stats[: len(NUMBERS)])
     numbers: dict[str, Any] = dict(zip(NUMBERS, values, strict=True))
     return CocoReport(
         **numbers,
-        class_ap=tuple(
-            (category.name, category.id, _class_ap(precision[:, :, label]))
-            for label, category in enumerate(annotations.categories)
-        ),
+        class_ap=tuple((item.name, item.category_id, item.ap) for item in classes),
         n_images=len(annotations.images),
         n_detections=len(found["annotations"]),
         backend=backend,
         iou_type=iou_type,
+        classes=classes,
     )
 
 
@@ -267,12 +270,6 @@ METRIC_BACKENDS: dict[str, Callable[[dict[str, Any], dict[str, Any], str], Any]]
     "pycocotools": _pycocotools,
 }
 """Name -> function of ground truth, detections and IoU type that gives the evaluation."""
-
-
-def _class_ap(precision: Any) -> float:
-    """Return the mean of the defined precisions of one class, NaN without any."""
-    defined = precision[precision > -1]
-    return float(defined.mean()) if defined.size else math.nan
 
 
 def _nan_for_missing(value: float) -> float:

@@ -146,7 +146,7 @@ def _objects(annotations: CocoAnnotations, iou_type: str) -> _Table:
         np.zeros(len(table.labels)),
         np.asarray(table.areas, np.float64),
         shape,
-        np.asarray(table.crowd, np.bool_),
+        np.asarray(table.ignored, np.bool_),
     )
 
 

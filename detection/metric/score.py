@@ -19,6 +19,43 @@ if TYPE_CHECKING:
 EVALUATION_BATCH = 8  # images at once; the result does not depend on it
 
 
+def detect_with(
+    detector: torch.nn.Module,
+    dataset: CocoDataset,
+    *,
+    batch_size: int = EVALUATION_BATCH,
+    device: str = "cpu",
+    workers: int = 0,
+    progress: Callable[[str, float, float], None] | None = None,
+) -> list[ImageDetections]:
+    """Detect in every image of a data set; `evaluate_coco` or `evaluate_voc` scores the result.
+
+    Args:
+        detector: A :class:`detection.Detector`; its train or eval mode is restored afterwards.
+        dataset: Opened without augmentation.
+        batch_size: Images at once.
+        device: Where the detector's weights are.
+        workers: Processes that read images.
+        progress: Called as ``progress(message, done, total)`` in images.
+
+    Raises:
+        MetricError: The outputs do not fit the data set.
+        DatasetError: An image is damaged.
+    """
+    was_training = detector.training
+    detector.eval()
+    try:
+        return detect_dataset(
+            run_module(detector, device),
+            dataset,
+            batch_size=batch_size,
+            workers=workers,
+            progress=progress,
+        )
+    finally:
+        detector.train(was_training)
+
+
 def score_detector(
     detector: torch.nn.Module,
     dataset: CocoDataset,
@@ -45,18 +82,14 @@ def score_detector(
         MetricError: The outputs do not fit the data set.
         DatasetError: An image is damaged.
     """
-    was_training = detector.training
-    detector.eval()
-    try:
-        found = detect_dataset(
-            run_module(detector, device),
-            dataset,
-            batch_size=batch_size,
-            workers=workers,
-            progress=progress,
-        )
-    finally:
-        detector.train(was_training)
+    found = detect_with(
+        detector,
+        dataset,
+        batch_size=batch_size,
+        device=device,
+        workers=workers,
+        progress=progress,
+    )
     return score_detections(dataset.annotations, found)
 
 

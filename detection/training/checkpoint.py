@@ -1,9 +1,9 @@
 """State of a training run on disk, whole or absent.
 
 A checkpoint is a folder ``step-00001000`` with ``weights.safetensors`` and ``state.pt``
-(optimiser, scaler, step, settings, history; plain data only). It is written under another name
-and renamed, so that a folder of that name is complete. Random numbers are functions of seed and
-step, so none are stored.
+(optimiser, scaler, average, step, settings, history; plain data only). It is written under
+another name and renamed, so that a folder of that name is complete. Random numbers are functions
+of seed and step, so none are stored.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from searchspaces import write_atomically
 
 from ..errors import CheckpointError
 from ..weights import load_state, load_tensors, weights_bytes
+from .averaging import WeightAverage
 from .config import TrainConfig
 from .report import TrainRow
 
-SCHEMA, SCHEMA_VERSION = "detfit-training", 1
+SCHEMA, SCHEMA_VERSION = "detfit-training", 2
 WEIGHTS_NAME, STATE_NAME = "weights.safetensors", "state.pt"
 KEPT = 2  # the last one and the one before, in case a disk loses the last
 PARTIAL = ".partial-"
@@ -42,6 +43,7 @@ class TrainState:
         root: Holds the weights.
         optimizer: Of the weights.
         scaler: Of half-precision gradients; it does nothing where they are not used.
+        average: Of the weights, where one is wanted.
         step: Steps done.
         history: Rows so far.
         sums: Losses added up since the last row.
@@ -51,6 +53,7 @@ class TrainState:
     root: nn.Module
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
+    average: WeightAverage | None = None
     step: int = 0
     history: list[TrainRow] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
@@ -70,6 +73,7 @@ def save_checkpoint(folder: Path, state: TrainState, config: TrainConfig, images
         "counted": state.counted,
         "optimizer": state.optimizer.state_dict(),
         "scaler": state.scaler.state_dict(),
+        "average": None if state.average is None else state.average.values,
     }
     target = folder / f"step-{state.step:08d}"
     partial = folder / f"{PARTIAL}{target.name}"
@@ -104,6 +108,8 @@ def load_checkpoint(path: Path, state: TrainState, config: TrainConfig, images: 
     state.optimizer.load_state_dict(content["optimizer"])
     if state.scaler.is_enabled() and content["scaler"]:
         state.scaler.load_state_dict(content["scaler"])
+    if state.average is not None:
+        state.average.load(content["average"])
     state.step, state.counted = content["step"], content["counted"]
     state.sums = dict(content["sums"])
     state.history = [TrainRow(**row) for row in content["history"]]

@@ -9,7 +9,9 @@ from typing import Any
 from ..errors import TrainingError
 
 OPTIMIZERS = ("sgd", "adamw")
-FREE_TO_CHANGE = ("checkpoint_every", "checkpoint_minutes", "workers")
+SCHEDULES = ("cosine", "linear", "step", "constant")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+FREE_TO_CHANGE = ("checkpoint_every", "checkpoint_minutes", "workers", "tensorboard")
 """Settings that a resumed run may change: the result does not depend on them."""
 
 
@@ -20,22 +22,33 @@ class TrainConfig:
     Attributes:
         steps: Optimiser steps; exactly one of ``steps`` and ``epochs`` is given.
         epochs: Passes over the data, each of as many steps as there are full batches.
-        batch_size: Images per step.
+        batch_size: Images per step, of all processes together.
+        accumulate: Equal parts that a process's share of a batch is computed in, one after the
+            other; batch normalisation sees one part at a time.
         optimizer: ``sgd`` (with momentum) or ``adamw``.
         lr: Learning rate after the warm-up.
-        final_lr: Learning rate at the last step; a cosine leads there.
+        final_lr: Learning rate at the last step; ``cosine`` and ``linear`` lead there.
+        schedule: ``cosine``, ``linear``, ``step`` (falls at every one of ``drops``) or
+            ``constant``.
+        drops: Shares of the run, rising, after which the ``step`` schedule falls.
+        drop_factor: What it falls by.
         warmup_steps: Steps over which the learning rate rises linearly.
         momentum: Of SGD.
         weight_decay: On convolutions and linear layers.
         decay_all: Whether normalisation parameters and biases decay as well.
         grad_clip: Largest norm of the gradient; 0 for no limit.
-        amp: Whether a CUDA device computes in half precision where that is safe.
+        ema_decay: How much of the averaged weights stays at a step, 0 for no average. The
+            averaged weights are what a run with an average leaves.
+        precision: ``fp32``, ``bf16``, ``fp16``, or ``auto``: bf16 or fp16 where a CUDA device
+            computes in it, else fp32. Weights are fp32 in any case.
+        sync_bn: Whether batch normalisation sees the images of all processes.
         channels_last: Whether to compute in that memory format: about a third faster on a CPU.
         seed: Of data order, path and box sampling.
         log_every: Steps between two rows of the history.
         checkpoint_every: Steps between two checkpoints; the last step always gives one.
         checkpoint_minutes: A checkpoint is also written when the last one is so old.
         workers: Processes that read images; 0 reads in this one.
+        tensorboard: Whether to write the history for TensorBoard too, which must be installed.
 
     Raises:
         TrainingError: A setting is out of its range.
@@ -44,49 +57,42 @@ class TrainConfig:
     steps: int | None = None
     epochs: int | None = None
     batch_size: int = 16
+    accumulate: int = 1
     optimizer: str = "sgd"
     lr: float = 0.02
     final_lr: float = 0.0
+    schedule: str = "cosine"
+    drops: tuple[float, ...] = ()
+    drop_factor: float = 0.1
     warmup_steps: int = 0
     momentum: float = 0.9
     weight_decay: float = 1e-4
     decay_all: bool = False
     grad_clip: float = 10.0
-    amp: bool = True
+    ema_decay: float = 0.0
+    precision: str = "auto"
+    sync_bn: bool = True
     channels_last: bool = True
     seed: int = 0
     log_every: int = 10
     checkpoint_every: int = 1000
     checkpoint_minutes: float = 10.0
     workers: int = 0
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
             raise TrainingError(
                 f"give either steps or epochs, got steps={self.steps}, epochs={self.epochs}"
             )
-        if self.optimizer not in OPTIMIZERS:
-            raise TrainingError(
-                f"optimizer {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}"
-            )
-        length = self.epochs if self.steps is None else self.steps
-        at_least_one = {
-            "steps or epochs": length,
-            "batch_size": self.batch_size,
-            "log_every": self.log_every,
-            "checkpoint_every": self.checkpoint_every,
-        }
-        for name, value in at_least_one.items():
-            if value is None or value < 1:
-                raise TrainingError(f"{name} must be at least 1, got {value}")
-        for name in (*_NOT_NEGATIVE, "lr"):
-            value = getattr(self, name)
-            if not math.isfinite(value) or value < 0:
-                raise TrainingError(f"{name} must be finite and not negative, got {value}")
-        if not self.lr:
-            raise TrainingError("lr must be above 0, got 0")
-        if self.seed >= 2**63:
-            raise TrainingError(f"seed must be below 2**63, got {self.seed}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise TrainingError(
+                    f"{name} {getattr(self, name)!r} is not one of {', '.join(known)}"
+                )
+        self._check_counts()
+        self._check_numbers()
+        self._check_drops()
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Return how many optimiser steps the run has."""
@@ -106,13 +112,55 @@ class TrainConfig:
             if name not in FREE_TO_CHANGE and mine.get(name) != other.get(name)
         )
 
+    def _check_counts(self) -> None:
+        at_least_one = {
+            "steps or epochs": self.epochs if self.steps is None else self.steps,
+            "batch_size": self.batch_size,
+            "accumulate": self.accumulate,
+            "log_every": self.log_every,
+            "checkpoint_every": self.checkpoint_every,
+        }
+        for name, value in at_least_one.items():
+            if value is None or value < 1:
+                raise TrainingError(f"{name} must be at least 1, got {value}")
+        if self.batch_size % self.accumulate:
+            raise TrainingError(
+                f"batch_size {self.batch_size} does not divide into {self.accumulate} equal "
+                "parts; change accumulate"
+            )
 
+    def _check_numbers(self) -> None:
+        for name in (*_NOT_NEGATIVE, "lr"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0:
+                raise TrainingError(f"{name} must be finite and not negative, got {value}")
+        if not self.lr:
+            raise TrainingError("lr must be above 0, got 0")
+        if self.seed >= 2**63:
+            raise TrainingError(f"seed must be below 2**63, got {self.seed}")
+        if self.ema_decay >= 1:
+            raise TrainingError(f"ema_decay must be below 1, got {self.ema_decay}")
+
+    def _check_drops(self) -> None:
+        drops = tuple(self.drops)
+        if bool(drops) != (self.schedule == "step"):
+            raise TrainingError(
+                f"drops belong to the schedule step and to no other, got schedule "
+                f"{self.schedule!r} with drops {drops}"
+            )
+        if list(drops) != sorted(set(drops)) or not all(0 < drop < 1 for drop in drops):
+            raise TrainingError(f"drops must rise and lie between 0 and 1, got {drops}")
+
+
+_CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS}
 _NOT_NEGATIVE = (
     "final_lr",
+    "drop_factor",
     "warmup_steps",
     "momentum",
     "weight_decay",
     "grad_clip",
+    "ema_decay",
     "seed",
     "checkpoint_minutes",
     "workers",

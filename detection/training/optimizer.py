@@ -13,16 +13,31 @@ WARMUP_START = 0.001  # torchvision's references: where the linear warm-up begin
 
 
 def learning_rate(step: int, total: int, config: TrainConfig) -> float:
-    """Return the learning rate of a step, counted from 0: linear warm-up times cosine.
-
-    Cosine annealing without restarts (Loshchilov and Hutter, ICLR 2017, eq. 5).
-    """
-    done = step / max(total - 1, 1)
-    span = config.lr - config.final_lr
-    rate = config.final_lr + span * (1 + math.cos(math.pi * done)) / 2
+    """Return the learning rate of a step, counted from 0: linear warm-up times schedule."""
+    rate = _scheduled(step, total, config)
     if step >= config.warmup_steps:
         return rate
     return rate * (WARMUP_START + (1 - WARMUP_START) * step / config.warmup_steps)
+
+
+def drop_steps(total: int, config: TrainConfig) -> tuple[int, ...]:
+    """Return the first step of every lower learning rate of the ``step`` schedule."""
+    return tuple(round(drop * total) for drop in config.drops)
+
+
+def _scheduled(step: int, total: int, config: TrainConfig) -> float:
+    """Return the learning rate without warm-up.
+
+    ``cosine`` is annealing without restarts (Loshchilov and Hutter, ICLR 2017, eq. 5).
+    """
+    done = step / max(total - 1, 1)
+    span = config.lr - config.final_lr
+    if config.schedule == "cosine":
+        return config.final_lr + span * (1 + math.cos(math.pi * done)) / 2
+    if config.schedule == "linear":
+        return config.final_lr + span * (1 - done)
+    passed = sum(step >= drop for drop in drop_steps(total, config))
+    return config.lr * config.drop_factor**passed
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

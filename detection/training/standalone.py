@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from .checkpoint import list_checkpoints
 from .config import TrainConfig
 from .loop import train
 from .paths import one_detector
+from .processes import is_first_process, joined_processes
 from .report import TrainReport
 
 Progress = Callable[[str, float, float], None]
@@ -56,6 +57,7 @@ def open_training_data(
     seed: int = 0,
     split: str = "train",
     masks: bool = False,
+    augment: TrainAugment | None = None,
 ) -> CocoDataset:
     """Open the training split with flip and scale jitter, without images that hold no object.
 
@@ -66,6 +68,7 @@ def open_training_data(
         seed: Of the augmentation.
         split: Name, or its beginning.
         masks: Whether targets have masks, for a detector that learns them.
+        augment: Another flip and jitter than the usual ones.
 
     Raises:
         DatasetError: The split is not there or damaged, or has another number of classes.
@@ -74,7 +77,7 @@ def open_training_data(
         data_dir,
         split,
         Preprocess(input_hw),
-        TrainAugment(input_hw),
+        augment or TrainAugment(input_hw),
         train=True,
         drop_empty=True,
         seed=seed,
@@ -99,7 +102,7 @@ def require_classes(dataset: CocoDataset, num_classes: int) -> None:
         )
 
 
-def require_trainable(dataset: CocoDataset, config: TrainConfig, device: str) -> None:
+def require_trainable(dataset: Sized, config: TrainConfig, device: str) -> None:
     """Refuse a training that could not do its first step, before anything is written.
 
     Raises:
@@ -123,11 +126,16 @@ def train_detector(
     *,
     space_options: Mapping[str, Any],
     start: Detector | None = None,
+    augment: TrainAugment | None = None,
+    split: str = "train",
+    notes: Mapping[str, Any] | None = None,
     resume: bool = False,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> TrainedDetector:
     """Train an architecture, score it on the validation split and write its weights.
+
+    Started by torchrun, all processes train together and the first one writes.
 
     Args:
         space: Where the architecture lies.
@@ -138,6 +146,9 @@ def train_detector(
         space_options: What the space was made with, written into the weights file.
         start: A detector whose weights are the starting point, such as a supernet's path; weights
             drawn from ``config.seed`` if left out.
+        augment: Another flip and jitter than the usual ones.
+        split: What is trained on.
+        notes: What else is written beside the weights.
         resume: Go on from the last checkpoint, if there is one.
         device: For example ``cpu`` or ``cuda:0``.
         progress: Called as ``progress(message, done, total)`` in steps.
@@ -153,35 +164,43 @@ def train_detector(
     spec, output = space.detector(arch), Path(output)
     checkpoints = output.with_suffix(".training")
     if not resume:
-        _refuse_existing(output, checkpoints)
+        refuse_existing(output, checkpoints)
     masks = MASKS in spec.output_names
     dataset = open_training_data(
-        data_dir, spec.input_hw, spec.num_classes, seed=config.seed, masks=masks
+        data_dir,
+        spec.input_hw,
+        spec.num_classes,
+        seed=config.seed,
+        split=split,
+        masks=masks,
+        augment=augment,
     )
     validation = open_split(data_dir, "val", Preprocess(spec.input_hw), masks=masks).plain()
     _require_same_classes(dataset, validation)
     require_trainable(dataset, config, device)
     detector = start if start is not None else _fresh(space, arch, config.seed)
-    report = train(
-        one_detector(detector),
-        detector,
-        dataset,
-        config,
-        checkpoints,
-        resume=resume,
-        device=device,
-        progress=progress,
-    )
-    accuracy = score_detector(detector, validation, device=device, workers=config.workers)
+    with joined_processes(device) as local:
+        report = train(
+            one_detector(detector),
+            detector,
+            dataset,
+            config,
+            checkpoints,
+            resume=resume,
+            device=local,
+            progress=progress,
+        )
+        accuracy = score_detector(detector, validation, device=local, workers=config.workers)
     info = WeightsInfo(
         space=space.name,
         num_classes=spec.num_classes,
         architecture=space.encode(arch),
         space_options=json.loads(json.dumps(dict(space_options))),
         label_names=dataset.annotations.class_names,
-        notes=_notes(config, accuracy),
+        notes={**_notes(config, accuracy), **(notes or {})},
     )
-    save_weights(output, detector, info)
+    if is_first_process():
+        save_weights(output, detector, info)
     return TrainedDetector(detector, output, report, accuracy)
 
 
@@ -189,14 +208,19 @@ def _notes(config: TrainConfig, accuracy: CocoReport) -> dict[str, Any]:
     """Return what is written beside the weights: how they were trained, how good they are."""
     notes = {
         "seed": config.seed,
-        "config": asdict(config),
+        "config": json.loads(json.dumps(asdict(config))),
         "ap": accuracy.ap,
         "ap50": accuracy.ap50,
     }
     return notes if accuracy.masks is None else {**notes, "mask_ap": accuracy.masks.ap}
 
 
-def _refuse_existing(output: Path, checkpoints: Path) -> None:
+def refuse_existing(output: Path, checkpoints: Path) -> None:
+    """Refuse to write over finished or unfinished work.
+
+    Raises:
+        CheckpointError: There is some.
+    """
     for path in (output, *list_checkpoints(checkpoints)):
         if path.exists():
             raise CheckpointError(

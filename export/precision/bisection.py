@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from .errors import PrecisionError
+from ..errors import PrecisionError
 
 
 class Judged(Protocol):

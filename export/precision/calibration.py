@@ -17,8 +17,8 @@ import numpy.typing as npt
 from detection import Preprocess, find_coco, open_split
 from searchspaces import IMAGE, sha256_of_file
 
-from .choices import PrecisionChoices
-from .records import CalibrationImage, CalibrationRecord
+from ..records.precision import CalibrationImage, CalibrationRecord
+from ..request.choices import PrecisionChoices
 
 if TYPE_CHECKING:
     from detection import CocoDataset

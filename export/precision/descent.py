@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 from engines import NATIVE_OPERATORS, calibrate, get_backend, prepared_model
 
-from ..errors import VerificationError
-from ..evaluation import Comparison, EvaluationData, Progress
+from ..comparison.compare import Comparison
+from ..comparison.data import EvaluationData, Progress
+from ..errors import PrecisionError, VerificationError
 from ..files import json_bytes, sha256_of
-from ..gate import judge_accuracy
-from ..outcome import Outcome
-from ..records import MeasuredLatency
-from ..reference import Reference
+from ..gate.outcome import Outcome
+from ..gate.verdict import judge_accuracy
+from ..records.latency import MeasuredLatency
+from ..records.precision import KeptNode, PrecisionRecord, PrecisionRow, SearchRecord
+from ..running.reference import Reference
 from .arithmetic import FLOAT, INT8, ROUNDED, ROUNDED_WEIGHTS, arithmetic_of
 from .calibration import CalibrationSet, spread_batches
-from .errors import PrecisionError
 from .journal import Journal
 from .lowerings import HalfLowering, Int8Lowering, Lowering, NativeInt8Lowering
 from .meter import Loss, LossMeter, Recorded
-from .records import KeptNode, PrecisionRecord, PrecisionRow, SearchRecord
 from .rungs import FULL, Rungs, row_of
 from .search import find_kept
 from .written import COMPARED, NATIVE, WRITTEN
 
 if TYPE_CHECKING:
-    from ..request import ExportRequest
+    from ..request.request import ExportRequest
 
 DESCENT = (FULL, "fp16", "int8")
 

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..errors import PrecisionError
 from ..files import sha256_of
-from .errors import PrecisionError
 from .meter import Loss
 
 SCHEMA = "detfit-precision-search"

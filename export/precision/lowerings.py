@@ -20,7 +20,7 @@ from engines import (
     with_rounding,
 )
 
-from .records import KeptNode
+from ..records.precision import KeptNode
 
 
 class Lowering(Protocol):

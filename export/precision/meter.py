@@ -10,15 +10,17 @@ import numpy as np
 
 from detection import AP_NAMES, ImageDetections, ImageMatches, match_images, weighted_ap
 
-from ..bootstrap import Drop, paired_drops
-from ..evaluation import EvaluationData, Finder, scorable
-from ..postprocess import Detections
-from .errors import PrecisionError
+from ..bundle.postprocess import Detections
+from ..comparison.compare import Finder
+from ..comparison.data import EvaluationData
+from ..comparison.scoring import scorable
+from ..errors import PrecisionError
+from ..gate.bootstrap import Drop, paired_drops
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ..session import Session
+    from ..running.session import Session
 
 KINDS = ("bbox", "segm")
 AP = AP_NAMES[0]

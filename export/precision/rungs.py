@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 
 from engines import OnnxModel, TimingProtocol, get_backend
 
-from ..evaluation import Comparison, Progress, compare
-from ..measuring import first_images, measure_engine
-from ..onnx_file import example_inputs
-from ..records import MeasuredLatency
-from ..session import Session
+from ..comparison.compare import Comparison, compare
+from ..comparison.data import Progress
+from ..graph.file import example_inputs
+from ..records.latency import MeasuredLatency
+from ..records.precision import PrecisionRow
+from ..running.session import Session
+from ..timing.measuring import first_images, measure_engine
 from .meter import Recorded
-from .records import PrecisionRow
 
 if TYPE_CHECKING:
     from engines import Engine
 
-    from ..request import ExportRequest
+    from ..request.request import ExportRequest
 
 FULL = "fp32"
 EMULATOR = "onnxruntime"

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..records.precision import KeptNode, SearchRecord
 from .bisection import Found, smallest_kept
 from .meter import Loss, LossMeter
-from .records import KeptNode, SearchRecord
 from .sensitivity import Batch, NodeNoise, node_noise
 
 if TYPE_CHECKING:
-    from ..evaluation import Progress
+    from ..comparison.data import Progress
     from .journal import Journal
     from .lowerings import Lowering
 

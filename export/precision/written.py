@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import PrecisionError
 from .calibration import CalibrationSet, draw_calibration
-from .errors import PrecisionError
 
 if TYPE_CHECKING:
-    from ..request import ExportRequest
+    from ..request.request import ExportRequest
 
 WRITTEN = {"onnxruntime": ("fp16", "int8"), "openvino": ("fp16", "int8"), "tensorrt": ("int8",)}
 """Engine -> precisions that are written into the graph; for others the backend has its own way."""

@@ -7,15 +7,19 @@ from typing import Any
 
 from .base import Budget, Evaluator
 from .callable import CallableEvaluator
+from .completing import CompletingEvaluator
 from .proxy import ProxyEvaluator, entropy_score
+from .scratch import ScratchEvaluator
 from .table import TableEvaluator
 
 __all__ = [
     "EVALUATORS",
     "Budget",
     "CallableEvaluator",
+    "CompletingEvaluator",
     "Evaluator",
     "ProxyEvaluator",
+    "ScratchEvaluator",
     "TableEvaluator",
     "entropy_score",
     "supernet_evaluator",
@@ -32,6 +36,7 @@ def supernet_evaluator(*args: Any, **options: Any) -> Evaluator:
 EVALUATORS: dict[str, Callable[..., Evaluator]] = {
     "callable": CallableEvaluator,
     "proxy": ProxyEvaluator,
+    "scratch": ScratchEvaluator,
     "supernet": supernet_evaluator,
     "table": TableEvaluator.from_file,
 }

@@ -1,7 +1,9 @@
 """Score architectures by the weights that a trained supernet lends them.
 
 DetNAS (Chen et al., NeurIPS 2019), sec. 3.4: batch-normalisation statistics of every path are
-recomputed from training images before it is evaluated, and never shared between paths.
+recomputed from training images before it is evaluated, and never shared between paths. CR-NAS
+(Liang et al., ICLR 2020): a code whose later genes are undecided is scored with a
+fresh random completion for every mini-batch.
 """
 
 from __future__ import annotations
@@ -11,17 +13,21 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from ..partial import is_partial
 from .base import Budget
+from .completing import completions_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from detection import Batch, CocoDataset, Supernet
+    from detection import Batch, CocoDataset, CocoReport, Supernet
     from searchspaces import Architecture
 
 RECALIBRATION_IMAGES = 500  # DetNAS, sec. 3.4
 RECALIBRATION_BATCH = 16
+COMPLETION_BATCH = 8  # validation images that one completion of a partial code is scored on
 CACHE_BYTES = 512 * 2**20  # images are kept in memory up to here, else read again for every path
 
 
@@ -38,6 +44,7 @@ class SupernetEvaluator:
         recalibration_images: How many images statistics are computed from.
         device: Where paths are recalibrated and run, for example ``cpu`` or ``cuda:0``.
         workers: Processes that read images.
+        seed: Of the completions of partial codes.
 
     Raises:
         DatasetError: ``recalibration_images`` is below 1.
@@ -52,11 +59,12 @@ class SupernetEvaluator:
         *,
         device: str = "cpu",
         workers: int = 0,
+        seed: int = 0,
     ) -> None:
         self._supernet = supernet.to(device)
         self._validation = validation
         self._images = _Images(recalibration.first(recalibration_images), device, workers)
-        self._device, self._workers = device, workers
+        self._device, self._workers, self._seed = device, workers, seed
 
     def evaluate(
         self, architecture: Architecture, budget: Budget | None = None
@@ -64,14 +72,20 @@ class SupernetEvaluator:
         """Return ``ap``, ``ap50`` and ``ap75`` of the path on the scale 0..100.
 
         Args:
-            architecture: A path of the supernet.
+            architecture: A path of the supernet, or a partial code: the detections of its
+                completions, each on its own mini-batch, are scored together.
             budget: ``images`` bounds the validation images; ``epochs`` means nothing here.
         """
-        from detection import score_detector, score_path
-
         limit = budget.images if budget else None
         validation = self._validation if limit is None else self._validation.first(limit)
-        report = score_path(
+        score = self._score_partial if is_partial(architecture) else self._score
+        report = score(architecture, validation)
+        return {"ap": 100 * report.ap, "ap50": 100 * report.ap50, "ap75": 100 * report.ap75}
+
+    def _score(self, architecture: Architecture, validation: CocoDataset) -> CocoReport:
+        from detection import score_detector, score_path
+
+        return score_path(
             self._supernet,
             architecture,
             self._images,
@@ -79,7 +93,22 @@ class SupernetEvaluator:
                 detector, validation, device=self._device, workers=self._workers
             ),
         )
-        return {"ap": 100 * report.ap, "ap50": 100 * report.ap50, "ap75": 100 * report.ap75}
+
+    def _score_partial(self, architecture: Architecture, validation: CocoDataset) -> CocoReport:
+        from detection import detect_dataset, run_module, score_detections, score_path
+
+        completions = completions_of(self._supernet.space, architecture, self._seed)
+
+        def run(images: npt.NDArray[np.float32]) -> tuple[npt.NDArray[Any], ...]:
+            return score_path(
+                self._supernet,
+                next(completions),
+                self._images,
+                lambda detector: run_module(detector, self._device)(images),
+            )
+
+        found = detect_dataset(run, validation, batch_size=COMPLETION_BATCH, workers=self._workers)
+        return score_detections(validation.annotations, found)
 
 
 class _Images:

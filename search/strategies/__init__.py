@@ -9,17 +9,26 @@ from typing import TYPE_CHECKING, Any
 from ..errors import StrategyError, UnknownStrategyError
 from ..objective import Bound, Objective
 from .base import Strategy, StrategyBase, StrategyOptions
+from .crnas import CrNasOptions, CrNasStrategy
+from .crnas_greedy import CrNasGreedyOptions, CrNasGreedyStrategy
+from .crnas_stage import CrNasStageStrategy
 from .detnas_ea import DetNasOptions, DetNasStrategy
 from .ehvi import EhviOptions, EhviStrategy
 from .local import LocalOptions, LocalStrategy
 from .nsga2 import Nsga2Options, Nsga2Strategy
 from .random import RandomStrategy
+from .smnas_ea import SmNasOptions, SmNasStrategy
 
 if TYPE_CHECKING:
     from searchspaces import SearchSpace
 
 __all__ = [
     "STRATEGIES",
+    "CrNasGreedyOptions",
+    "CrNasGreedyStrategy",
+    "CrNasOptions",
+    "CrNasStageStrategy",
+    "CrNasStrategy",
     "DetNasOptions",
     "DetNasStrategy",
     "EhviOptions",
@@ -29,6 +38,8 @@ __all__ = [
     "Nsga2Options",
     "Nsga2Strategy",
     "RandomStrategy",
+    "SmNasOptions",
+    "SmNasStrategy",
     "Strategy",
     "StrategyBase",
     "StrategyOptions",
@@ -36,11 +47,15 @@ __all__ = [
 ]
 
 STRATEGIES: dict[str, type[StrategyBase]] = {
+    CrNasGreedyStrategy.name: CrNasGreedyStrategy,
+    CrNasStageStrategy.name: CrNasStageStrategy,
+    CrNasStrategy.name: CrNasStrategy,
     DetNasStrategy.name: DetNasStrategy,
     EhviStrategy.name: EhviStrategy,
     LocalStrategy.name: LocalStrategy,
     Nsga2Strategy.name: Nsga2Strategy,
     RandomStrategy.name: RandomStrategy,
+    SmNasStrategy.name: SmNasStrategy,
 }
 """Name -> class; ``options_type`` of the class names its options."""
 

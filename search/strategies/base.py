@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,8 @@ class Strategy(Protocol):
         Fewer only where no more can be found.
 
         Raises:
-            SpaceExhaustedError: Not even one can be found.
+            SpaceExhaustedError: Not even one can be found; a ``ResultsPendingError`` where one can
+                be once pending results are told.
         """
         ...
 
@@ -136,6 +137,16 @@ class StrategyBase(ABC):
     def told(self) -> tuple[tuple[Architecture, FloatArray], ...]:
         """Return what was told, in that order, with ``(n_objectives,)`` values."""
         return tuple(self._told.items())
+
+    @property
+    def notes(self) -> Mapping[str, int]:
+        """Return what a run notes of the strategy for its reader, beside the options."""
+        return {}
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """Return what the strategy has to say of the search so far, as plain JSON values."""
+        return {}
 
     def ask(self, n: int = 1) -> list[Architecture]:
         """Propose ``n`` new architectures in canonical form.
@@ -239,9 +250,15 @@ class StrategyBase(ABC):
             if not self.space.is_valid(candidate):
                 continue
             candidate = self.space.canonical(candidate)
-            if candidate not in self._seen and self.constraints.satisfied(candidate):
+            if candidate in self._seen or not self.constraints.satisfied(candidate):
+                continue
+            if self._admits(candidate):
                 return candidate
         return None
+
+    def _admits(self, architecture: Architecture) -> bool:
+        """Return whether a new architecture that keeps the constraints is worth an evaluation."""
+        return True
 
     def _left_over(self) -> list[Architecture] | None:
         """Return everything that may still be proposed, or ``None`` if it cannot be listed."""
@@ -249,7 +266,8 @@ class StrategyBase(ABC):
         if listed is None:
             return None
         canonical = dict.fromkeys(map(self.space.canonical, listed))
-        return [a for a in canonical if a not in self._seen and self.constraints.satisfied(a)]
+        left = (a for a in canonical if a not in self._seen and self.constraints.satisfied(a))
+        return [architecture for architecture in left if self._admits(architecture)]
 
     def _last_resort(self) -> Architecture | None:
         """Move samples into the feasible region: tight budgets leave almost nothing to chance."""

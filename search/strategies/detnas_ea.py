@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import ObjectiveError, StrategyError
-from ..objective import Bound, Objective
+from ..errors import StrategyError
+from ..objective import Bound, Objective, evaluated_objective
 from .base import Source, StrategyBase, StrategyOptions, check_count
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class DetNasStrategy(StrategyBase):
         if not isinstance(self.options, DetNasOptions):
             raise StrategyError(f"detnas-ea takes DetNasOptions, got {self.options!r}")
         self._setup = self.options
-        self._goal = _goal(self.objectives)
+        self._goal = evaluated_objective(self.name, self.objectives)
         self._parents: list[Architecture] = []
         self._proposed = 0
 
@@ -108,13 +108,3 @@ class DetNasStrategy(StrategyBase):
     def _crossed(self) -> Architecture:
         first, second = self._rng.choice(len(self._parents), size=2, replace=False).tolist()
         return self.space.crossover(self._parents[first], self._parents[second], self._rng)
-
-
-def _goal(objectives: Sequence[Objective]) -> Objective:
-    for objective in objectives:
-        if not objective.is_known:
-            return objective
-    raise ObjectiveError(
-        "detnas-ea evolves towards an objective that is evaluated, but all of "
-        f"{', '.join(objective.name for objective in objectives)} are known"
-    )

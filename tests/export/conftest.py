@@ -27,9 +27,9 @@ from export import (
     export_detector,
     judge,
 )
+from export.bundle.postprocess import Postprocess
 from export.machine import machine_name, runtime_version
-from export.network import ModuleRunner
-from export.postprocess import Postprocess
+from export.running.network import ModuleRunner
 
 ARCH = "detnas-nano:21-20-2112-33"
 OPTIONS = {"head": "retinanet", "input_hw": (64, 64), "num_classes": 3}

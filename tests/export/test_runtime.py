@@ -25,11 +25,10 @@ from export import (
     detect_files,
     read_runnable,
 )
-from export.detect import objects_of
-from export.postprocess import Detections
+from export.bundle.postprocess import Detections
+from export.running.detect import objects_of
 from export.runtime import BundleDetector, load
-
-from .test_bundle import rewrite
+from tests.export.bundle.test_bundle import rewrite
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("numpy", "pillow")

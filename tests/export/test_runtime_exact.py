@@ -9,13 +9,13 @@ import pytest
 
 from detection import Preprocess
 from export import ExportRequest, ExportResult, Origin, Session, detect_image, export_detector
-from export.detect import objects_of
-from export.postprocess import Detections
+from export.bundle.postprocess import Detections
+from export.running.detect import objects_of
 from export.runtime import load
 from searchspaces import SPACES
 from tests.cli import run
+from tests.export.running import test_masks as masks
 
-from . import test_masks as masks
 from .test_runtime import BLOCKER, SCRIPT, by_session, listed, run_script
 
 PHOTOS = 7  # odd: the last batch is not full

@@ -91,7 +91,7 @@ def test_a_run_records_everything(tmp_path: Path) -> None:
         assert e.code == SPACE.encode(e.architecture)
     assert [done for _, done, _ in messages] == list(range(1, 31))
     code, (ms, points) = result.history[0].code, result.history[0].values
-    assert messages[0][0] == f"{code}: cost {ms:g}, quality {points:g}"
+    assert messages[0][0].endswith(f"; {code}: cost {ms:g}, quality {points:g}")
     assert result.best is not None
     assert result.best.values[1] == max(map(quality, result.architectures))
     assert result.front.within(5).best().values[0] <= 5

@@ -7,6 +7,7 @@ authors' group released (vega, ``resnet_variant_det_codec.py``), which every pub
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ...errors import ArchitectureError, SearchSpaceError
 from ...parts import CODED_BLOCKS, STAGES, CodedBackbone
@@ -17,6 +18,7 @@ BASES = (48, 56, 64, 72)
 """SM-NAS, stage two: channels before the first doubling."""
 
 EXAMPLE = "basicblock_64_1-21-21-12"  # E0
+_CACHE = 65_536  # backbones whose widths are kept: a search compares each with many others
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +101,7 @@ class BackboneCode:
     @property
     def widths(self) -> tuple[tuple[int, ...], ...]:
         """Return the channels (planes) of every block, stage by stage."""
-        width, stages = self.base, []
-        for group in self.groups:
-            blocks = []
-            for symbol in group:
-                width *= int(symbol)
-                blocks.append(width)
-            stages.append(tuple(blocks))
-        return tuple(stages)
+        return _widths(self.base, self.groups)
 
     def part(self, norm: str = "bn") -> CodedBackbone:
         """Return the backbone that the code names."""
@@ -136,11 +131,16 @@ class BackboneCode:
         return cls(block, int(base), tuple(groups.split("-")))
 
 
-def is_deeper_or_wider(a: BackboneCode, b: BackboneCode) -> bool:
+def is_deeper_or_wider(a: BackboneCode, b: BackboneCode, stages: int = STAGES) -> bool:
     """Return whether ``a`` is nowhere shallower or narrower than ``b`` (Partial Order Pruning).
 
     Every block of ``b`` then has a block of its own in the same stage of ``a`` that is at least
     as wide. Backbones of different block types do not compare.
+
+    Args:
+        a: A backbone.
+        b: Another one.
+        stages: How many of their stages are in use, and so compared.
 
     Example:
         >>> e0 = BackboneCode.parse("basicblock_64_1-21-21-12")
@@ -151,8 +151,20 @@ def is_deeper_or_wider(a: BackboneCode, b: BackboneCode) -> bool:
     """
     if a.block != b.block:
         return False
-    pairs = zip(a.widths, b.widths, strict=True)
+    pairs = zip(a.widths[:stages], b.widths[:stages], strict=True)
     return all(len(mine) >= len(other) and _covers(mine, other) for mine, other in pairs)
+
+
+@lru_cache(maxsize=_CACHE)
+def _widths(base: int, groups: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    width, stages = base, []
+    for group in groups:
+        blocks = []
+        for symbol in group:
+            width *= int(symbol)
+            blocks.append(width)
+        stages.append(tuple(blocks))
+    return tuple(stages)
 
 
 def _covers(mine: tuple[int, ...], other: tuple[int, ...]) -> bool:

@@ -19,7 +19,7 @@ from ...detector import DetectorSpec
 from ...errors import ArchitectureError, SearchSpaceError
 from ...parts import CODED_BLOCKS, STAGES
 from ..options import check_proposals
-from .code import DOUBLINGS, PUBLISHED, BackboneCode, CodeLimits
+from .code import DOUBLINGS, PUBLISHED, BackboneCode, CodeLimits, is_deeper_or_wider
 from .covering import covering_groups
 from .faults import either, fault
 from .features import CODE_FEATURES, code_features
@@ -221,6 +221,11 @@ class SmNasModularSpace:
             and width in self.widths
             and self.limits.hold(tuple(groups))
         )
+
+    def precedes(self, a: Architecture, b: Architecture) -> bool:
+        """Return whether ``a`` is nowhere deeper or wider than ``b``, backbone and pyramid."""
+        (mine, narrow), (other, wide) = self._read(a), self._read(b)
+        return narrow <= wide and is_deeper_or_wider(other, mine, self.stands_on.stages)
 
     def features(self, arch: Architecture) -> npt.NDArray[np.float64]:
         """Return ``(n_features,)`` numbers, named by :attr:`feature_names`."""

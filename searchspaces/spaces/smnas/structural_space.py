@@ -19,6 +19,7 @@ from ...errors import ArchitectureError
 from ..options import check_proposals
 from .covering import cover, numbered
 from .heads import around
+from .order import structure_precedes
 from .structure import (
     BACKBONES,
     EXAMPLE,
@@ -148,6 +149,11 @@ class SmNasStructuralSpace:
     def is_valid(self, arch: Architecture) -> bool:
         """Return whether the genes are five known texts and RPN and head go together."""
         return arch.space == NAME and arch.genes in _valid_genes()
+
+    def precedes(self, a: Architecture, b: Architecture) -> bool:
+        """Return whether ``a`` is nowhere deeper or wider than ``b``."""
+        mine, other = (self._genes(self.canonical(arch)) for arch in (a, b))
+        return structure_precedes(Structure(*mine), Structure(*other))
 
     def features(self, arch: Architecture) -> npt.NDArray[np.float64]:
         """Return ``(n_features,)`` numbers, named by :attr:`feature_names`."""

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
-from detection.data.layout import find_coco, find_split, open_split
+from detection.data.coco_layout import find_coco
+from detection.data.layout import LAYOUTS, detect_layout, find_split, open_split
 from detection.data.preprocess import Preprocess
 from detection.errors import DatasetError
 
 from .conftest import WriteCoco
+from .trees import voc_0712, write_bdd
 
 
 @pytest.fixture
@@ -61,3 +63,25 @@ def test_folders_without_coco_layout(tmp_path: Path) -> None:
 def test_real_folder(coco80: Path) -> None:
     assert [split.name for split in find_coco(coco80)] == ["train2017", "val2017"]
     assert find_split(coco80, "train").name == "train2017"
+
+
+def test_every_layout_is_recognised_or_all_are_listed(root: Path, tmp_path: Path) -> None:
+    assert detect_layout(root) == "coco"
+    voc_0712(tmp_path / "voc")
+    assert detect_layout(tmp_path / "voc") == "voc"
+    other = tmp_path / "other"
+    (other / "pictures").mkdir(parents=True)
+    with pytest.raises(DatasetError, match="no data set found") as error:
+        detect_layout(other)
+    for name, layout in LAYOUTS.items():
+        assert f"{name}: {layout.expected}" in str(error.value)
+    assert "image-folder: train/CLASS/" in str(error.value)
+    assert str(error.value).endswith("found pictures")
+    with pytest.raises(DatasetError, match="no such data folder"):
+        detect_layout(tmp_path / "absent")
+
+
+def test_several_layouts_in_one_folder_are_refused(root: Path) -> None:
+    write_bdd(root)
+    with pytest.raises(DatasetError, match=r"several data sets \(coco, bdd100k\); keep each in"):
+        find_split(root, "val")

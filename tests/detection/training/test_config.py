@@ -18,6 +18,15 @@ from detection import TrainConfig, TrainingError
         ({"steps": 1, "lr": 0.0}, "lr must be above 0"),
         ({"steps": 1, "lr": float("nan")}, "lr must be finite"),
         ({"steps": 1, "weight_decay": -1.0}, "weight_decay must be finite and not negative"),
+        ({"steps": 1, "schedule": "cyclic"}, "'cyclic' is not one of cosine, linear, step"),
+        ({"steps": 1, "precision": "fp8"}, "precision 'fp8' is not one of auto, fp32, bf16"),
+        ({"steps": 1, "accumulate": 3}, "batch_size 16 does not divide into 3 equal parts"),
+        ({"steps": 1, "accumulate": 0}, "accumulate must be at least 1"),
+        ({"steps": 1, "ema_decay": 1.0}, "ema_decay must be below 1"),
+        ({"steps": 1, "drops": (0.5,)}, "drops belong to the schedule step"),
+        ({"steps": 1, "schedule": "step"}, "drops belong to the schedule step"),
+        ({"steps": 1, "schedule": "step", "drops": (0.8, 0.5)}, "drops must rise"),
+        ({"steps": 1, "schedule": "step", "drops": (8.0,)}, "lie between 0 and 1"),
     ],
 )
 def test_bad_settings_are_refused(options: dict[str, float], message: str) -> None:

@@ -30,7 +30,7 @@ from detection import (
     uniform_paths,
     write_shapes,
 )
-from detection.training.paths import DetectorForStep
+from detection.training.paths import LearnerForStep
 from searchspaces import DetNasSpace
 
 MakeSpace = Callable[..., DetNasSpace]
@@ -53,7 +53,7 @@ def dataset(shapes: Path) -> CocoDataset:
     )
 
 
-def build(make_space: MakeSpace, head: str, supernet: bool) -> tuple[nn.Module, DetectorForStep]:
+def build(make_space: MakeSpace, head: str, supernet: bool) -> tuple[nn.Module, LearnerForStep]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         space = make_space(head)
@@ -140,7 +140,8 @@ def test_only_the_last_two_checkpoints_are_kept(
     make_space: MakeSpace, dataset: CocoDataset, tmp_path: Path
 ) -> None:
     run_once(make_space, dataset, tmp_path, checkpoint_every=1)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-00000004", "step-00000005"]
+    kept = sorted(p.name for p in tmp_path.iterdir() if p.is_dir())
+    assert kept == ["step-00000004", "step-00000005"]
 
 
 def test_another_setting_is_refused_or_starts_anew(

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from detection import TrainConfig
-from detection.training.optimizer import learning_rate, make_optimizer
+from detection.training.optimizer import drop_steps, learning_rate, make_optimizer
 
 
 def test_cosine_from_lr_to_final_lr() -> None:
@@ -53,3 +53,23 @@ def test_all_decays_on_request_and_frozen_parameters_stay_out() -> None:
     assert len(group["params"]) == 3
     assert group["weight_decay"] == 1e-4
     assert isinstance(make_optimizer(root, TrainConfig(steps=1)), torch.optim.SGD)
+
+
+def test_linear_reaches_the_final_rate() -> None:
+    config = TrainConfig(steps=11, lr=1.0, final_lr=0.5, schedule="linear")
+    rates = [learning_rate(step, 11, config) for step in range(11)]
+    assert rates == pytest.approx([1 - 0.05 * step for step in range(11)])
+
+
+def test_step_falls_at_its_drops_and_nowhere_else() -> None:
+    config = TrainConfig(steps=90, schedule="step", lr=0.02, drops=(60 / 90, 80 / 90))
+    rates = [learning_rate(step, 90, config) for step in range(90)]
+    assert rates == pytest.approx([0.02] * 60 + [0.002] * 20 + [0.0002] * 10)
+    assert drop_steps(90_000, config) == (60_000, 80_000)
+
+
+def test_constant_stays_after_the_warm_up() -> None:
+    config = TrainConfig(steps=10, schedule="constant", lr=0.3, warmup_steps=3)
+    rates = [learning_rate(step, 10, config) for step in range(10)]
+    assert rates[0] < rates[1] < rates[2] < rates[3]
+    assert rates[3:] == [0.3] * 7

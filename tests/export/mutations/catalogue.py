@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from . import boxes, deployment, network, precision, weights
+from . import (
+    anchors,
+    arithmetic,
+    boxes,
+    classes,
+    files,
+    layers,
+    mapping,
+    outputs,
+    pooling,
+    precision,
+    preprocessing,
+    pyramid,
+    selection,
+    weights,
+)
 from .mutation import Equivalent, Mutation
 
 CATALOGUE: tuple[Mutation, ...] = (
+    *anchors.CATALOGUE,
     *boxes.CATALOGUE,
-    *network.CATALOGUE,
+    *classes.CATALOGUE,
+    *selection.CATALOGUE,
+    *pooling.CATALOGUE,
+    *pyramid.CATALOGUE,
+    *layers.CATALOGUE,
+    *arithmetic.CATALOGUE,
     *weights.CATALOGUE,
     *precision.CATALOGUE,
-    *deployment.CATALOGUE,
+    *preprocessing.CATALOGUE,
+    *mapping.CATALOGUE,
+    *outputs.CATALOGUE,
+    *files.CATALOGUE,
 )
 """The faults that the gate has to catch."""
 
-EQUIVALENT: tuple[Equivalent, ...] = network.EQUIVALENT
+EQUIVALENT: tuple[Equivalent, ...] = pyramid.EQUIVALENT
 """Changes with a proof that they change nothing; they are not counted."""

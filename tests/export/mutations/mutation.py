@@ -15,10 +15,10 @@ import onnx
 from detection import Detector, Preprocess, save_weights
 from engines import Engine
 from export import Bundle, Postprocess, Session, detector_to_onnx, write_bundle
-from export.descriptions import labels_bytes
+from export.bundle.descriptions import labels_bytes
+from export.bundle.integrity import LABELS, MODEL, POSTPROCESS, PREPROCESS, WEIGHTS
 from export.files import json_bytes
-from export.integrity import LABELS, MODEL, POSTPROCESS, PREPROCESS, WEIGHTS
-from export.network import weights_info
+from export.running.network import weights_info
 
 if TYPE_CHECKING:
     from export import Manifest

@@ -10,7 +10,7 @@ from typing import Any
 from detection import Detector, ShapesRecipe, TrainConfig, train_detector, write_shapes
 from engines import TimingProtocol
 from export import Delivery, deliver, load_bundle, load_detector
-from export.network import origin_of
+from export.running.network import origin_of
 from searchspaces import make_space
 
 from .mutation import HALF, INT8, ONE_STAGE, TWO_STAGE, Specimen

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from export import detector_to_onnx
 
-from .boxes import edit
 from .mutation import BOTH, Mutation, Workpiece
+from .plants import edit
 
 Change = Callable[[Tensor], Tensor]
 

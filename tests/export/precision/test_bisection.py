@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from export.errors import PrecisionError
 from export.precision.bisection import evaluation_bound, smallest_kept
-from export.precision.errors import PrecisionError
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from detection import DatasetError, Preprocess
+from export.errors import PrecisionError
 from export.precision.calibration import draw_calibration, spread_batches
-from export.precision.choices import PrecisionChoices
-from export.precision.errors import PrecisionError
+from export.request.choices import PrecisionChoices
 
 PREPROCESS = Preprocess((64, 64))
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from export.precision.errors import PrecisionError
+from export.errors import PrecisionError
 from export.precision.journal import Journal
 from export.precision.meter import Loss
 

@@ -8,13 +8,14 @@ import pytest
 
 from detection import Detector, Preprocess
 from export import Outcome, Session
-from export.evaluation import EvaluationData, compare, open_data
-from export.gate import judge_accuracy
-from export.network import ModuleRunner
-from export.postprocess import Detections, Postprocess
-from export.precision.errors import PrecisionError
+from export.bundle.postprocess import Detections, Postprocess
+from export.comparison.compare import compare
+from export.comparison.data import EvaluationData, open_data
+from export.errors import PrecisionError
+from export.gate.verdict import judge_accuracy
 from export.precision.meter import LossMeter, Recorded
-from export.reference import Reference
+from export.running.network import ModuleRunner
+from export.running.reference import Reference
 
 LABELS = ("circle", "square", "triangle")
 

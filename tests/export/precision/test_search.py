@@ -10,13 +10,13 @@ import pytest
 from detection import Detector, Preprocess
 from engines import OnnxModel, get_backend
 from export import Session
-from export.evaluation import EvaluationData, open_data
-from export.postprocess import Postprocess
+from export.bundle.postprocess import Postprocess
+from export.comparison.data import EvaluationData, open_data
 from export.precision.journal import Journal
 from export.precision.lowerings import HalfLowering
 from export.precision.meter import Loss, LossMeter, Recorded
 from export.precision.search import Kept, find_kept
-from export.reference import Reference
+from export.running.reference import Reference
 from latency import module_of_node
 
 LABELS = ("circle", "square", "triangle")

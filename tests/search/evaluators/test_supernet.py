@@ -23,9 +23,11 @@ from detection import (
     open_split,
     recalibrate_bn,
     run_module,
+    score_detections,
 )
-from search import Budget
+from search import UNDECIDED, Budget
 from search.evaluators import EVALUATORS, supernet as module
+from search.evaluators.completing import completions_of
 from search.evaluators.supernet import SupernetEvaluator
 from searchspaces import Architecture, SearchSpace, make_space
 from tests.search.conftest import OPTIONS
@@ -196,6 +198,58 @@ def test_it_is_registered(
 def test_statistics_need_images(make: Make, images: int) -> None:
     with pytest.raises(DatasetError, match=f"asked for the first {images} images"):
         make(images)
+
+
+# --- partial codes
+
+
+def partial(space: SearchSpace, first: int) -> Architecture:
+    """Leave all genes but the first undecided."""
+    genes = (first, *((UNDECIDED,) * (len(space.decode(CODES[0]).genes) - 1)))
+    return Architecture(space.name, genes)
+
+
+def test_one_mini_batch_is_scored_by_one_completion(
+    make: Make, space: SearchSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMPLETION_BATCH", 4)  # as many as there are scoring images
+    evaluator = make()
+    for first in (0, 3):
+        code = partial(space, first)
+        completion = next(completions_of(space, code, 0))
+        assert completion.genes[0] == first
+        assert evaluator.evaluate(code) == evaluator.evaluate(completion)
+
+
+def test_every_mini_batch_has_a_completion_of_its_own(
+    make: Make,
+    space: SearchSpace,
+    supernet: Supernet,
+    recalibration: CocoDataset,
+    scoring: CocoDataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "COMPLETION_BATCH", 1)
+    code = partial(space, 1)
+    completions = completions_of(space, code, 0)
+    found = []
+    for image in scoring.annotations.images:
+        path = supernet.extract(next(completions))
+        recalibrate_bn(path, [images for images, _ in make_loader(recalibration.first(6), 6)])
+        found += detect_dataset(run_module(path.eval()), scoring.subset([image.id]))
+    expected = 100 * score_detections(scoring.annotations, found).ap
+    assert make().evaluate(code)["ap"] == pytest.approx(expected)
+
+
+def test_partial_scores_depend_on_the_code_alone(make: Make, space: SearchSpace) -> None:
+    codes = [partial(space, first) for first in (0, 2)]
+    one = make()
+    forth = [one.evaluate(code) for code in (codes[0], codes[1], codes[0])]
+    other = make()
+    back = [other.evaluate(code) for code in (codes[1], codes[0])]
+    assert forth[0] == forth[2] == back[1]
+    assert forth[1] == back[0]
+    assert forth[0] != forth[1]
 
 
 @pytest.mark.gpu

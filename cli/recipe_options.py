@@ -1,0 +1,60 @@
+"""Options of a training by a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+LIST = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeOptions:
+    """Which of the papers' procedures, and what is done otherwise."""
+
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A paper's procedure; `--recipe list` names them."),
+    ] = None
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another value; repeatable."),
+    ] = None
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS", help="File to start from, imagenet (torchvision's) or scratch."
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the whole plan and train nothing.")
+    ] = False
+    measure: Annotated[
+        bool, typer.Option(help="In a dry run, time a step at its real size here.")
+    ] = True
+
+    @property
+    def lists(self) -> bool:
+        """Return whether the recipes are asked for."""
+        return self.recipe == LIST
+
+    def asked(self) -> dict[str, Any]:
+        """Return the settings that replace the recipe's.
+
+        Raises:
+            SearchSpaceError: One is not written KEY=VALUE.
+        """
+        from searchspaces import parse_option
+
+        return dict(map(parse_option, self.changes or ()))
+
+    def require_recipe(self) -> None:
+        """Refuse what only a recipe gives a meaning.
+
+        Raises:
+            typer.BadParameter: There is such an option.
+        """
+        if self.changes or self.start or self.dry_run:
+            raise typer.BadParameter("--set, --start and --dry-run go with --recipe NAME.")

@@ -1,0 +1,80 @@
+"""The history of a run as a CSV file, and for TensorBoard where that is wanted."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from searchspaces import write_atomically
+
+from ..errors import TrainingError
+from .report import TrainRow
+
+CSV_NAME, TENSORBOARD_FOLDER = "log.csv", "tensorboard"
+
+
+class TrainLog:
+    """Write rows as they come; a resumed run goes on where its checkpoint was.
+
+    Args:
+        folder: Of the run.
+        history: Rows that the checkpoint holds; what the file has beyond is left out.
+        tensorboard: Whether to write for TensorBoard too.
+
+    Raises:
+        TrainingError: TensorBoard is wanted and not installed.
+    """
+
+    def __init__(self, folder: Path, history: Sequence[TrainRow], tensorboard: bool) -> None:
+        self._path = folder / CSV_NAME
+        self._columns: list[str] = []
+        self._writer = _summary_writer(folder, history) if tensorboard else None
+        self._write_all(history)
+
+    def add(self, history: Sequence[TrainRow]) -> None:
+        """Write the last row of a history."""
+        row = history[-1]
+        if set(row.losses) - set(self._columns):
+            self._write_all(history)
+        else:
+            with self._path.open("a", encoding="utf-8", newline="") as file:
+                file.write(_text([_cells(row)], self._columns))
+        if self._writer is not None:
+            for name, value in _cells(row).items():
+                self._writer.add_scalar(name, value, row.step)
+
+    def close(self) -> None:
+        """Finish TensorBoard's file."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write_all(self, history: Sequence[TrainRow]) -> None:
+        losses = dict.fromkeys(name for row in history for name in row.losses)
+        self._columns = ["step", "lr", "total", *losses]
+        rows = [dict(zip(self._columns, self._columns, strict=True)), *map(_cells, history)]
+        write_atomically(self._path, _text(rows, self._columns).encode())
+
+
+def _cells(row: TrainRow) -> dict[str, Any]:
+    return {"step": row.step, "lr": row.lr, "total": row.total, **row.losses}
+
+
+def _text(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    buffer = io.StringIO()
+    csv.DictWriter(buffer, columns, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def _summary_writer(folder: Path, history: Sequence[TrainRow]) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise TrainingError(
+            "tensorboard is not installed: pip install 'detfit[train]', or train without it; "
+            f"{CSV_NAME} is written in any case"
+        ) from error
+    done = history[-1].step if history else 0
+    return SummaryWriter(str(folder / TENSORBOARD_FOLDER), purge_step=done + 1)

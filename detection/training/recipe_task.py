@@ -1,0 +1,176 @@
+"""What a recipe trains, and the plan of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from searchspaces import MASKS, Architecture, DetectorSpec, SearchSpace
+
+from ..data.augment import TrainAugment
+from ..data.classification import ClassificationDataset
+from ..data.coco import CocoDataset
+from ..data.image_folder import find_classified
+from ..data.preprocess import Preprocess
+from ..detector import Detector
+from ..recipes.plan import TrainingPlan
+from ..recipes.resolve import ResolvedRecipe
+from ..supernet import Supernet
+from .classifier import classifier_for_step, make_linear
+from .paths import LearnerForStep, one_detector, uniform_paths
+from .standalone import open_training_data
+from .starts import fresh_supernet, load_start, require_start, seeded
+from .timing import StepTime, measure_step
+
+CLASSIFICATION_HW = (224, 224)
+"""Input of ImageNet pre-training: DetNAS counts its multiply-adds there."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeTask:
+    """Name what a recipe trains.
+
+    Attributes:
+        recipe: Resolved.
+        space: Made with ``options``.
+        architecture: What is trained; ``None`` for the space's supernet.
+        options: Of the space, as recorded with the weights.
+        start: ``scratch``, ``imagenet`` or a weights file; ``None`` where the recipe decides.
+    """
+
+    recipe: ResolvedRecipe
+    space: SearchSpace
+    architecture: Architecture | None
+    options: Mapping[str, Any]
+    start: str | None = None
+
+    @property
+    def classifies(self) -> bool:
+        """Return whether the backbone alone is trained, on classified images."""
+        return self.recipe.task == "classification"
+
+    @property
+    def spec(self) -> DetectorSpec:
+        """Return the detector, or any of the supernet's."""
+        arch = self.architecture
+        return self.space.detector(arch or self.space.sample(np.random.default_rng(0)))
+
+    @property
+    def target(self) -> str:
+        """Return the architecture as on the command line, or the space of the supernet."""
+        arch = self.architecture
+        return self.space.name if arch is None else f"{self.space.name}:{self.space.encode(arch)}"
+
+    @property
+    def input_hw(self) -> tuple[int, int]:
+        """Return height and width of what is trained on."""
+        return CLASSIFICATION_HW if self.classifies else self.spec.input_hw
+
+    def fresh(self) -> Detector | Supernet:
+        """Return what is trained, with weights drawn from the recipe's seed."""
+        seed, arch = self.recipe.config.seed, self.architecture
+        if arch is None:
+            return fresh_supernet(self.space, seed)
+        return seeded(lambda: Detector(self.space.detector(arch)), seed)
+
+    def root(self) -> Detector | Supernet:
+        """Return what is trained, with its starting weights.
+
+        Raises:
+            TrainingError: Pre-trained weights are wanted and none are named.
+            CheckpointError: They do not fit or cannot be read.
+        """
+        start = require_start(self.recipe.get("start", "scratch"), self.start)
+        root = self.fresh()
+        load_start(root, start)
+        return root
+
+    def learner(self, root: Detector | Supernet, classes: int) -> tuple[LearnerForStep, nn.Module]:
+        """Return what each step trains, and what holds all parameters.
+
+        Args:
+            root: From :meth:`root`.
+            classes: Of classified images.
+        """
+        seed, paths = self.recipe.config.seed, _detector_for_step(root, self.recipe.config.seed)
+        if not self.classifies:
+            return (paths if isinstance(root, Supernet) else one_detector(paths(0))), root
+        linear = seeded(lambda: make_linear(paths(0), classes), seed)
+        smoothing = self.recipe.get("label_smoothing", 0.0)
+        both = nn.ModuleDict({"network": root, "classifier": linear})
+        return classifier_for_step(paths, linear, smoothing), both
+
+    def open_detection(self, data_dir: Path) -> CocoDataset:
+        """Open the images that a detector or supernet trains on.
+
+        Raises:
+            DatasetError: They are not there, damaged, or have another number of classes.
+        """
+        spec = self.spec
+        return open_training_data(
+            data_dir,
+            spec.input_hw,
+            spec.num_classes,
+            seed=self.recipe.config.seed,
+            split=self.recipe.get("split", "train"),
+            masks=MASKS in spec.output_names,
+            augment=self.augment(),
+        )
+
+    def open_classified(self, data_dir: Path) -> ClassificationDataset:
+        """Open the classified images that a backbone trains on.
+
+        Raises:
+            DatasetError: They are not there.
+        """
+        images = find_classified(data_dir, "train")
+        seed = self.recipe.config.seed
+        return ClassificationDataset(images, Preprocess(self.input_hw), train=True, seed=seed)
+
+    def augment(self) -> TrainAugment:
+        """Return the flip and jitter of detection images."""
+        usual = TrainAugment(self.spec.input_hw)
+        low, high = self.recipe.get("scale", usual.scale)
+        flip = self.recipe.get("flip", usual.flip)
+        return TrainAugment(self.spec.input_hw, flip=flip, scale=(low, high))
+
+
+def plan_training(
+    task: RecipeTask, data_dir: Path | None = None, *, device: str = "cpu", measure: bool = True
+) -> TrainingPlan:
+    """Return what a run will do.
+
+    Args:
+        task: What is trained.
+        data_dir: Whose images are counted; the paper's number is taken if left out.
+        device: Where a step is measured.
+        measure: Whether to measure one, at the real size of the images.
+
+    Raises:
+        DatasetError: The data is not there, damaged, or does not fit.
+    """
+    images, source = task.recipe.data.images, task.recipe.data.source
+    if data_dir is not None:
+        images = len(
+            task.open_classified(data_dir) if task.classifies else task.open_detection(data_dir)
+        )
+        source = f"{data_dir}, images with objects of the training split"
+    time = _measured(task, device) if measure else None
+    return TrainingPlan(task.recipe, task.target, task.input_hw, images, source, time)
+
+
+def _measured(task: RecipeTask, device: str) -> StepTime:
+    classes = task.recipe.data.classes if task.classifies else task.spec.num_classes
+    learner, root = task.learner(task.fresh(), classes)
+    return measure_step(learner, root, task.input_hw, classes, task.recipe.config, device=device)
+
+
+def _detector_for_step(root: Detector | Supernet, seed: int) -> Callable[[int], Detector]:
+    if isinstance(root, Supernet):
+        return uniform_paths(root, seed)
+    return lambda _: root

@@ -1,0 +1,1 @@
+"""A bundle's folder: its files, its manifest and hashes, where its engine may run."""

@@ -1,0 +1,1 @@
+"""Torch and engine on the same images: detections, pipelines, modules one by one."""

@@ -1,0 +1,1 @@
+"""The demo: profile, search, train, export, verify and report, on this machine."""

@@ -1,0 +1,1 @@
+"""What is written down about an engine: plain values, derived from nothing above them."""

@@ -1,0 +1,1 @@
+"""A bundle's engine, and its torch model, run on images."""

@@ -1,0 +1,1 @@
+"""Verify an engine, and certify it where it is."""

@@ -1,0 +1,141 @@
+"""Score architectures by training each of them, on weights of its own.
+
+SM-NAS (Yao et al., AAAI 2020), sec. 3: in the first stage every structure is trained for five
+epochs on ImageNet's weights, in the second every backbone for nine epochs from nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EvaluatorError
+from .base import Budget
+
+if TYPE_CHECKING:
+    from detection import CocoDataset, Detector, TrainConfig
+    from searchspaces import Architecture, DetectorSpec, SearchSpace
+
+Progress = Callable[[str, float, float], None]
+
+_DIGITS = 16  # of an architecture's digest, in the name of its folder
+
+
+class ScratchEvaluator:
+    """Train every architecture for some epochs and score it.
+
+    All begin with weights drawn from the same seed and see the same images in the same order. What
+    is being trained keeps checkpoints, from which a killed evaluation goes on; they are removed
+    once it is scored.
+
+    Args:
+        space: What the architectures are of; they may differ in the size of their input.
+        training: Images to train on, opened for training.
+        scoring: Images to score on, opened without augmentation.
+        config: Settings of each training.
+        folder: Where checkpoints go.
+        pretrained: Folder with torchvision's ImageNet weights for the backbones; ``None`` trains
+            from nothing. Small batches then want detectors with ``norm=gn_ws``.
+        device: Where is trained and scored.
+        progress: Called as ``progress(message, done, total)`` in steps of each training.
+
+    Raises:
+        EvaluatorError: There is no such folder of weights.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        training: CocoDataset,
+        scoring: CocoDataset,
+        config: TrainConfig,
+        folder: str | Path,
+        pretrained: Path | None = None,
+        *,
+        device: str = "cpu",
+        progress: Progress | None = None,
+    ) -> None:
+        require_pretrained(pretrained)
+        self._space, self._training, self._scoring = space, training, scoring
+        self._config, self._folder, self._pretrained = config, Path(folder), pretrained
+        self._device, self._progress = device, progress
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the progress with the process that shows it."""
+        return self.__dict__ | {"_progress": None}
+
+    def evaluate(
+        self, architecture: Architecture, budget: Budget | None = None
+    ) -> Mapping[str, float]:
+        """Return ``ap``, ``ap50`` and ``ap75`` of the trained detector on the scale 0..100.
+
+        Args:
+            architecture: Of the space.
+            budget: ``epochs`` replaces the length of the training; ``images`` bounds those that
+                are scored on.
+
+        Raises:
+            CheckpointError: The weights of the backbone are not there, or do not fit it.
+            DatasetError: An image is damaged.
+            TrainingError: The loss became infinite or NaN.
+        """
+        from detection import Preprocess, TrainAugment, one_detector, score_detector, train
+
+        spec = self._space.detector(architecture)
+        preprocess = Preprocess(spec.input_hw)
+        folder = self._folder / architecture.digest[:_DIGITS]
+        detector = self._fresh(spec)
+        train(
+            one_detector(detector),
+            detector,
+            self._training.resized(preprocess, TrainAugment(spec.input_hw)),
+            self._length(budget),
+            folder,
+            resume=True,
+            device=self._device,
+            progress=self._progress,
+        )
+        images = None if budget is None else budget.images
+        scoring = self._scoring if images is None else self._scoring.first(images)
+        report = score_detector(
+            detector,
+            scoring.resized(preprocess),
+            device=self._device,
+            workers=self._config.workers,
+        )
+        shutil.rmtree(folder)
+        return {"ap": 100 * report.ap, "ap50": 100 * report.ap50, "ap75": 100 * report.ap75}
+
+    def _length(self, budget: Budget | None) -> TrainConfig:
+        if budget is None or budget.epochs is None:
+            return self._config
+        return replace(self._config, steps=None, epochs=budget.epochs)
+
+    def _fresh(self, spec: DetectorSpec) -> Detector:
+        """Draw a detector's weights without touching torch's own random numbers."""
+        import torch
+
+        from detection import Detector, imagenet_network, load_imagenet_backbone
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._config.seed)
+            detector = Detector(spec)
+        if self._pretrained is not None:
+            load_imagenet_backbone(detector, imagenet_network(detector.graph), self._pretrained)
+        return detector
+
+
+def require_pretrained(folder: Path | None) -> None:
+    """Refuse a folder of ImageNet's weights that is not there.
+
+    Raises:
+        EvaluatorError: It is not.
+    """
+    if folder is not None and not folder.is_dir():
+        raise EvaluatorError(
+            f"{folder}: no such folder; name one that holds torchvision's ImageNet weights, such "
+            "as resnet50-11ad3fa6.pth, or leave it out to train from nothing"
+        )

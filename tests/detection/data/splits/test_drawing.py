@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detection.data.layout import find_split, find_splits, open_split
+from detection.data.preprocess import Preprocess
+from detection.data.splits.drawing import SPLIT_KINDS, draw_split
+from detection.errors import DatasetError
+from tests.detection.data.conftest import WriteCoco
+from tests.detection.data.trees import voc_0712
+
+IMAGES = 20
+
+
+def many(first_id: int) -> dict[str, Any]:
+    """Twenty images with an object each."""
+    ids = range(first_id, first_id + IMAGES)
+    return {
+        "images": [{"id": n, "file_name": f"{n:04d}.png", "height": 10, "width": 12} for n in ids],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [
+            {"id": n, "image_id": n, "category_id": 1, "bbox": [1, 1, n % 7 + 1, 4]} for n in ids
+        ],
+    }
+
+
+@pytest.fixture
+def root(write_coco: WriteCoco) -> Path:
+    write_coco(many(0), split="train2014")
+    return write_coco(many(100), split="val2014")
+
+
+def ids(root: Path, split: str) -> set[int]:
+    return {image.id for image in find_split(root, split).load().images}
+
+
+def test_held_out_and_rest_are_the_whole(root: Path) -> None:
+    held, rest = draw_split(root, "arch", held_out=6, seed=1)
+    assert (held.name, held.images, rest.name, rest.images) == ("archval", 6, "archtrain", 14)
+    assert ids(root, "archval") | ids(root, "archtrain") == set(range(IMAGES))
+    assert not ids(root, "archval") & ids(root, "archtrain")
+    dataset = open_split(root, "archtrain", Preprocess((16, 16)), train=True)
+    assert len(dataset) == 14
+    index = [image.id for image in dataset.annotations.images].index(min(ids(root, "archtrain")))
+    whole = open_split(root, "train2014", Preprocess((16, 16)), train=True)
+    assert dataset[index][1]["boxes"].equal(whole[min(ids(root, "archtrain"))][1]["boxes"])
+
+
+def test_drawn_splits_do_not_get_in_the_way_of_beginnings(root: Path) -> None:
+    draw_split(root, "minival", held_out=5)
+    assert find_split(root, "train").name == "train2014"
+    assert [split.name for split in find_splits(root)] == ["train2014", "val2014"]
+    with pytest.raises(DatasetError, match="'trainval' is no split"):
+        find_split(root, "trainval")
+
+
+def test_minival_adds_the_rest_to_train_and_can_be_drawn_from(root: Path) -> None:
+    held, rest = draw_split(root, "minival", held_out=5)
+    assert (held.images, rest.images) == (5, 2 * IMAGES - 5)
+    assert ids(root, "minival") < set(range(100, 100 + IMAGES))
+    assert ids(root, "trainval35k") == {*range(IMAGES), *range(100, 120)} - ids(root, "minival")
+    assert len(open_split(root, "trainval35k", Preprocess((16, 16)))) == 35
+    held, rest = draw_split(root, "arch", source="trainval35k", held_out=7)
+    assert ids(root, "archtrain") | ids(root, "archval") == ids(root, "trainval35k")
+    assert rest.images == 28
+
+
+def test_a_seed_gives_the_same_files(root: Path) -> None:
+    saved = draw_split(root, "arch", held_out=6, seed=3)
+    before = [item.path.read_bytes() for item in saved]
+    again = draw_split(root, "arch", held_out=6, seed=3)
+    assert [item.path.read_bytes() for item in again] == before
+    assert json.loads(before[0])["seed"] == 3
+    with pytest.raises(DatasetError, match="exists and holds other images; remove it"):
+        draw_split(root, "arch", held_out=6, seed=4)
+    for item in saved:
+        item.path.unlink()
+    other = draw_split(root, "arch", held_out=6, seed=4)
+    assert [item.path.read_bytes() for item in other] != before
+
+
+def test_every_image_is_held_out_about_as_often(root: Path) -> None:
+    counts = dict.fromkeys(range(IMAGES), 0)
+    for seed in range(60):
+        saved = draw_split(root, "arch", held_out=5, seed=seed)
+        (part,) = json.loads(saved[0].path.read_bytes())["parts"]
+        for name in part["files"]:
+            counts[int(name[:4])] += 1
+        for item in saved:
+            item.path.unlink()
+    assert sum(counts.values()) == 60 * 5
+    assert min(counts.values()) > 3  # 15 expected, standard deviation 3.4
+    assert max(counts.values()) < 27
+
+
+def test_other_layouts_are_drawn_from_in_the_same_way(tmp_path: Path) -> None:
+    written = voc_0712(tmp_path)
+    held, rest = draw_split(tmp_path, "arch", held_out=2)
+    names = {image.file_name for image in find_split(tmp_path, "archtrain").load().images}
+    names |= {image.file_name for image in find_split(tmp_path, "archval").load().images}
+    whole = {image.file_name for image in find_split(tmp_path, "trainval0712").load().images}
+    assert names == whole < set(written)
+    assert held.images + rest.images == len(whole)
+
+
+def test_what_cannot_be_drawn(root: Path, write_coco: WriteCoco) -> None:
+    with pytest.raises(DatasetError, match=f"'x' is unknown; known: {', '.join(SPLIT_KINDS)}"):
+        draw_split(root, "x")
+    for count in (0, IMAGES):
+        with pytest.raises(DatasetError, match=f"cannot hold {count} out of the 20 images"):
+            draw_split(root, "arch", held_out=count)
+    write_coco(many(0), split="archval")
+    with pytest.raises(DatasetError, match="has a split archval already; nothing was drawn"):
+        draw_split(root, "arch", held_out=2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not a split of detfit"),
+        ("[]", "schema and version None are unknown"),
+        ('{"schema": "detfit-split", "version": 2}', r"\('detfit-split', 2\) are unknown"),
+        ('{"schema": "detfit-split", "version": 1, "parts": []}', "parts: expected a list"),
+        (
+            '{"schema": "detfit-split", "version": 1, "parts": [{"split": "val", "files": [1]}]}',
+            "parts: expected a list",
+        ),
+    ],
+)
+def test_damaged_files_are_refused(root: Path, content: str, message: str) -> None:
+    (root / "splits").mkdir()
+    (root / "splits" / "mine.json").write_text(content)
+    with pytest.raises(DatasetError, match=message):
+        find_split(root, "mine").load()
+
+
+def test_files_of_other_data_are_refused(root: Path, write_coco: WriteCoco) -> None:
+    draw_split(root, "arch", held_out=6)
+    write_coco(many(50), split="train2014")
+    with pytest.raises(DatasetError, match=r"images are not in .*draw the split anew"):
+        find_split(root, "archtrain").load()

@@ -1,0 +1,114 @@
+"""A path taken out of a supernet is the stand-alone detector, in every supernet, bit for bit."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from detection import Detector, Supernet, load_weights, save_weights, score_path
+from detection.weights import WeightsInfo
+from searchspaces import Architecture, SearchSpace, make_space
+
+TINY: dict[str, Any] = {"input_hw": (64, 64), "num_classes": 3}
+E0 = "resnet18/P2-P5@128/rpn/2fc/512x512"
+MOST = 12  # architectures compared in one space
+SUPERNETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "DetNAS, FPN": ("detnas-nano", {"head": "fpn"}),
+    "DetNAS, RetinaNet": ("detnas-nano", {"head": "retinanet"}),
+    "DetNAS, interleaving": ("detnas-nano", {"shuffle": "interleave", "head": "retinanet"}),
+    "CR-NAS, basic, both levels": ("crnas-resnet18", {"blocks": 7, "base_channels": 8}),
+    "CR-NAS, basic, stages": ("crnas-resnet18-stages", {"base_channels": 8}),
+    "CR-NAS, bottleneck, stages": ("crnas-resnet50-stages", {"base_channels": 8}),
+    "CR-NAS, bottleneck, operations": ("crnas-resnet50-operations", {"base_channels": 8}),
+    "CR-NAS, MobileNetV2, operations": ("crnas-mobilenetv2-operations", {}),
+    "SM-NAS, basicblock": ("smnas-modular", {"block": "basicblock"}),
+    "SM-NAS, bottleneck": ("smnas-modular", {"block": "bottleneck"}),
+    "SM-NAS, Xbottleneck": ("smnas-modular", {"block": "Xbottleneck"}),
+    "SM-NAS, MBblock, GN and WS": ("smnas-modular", {"block": "MBblock", "norm": "gn_ws"}),
+}
+supernets = pytest.mark.parametrize("name", SUPERNETS)
+
+
+@lru_cache(maxsize=1)
+def trained(name: str) -> Supernet:
+    """Return a supernet whose running statistics are not those of a fresh layer."""
+    space_name, options = SUPERNETS[name]
+    if space_name == "smnas-modular":
+        options = {"structure": E0, "limits": limits(), **options}
+    supernet = Supernet(make_space(space_name, **TINY, **options))
+    generator = torch.Generator().manual_seed(4)
+    for key, buffer in supernet.named_buffers():
+        if key.endswith("running_mean"):
+            buffer.copy_(torch.randn(buffer.shape, generator=generator) / 10)
+        if key.endswith("running_var"):
+            buffer.copy_(torch.rand(buffer.shape, generator=generator) + 0.5)
+    return supernet.eval()
+
+
+def limits() -> Any:
+    from searchspaces.spaces.smnas.code import CodeLimits
+
+    return CodeLimits(bases=(48,), min_blocks=5, max_blocks=6)
+
+
+def compared(space: SearchSpace) -> Iterator[Architecture]:
+    """Give architectures that hold every choice where there are few enough, then random ones."""
+    rng = np.random.default_rng(0)
+    covering = list(space.covering())  # type: ignore[attr-defined]
+    order = rng.permutation(len(covering))[: MOST - 2].tolist()
+    yield from (covering[index] for index in order)
+    yield from (space.sample(rng) for _ in range(2))
+
+
+def images(count: int = 2) -> Tensor:
+    return torch.randn(count, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+def maps(detector: Detector, image: Tensor) -> tuple[Tensor, ...]:
+    """Return everything between the image and the detections, and those."""
+    nodes = detector.graph.nodes
+    with torch.no_grad():
+        inner = detector.run({"image": image}, [node.name for node in nodes])
+        return (*inner, *detector(image))
+
+
+@supernets
+def test_an_inherited_path_equals_the_stand_alone_detector(name: str, tmp_path: Any) -> None:
+    supernet = trained(name)
+    space = supernet.space
+    seen: set[int] = set()
+    for arch in compared(space):
+        path, copy = supernet.detector(arch).eval(), supernet.extract(arch).eval()
+        info = WeightsInfo(space.name, 3, space.encode(arch))
+        load_weights(
+            save_weights(tmp_path / "w.safetensors", copy, info),
+            alone := Detector(space.detector(arch)).eval(),
+        )
+        for mine, theirs in zip(maps(path, images()), maps(alone, images()), strict=True):
+            assert torch.equal(mine, theirs)
+        seen |= {id(module) for module in path.nodes.values()}
+    blocks = {id(module) for key, module in supernet.bank.items() if key.startswith("backbone_")}
+    whole = len(list(space.covering())) <= MOST - 2  # type: ignore[attr-defined]
+    assert len(blocks & seen) >= (1.0 if whole else 0.5) * len(blocks)
+
+
+@supernets
+def test_a_b_a_gives_as_score_twice(name: str) -> None:
+    supernet = trained(name)
+    rng = np.random.default_rng(1)
+    a = supernet.space.sample(rng)
+    b = next(arch for _ in range(100) if (arch := supernet.space.sample(rng)) != a)
+    before = {key: value.clone() for key, value in supernet.state_dict().items()}
+    batches = [images(2) + shift for shift in (0.0, 0.5)]
+
+    def score(detector: nn.Module) -> float:
+        assert isinstance(detector, Detector)
+        return float(sum(value.double().abs().sum() for value in maps(detector, images(1))))
+
+    first, other, again = (score_path(supernet, arch, batches, score) for arch in (a, b, a))
+    assert first == again != other
+    assert all(torch.equal(value, before[key]) for key, value in supernet.state_dict().items())

@@ -1,0 +1,205 @@
+"""Every recipe takes two real steps at reduced size, and what it leaves is what the next takes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from detection import (
+    CheckpointError,
+    RecipeTask,
+    ShapesRecipe,
+    Supernet,
+    TrainedDetector,
+    TrainedWeights,
+    TrainingError,
+    load_weights,
+    plan_training,
+    read_weights_info,
+    recipe_names,
+    resolve_recipe,
+    train_by_recipe,
+    write_shapes,
+)
+from detection.training.recipe_task import CLASSIFICATION_HW
+from detection.training.starts import load_start
+from searchspaces import make_space, parse_arch
+
+SIDE = 64
+TINY: dict[str, Any] = {"input_hw": (SIDE, SIDE), "num_classes": 3}
+# What stands in for the papers' networks: the same families, small.
+TARGETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "smnas-stage-one": ("smnas-structural:resnet18/P2-P5@128/rpn/2fc/512x512", {}),
+    "smnas-stage-two": ("smnas-modular:basicblock_48_1-2-2-2@128", {}),
+    "smnas-final-2x": ("zoo:E0", {}),
+    "crnas": ("crnas-resnet18:1-1-2-4/00101021", {"base_channels": 16}),
+    "crnas-supernet-stages": ("crnas-resnet18-stages", {"base_channels": 8}),
+    "crnas-supernet-operations": ("crnas-resnet18-operations", {"base_channels": 8}),
+    "detnas-supernet": ("detnas-nano", {}),
+    "detnas": ("detnas-nano:0123012301", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    recipe = ShapesRecipe(num_train=5, num_val=2, image_hw=(SIDE, SIDE), size_px=(16, 48))
+    return write_shapes(tmp_path_factory.mktemp("shapes"), recipe)
+
+
+@pytest.fixture(scope="module")
+def classified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("classified")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 3), ("val", 1)):
+        for name in ("cat", "dog"):
+            (folder / split / name).mkdir(parents=True)
+            for index in range(count):
+                pixels = rng.integers(0, 256, (80, 90, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"{index}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _small_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let classified images be 64 pixels wide; the size itself has its own test."""
+    monkeypatch.setattr("detection.training.recipe_task.CLASSIFICATION_HW", (SIDE, SIDE))
+
+
+def task_of(name: str, start: str | None = "scratch", **asked: Any) -> RecipeTask:
+    key = max((key for key in TARGETS if name.startswith(key)), key=len)
+    target, options = TARGETS[key]
+    given = {"steps": 2, "batch_size": 2, "checkpoint_every": 1, **asked}
+    recipe = resolve_recipe(name, given)
+    wanted = {"head", "norm", "structure"}
+    own = {item.name: item.value for item in recipe.options if item.name in wanted}
+    merged = {**own, **options, **TINY}
+    if recipe.trains == "supernet":
+        return RecipeTask(recipe, make_space(target, **merged), None, merged, start)
+    if name == "detnas-final-1x-retinanet":
+        merged["head"] = "retinanet"
+    space, architecture = parse_arch(target, **merged)
+    return RecipeTask(recipe, space, architecture, merged, start)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_takes_two_real_steps(
+    name: str, shapes: Path, classified: Path, tmp_path: Path
+) -> None:
+    task = task_of(name)
+    data = classified if task.classifies else shapes
+    before = {key: value.clone() for key, value in task.fresh().state_dict().items()}
+    trained = train_by_recipe(task, data, tmp_path / "w.safetensors")
+    assert trained.training.steps == 2
+    assert all(np.isfinite(row.total) for row in trained.training.history)
+    info = read_weights_info(trained.weights)
+    assert info.notes["recipe"] == name
+    assert info.notes["config"]["steps"] == 2
+    after = task.fresh()
+    load_weights(trained.weights, after)
+    changed = [k for k, v in after.state_dict().items() if not torch.equal(v, before[k])]
+    assert any("backbone" in key for key in changed)
+    scored = name.startswith(("smnas", "detnas-final", "crnas-final"))
+    assert isinstance(trained, TrainedDetector) == scored
+
+
+def test_classification_reports_top1_of_a_detector_alone(classified: Path, tmp_path: Path) -> None:
+    alone = train_by_recipe(task_of("crnas-pretrain"), classified, tmp_path / "a.safetensors")
+    paths = train_by_recipe(
+        task_of("detnas-supernet-pretrain"), classified, tmp_path / "b.safetensors"
+    )
+    assert isinstance(alone, TrainedWeights)
+    assert isinstance(paths, TrainedWeights)
+    assert alone.top1 in (0.0, 0.5, 1.0)
+    assert paths.top1 is None
+
+
+def backbone(root: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value for key, value in root.state_dict().items() if "backbone_" in key}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("detnas-supernet-pretrain", "detnas-supernet-coco"),
+        ("crnas-supernet-stages-pretrain", "crnas-supernet-stages"),
+        ("crnas-pretrain", "crnas-final-1x"),
+    ],
+)
+def test_fine_tuning_starts_from_the_pre_trained_backbone(
+    first: str, second: str, classified: Path, tmp_path: Path
+) -> None:
+    trained = train_by_recipe(task_of(first), classified, tmp_path / "w.safetensors")
+    taken = task_of(second, start=str(trained.weights)).root()
+    given = task_of(first).fresh()
+    load_weights(trained.weights, given)
+    for name, value in backbone(given).items():
+        assert torch.equal(taken.state_dict()[name], value)
+    fresh = task_of(second).fresh().state_dict()
+    rest = [name for name in fresh if name not in backbone(given)]
+    assert rest
+    assert all(torch.equal(taken.state_dict()[name], fresh[name]) for name in rest)
+
+
+def test_a_start_has_to_be_named_and_to_fit(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"give --start FILE .*, --start imagenet"):
+        train_by_recipe(task_of("smnas-final-2x", start=None), shapes, tmp_path / "w.safetensors")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(TrainingError, match="no weights of supernets"):
+        task_of("detnas-supernet-coco", start="imagenet").root()
+    with pytest.raises(CheckpointError, match=r"gone\.safetensors: no such weights file"):
+        task_of("smnas-final-2x", start=str(tmp_path / "gone.safetensors")).root()
+    with pytest.raises(CheckpointError, match="no network that torchvision publishes"):
+        task_of("smnas-final-2x", start="imagenet").root()
+    trained = train_by_recipe(task_of("smnas-final-2x"), shapes, tmp_path / "e0.safetensors")
+    other = task_of("crnas-final-1x").fresh()
+    with pytest.raises(CheckpointError, match="does not fit the model"):
+        load_start(other, str(trained.weights))
+
+
+def test_finished_work_is_kept_and_resumed(shapes: Path, tmp_path: Path) -> None:
+    task = task_of("detnas-supernet-voc")
+    first = train_by_recipe(task, shapes, tmp_path / "w.safetensors")
+    content = first.weights.read_bytes()
+    with pytest.raises(CheckpointError, match="exists already; go on with it by --resume"):
+        train_by_recipe(task, shapes, tmp_path / "w.safetensors")
+    again = train_by_recipe(task, shapes, tmp_path / "w.safetensors", resume=True)
+    assert again.training.resumed_at == 2
+    assert first.weights.read_bytes() == content
+
+
+def test_a_supernets_weights_hold_every_path(shapes: Path, tmp_path: Path) -> None:
+    task = task_of("crnas-supernet-operations")
+    trained = train_by_recipe(task, shapes, tmp_path / "w.safetensors")
+    supernet = Supernet(task.space)
+    info = load_weights(trained.weights, supernet)
+    assert info.architecture is None
+    assert info.label_names == ("circle", "square", "triangle")
+
+
+@pytest.mark.parametrize("name", ["smnas-stage-two", "detnas-supernet-coco", "crnas-pretrain"])
+def test_a_plan_counts_the_data_and_measures_a_step(
+    name: str, shapes: Path, classified: Path
+) -> None:
+    task = task_of(name)
+    plan = plan_training(task, classified if task.classifies else shapes)
+    assert plan.images == (6 if task.classifies else 5)
+    assert plan.step_time is not None
+    assert plan.step_time.seconds > 0
+    assert plan.step_time.input_hw == (SIDE, SIDE)
+    assert plan.hours == pytest.approx(4 * plan.step_time.seconds_per_image / 3600)
+    unmeasured = plan_training(task, measure=False)
+    assert unmeasured.images == task.recipe.data.images
+    assert unmeasured.hours is None
+
+
+def test_the_sizes_of_the_papers() -> None:
+    assert CLASSIFICATION_HW == (224, 224)
+    recipe = resolve_recipe("crnas-final-voc")
+    options = {item.name: item.value for item in recipe.options}
+    space, architecture = parse_arch(recipe.target, **options, num_classes=20)
+    task = RecipeTask(recipe, space, architecture, options)
+    assert task.input_hw == (600, 1000)
+    assert task.target == "zoo:CR-ResNet50"

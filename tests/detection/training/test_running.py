@@ -1,0 +1,193 @@
+"""What a run offers beside its steps: average, log, precision, divergence, stopping."""
+
+import csv
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from detection import (
+    CocoDataset,
+    ShapesRecipe,
+    TrainConfig,
+    TrainingError,
+    TrainReport,
+    one_detector,
+    train,
+    write_shapes,
+)
+from detection.training.averaging import WeightAverage
+from detection.training.checkpoint import list_checkpoints
+from detection.training.step import resolve_precision
+from detection.training.stopping import StopRequest
+from tests.detection.training.together import SIDE, detector, open_shapes
+
+CONFIG = TrainConfig(steps=4, batch_size=2, lr=0.005, log_every=1)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> CocoDataset:
+    recipe = ShapesRecipe(num_train=7, num_val=1, image_hw=(SIDE, SIDE), size_px=(16, 48))
+    return open_shapes(write_shapes(tmp_path_factory.mktemp("shapes"), recipe))
+
+
+def run(
+    dataset: CocoDataset, folder: Path, progress: Any = None, **changes: Any
+) -> tuple[nn.Module, TrainReport]:
+    root = detector()
+    config = replace(CONFIG, **changes)
+    return root, train(one_detector(root), root, dataset, config, folder, progress=progress)
+
+
+def test_the_average_follows_its_formula() -> None:
+    root = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(root.weight, 1.0)
+    average = WeightAverage(root, 0.9)
+    expected = 1.0
+    for step in range(200):
+        nn.init.constant_(root.weight, float(step))
+        average.update(root, step)
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * step
+    assert average.values["weight"].item() == pytest.approx(expected, rel=1e-5)
+    average.write(root)
+    assert root.weight.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_averaged_run_leaves_the_average_and_goes_on_from_the_weights(
+    dataset: CocoDataset, tmp_path: Path
+) -> None:
+    plain, _ = run(dataset, tmp_path / "plain")
+    averaged, report = run(dataset, tmp_path / "averaged", ema_decay=0.5)
+    names = dict(plain.named_parameters())
+    assert any(not torch.equal(value, names[name]) for name, value in averaged.named_parameters())
+    assert report.history == run(dataset, tmp_path / "again")[1].history
+    resumed, _ = run(dataset, tmp_path / "averaged", ema_decay=0.5)
+    for name, value in averaged.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name])
+
+
+def test_accumulation_sees_each_image_once(dataset: CocoDataset, tmp_path: Path) -> None:
+    seen: list[int] = []
+    root = detector()
+
+    class Watched:
+        parameters = root.parameters
+
+        def losses(self, images: Tensor, targets: Any, generator: Any) -> dict[str, Tensor]:
+            seen.append(len(images))
+            return root.losses(images, targets, generator)
+
+    train(one_detector(Watched()), root, dataset, replace(CONFIG, accumulate=2), tmp_path)
+    assert seen == [1] * 8
+
+
+def test_the_log_has_every_row(dataset: CocoDataset, tmp_path: Path) -> None:
+    _, report = run(dataset, tmp_path)
+    with (tmp_path / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [1, 2, 3, 4]
+    for row, told in zip(rows, report.history, strict=True):
+        assert float(row["lr"]) == told.lr
+        assert float(row["total"]) == told.total
+        assert {name: float(row[name]) for name in told.losses} == told.losses
+
+
+def test_tensorboard_is_wanted_but_not_there(
+    dataset: CocoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(TrainingError, match=r"pip install 'detfit\[train\]'"):
+        run(dataset, tmp_path, tensorboard=True)
+
+
+def test_bfloat16_trains_on_a_cpu(dataset: CocoDataset, tmp_path: Path) -> None:
+    root, report = run(dataset, tmp_path, precision="bf16")
+    _, exact = run(dataset, tmp_path / "exact", precision="fp32")
+    assert report.history[0].total == pytest.approx(exact.history[0].total, rel=0.05)
+    assert report.history != exact.history
+    assert all(p.dtype == torch.float32 for p in root.parameters())
+
+
+def test_precisions() -> None:
+    assert resolve_precision("auto", "cpu") == "fp32"
+    assert resolve_precision("bf16", "cpu") == "bf16"
+    assert resolve_precision("fp16", "cuda:0") == "fp16"
+    with pytest.raises(TrainingError, match="fp16 trains on CUDA devices only, got device 'cpu'"):
+        resolve_precision("fp16", "cpu")
+
+
+def failing(change: Callable[[dict[str, Tensor]], dict[str, Tensor]], at: int) -> Any:
+    root = detector()
+
+    class Failing:
+        parameters = root.parameters
+
+        def __init__(self, step: int) -> None:
+            self.step = step
+
+        def losses(self, *args: Any) -> dict[str, Tensor]:
+            losses = root.losses(*args)
+            return change(losses) if self.step == at else losses
+
+    return root, Failing
+
+
+def test_a_loss_far_beyond_the_first_is_divergence(dataset: CocoDataset, tmp_path: Path) -> None:
+    root, learner = failing(lambda losses: {k: v + 1e4 for k, v in losses.items()}, at=3)
+    with pytest.raises(TrainingError) as caught:
+        train(learner, root, dataset, replace(CONFIG, checkpoint_every=2), tmp_path)
+    message = str(caught.value)
+    assert "the loss is beyond 100 times the first at step 3 (class=" in message
+    assert "on images [" in message
+    assert f"last checkpoint: {tmp_path / 'step-00000002'}" in message
+
+
+def test_a_gradient_that_is_not_finite_is_divergence(dataset: CocoDataset, tmp_path: Path) -> None:
+    def steep(losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {**losses, "box": losses["box"] + (losses["box"] * 0).sqrt()}
+
+    root, learner = failing(steep, at=2)
+    with pytest.raises(TrainingError, match="the gradient is not finite at step 2 though"):
+        train(learner, root, dataset, CONFIG, tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_obeyed_after_the_step_is_saved(
+    dataset: CocoDataset, tmp_path: Path, number: signal.Signals
+) -> None:
+    obeyed: list[int] = []
+    before = signal.signal(number, lambda number, frame: obeyed.append(number))
+
+    def tell(message: str, done: float, total: float) -> None:
+        if done == 2:
+            signal.raise_signal(number)
+
+    try:
+        with pytest.raises(TrainingError, match="stopped at step 3 of 4"):
+            run(dataset, tmp_path, progress=tell)
+        assert obeyed == [number]
+    finally:
+        signal.signal(number, before)
+    assert list_checkpoints(tmp_path)[-1].name == "step-00000003"
+    _, report = run(dataset, tmp_path)
+    assert report.resumed_at == 3
+
+
+def test_a_second_signal_is_not_caught() -> None:
+    obeyed: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: obeyed.append(number))
+    try:
+        with StopRequest() as stop:
+            signal.raise_signal(signal.SIGTERM)
+            assert (stop.received, obeyed) == (signal.SIGTERM, [])
+            signal.raise_signal(signal.SIGTERM)
+            assert obeyed == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)

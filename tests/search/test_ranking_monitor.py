@@ -1,0 +1,163 @@
+"""The order of a run beside that of architectures trained by themselves."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from search import (
+    CallableEvaluator,
+    Objective,
+    RunError,
+    SearchResult,
+    counted_objective,
+    describe_result,
+    load_result,
+    rank_agreement,
+    read_agreement,
+    run_search,
+    train_anchors,
+)
+from search.ranking_monitor import ANCHORS_FILE, FEWEST, choose_anchors
+from searchspaces import Architecture, make_space
+from tests.search.conftest import OPTIONS, TRAINING
+
+SPACE = make_space("detnas-nano", **OPTIONS)
+
+
+def length(arch: Architecture) -> float:
+    return float(sum(map(int, arch.genes)))
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> SearchResult:
+    """A run of twelve evaluations; its order is that of the genes' sum."""
+    goals = (counted_objective("macs", SPACE), Objective("ap", "max"))
+    return run_search(
+        SPACE,
+        "random",
+        CallableEvaluator(length, objective="ap"),
+        goals,
+        evals=12,
+        out_dir=tmp_path / "run",
+        space_options=OPTIONS,
+    )
+
+
+def with_anchors(result: SearchResult, scores: dict[str, float], **changes: Any) -> None:
+    content = {"schema_version": 1, "objective": "ap", "identity": {}, "scores": scores}
+    (result.folder / ANCHORS_FILE).write_text(json.dumps(content | changes))
+
+
+def test_the_interval_of_a_simulated_tau_holds() -> None:
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):  # a bivariate normal of correlation r has the tau 2/pi arcsin(r)
+        pairs = rng.multivariate_normal((0, 0), ((1, 0.8), (0.8, 1)), 12)
+        found = rank_agreement("ap", pairs[:, 0].tolist(), pairs[:, 1].tolist())
+        assert found is not None
+        low, high = found.interval
+        inside += low <= 2 / math.pi * math.asin(0.8) <= high
+    assert inside / 400 >= 0.92
+
+
+def test_few_or_equal_scores_have_no_order() -> None:
+    assert rank_agreement("ap", [1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0]) is None
+    assert rank_agreement("ap", [1.0] * 6, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) is None
+
+
+def test_an_order_is_trusted_only_where_it_is_confirmed() -> None:
+    same = [float(n) for n in range(8)]
+    good = rank_agreement("ap", same, same)
+    assert good is not None
+    assert good.trusted
+    assert good.warning is None
+    assert good.interval[0] > 0.9
+    bad = rank_agreement("ap", same, [3.0, 1.0, 7.0, 0.0, 5.0, 2.0, 6.0, 4.0])
+    assert bad is not None
+    assert not bad.trusted
+    assert "not to be trusted" in (bad.warning or "")
+    few = rank_agreement("ap", same[:5], [1.0, 0.0, 2.0, 4.0, 3.0])
+    assert few is not None
+    assert few.kendall_tau >= few.threshold
+    assert not few.trusted  # five anchors do not tell it from chance
+    assert few.to_dict()["trusted"] is False
+
+
+def test_anchors_are_drawn_and_more_begin_with_the_same(searched: SearchResult) -> None:
+    five, eight = choose_anchors(searched, 5), choose_anchors(searched, 8)
+    assert eight[:5] == five
+    assert len({anchor.code for anchor in eight}) == 8
+    assert choose_anchors(searched, 5, seed=1) != five
+    for count in (FEWEST - 1, 13):
+        with pytest.raises(RunError, match=f"{count} anchors cannot be drawn of the 12"):
+            choose_anchors(searched, count)
+
+
+def test_the_run_says_what_its_anchors_tell(searched: SearchResult) -> None:
+    assert read_agreement(searched) is None
+    assert describe_result(searched)["ranking"] is None
+    anchors = choose_anchors(searched, 8)
+    with_anchors(searched, {a.code: -length(a.architecture) for a in anchors})
+    found = read_agreement(searched)
+    assert found is not None
+    assert found.kendall_tau == pytest.approx(-1)
+    told = describe_result(load_result(searched.folder))["ranking"]
+    assert told["anchors"] == 8
+    assert "not to be trusted" in told["warning"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"schema_version": 1, "objective": "ap", "identity": {}}']
+)
+def test_a_damaged_file_is_refused(searched: SearchResult, content: str) -> None:
+    (searched.folder / ANCHORS_FILE).write_text(content)
+    with pytest.raises(RunError, match=r"anchors\.json: no file of anchors, or a damaged one"):
+        read_agreement(searched)
+
+
+def test_an_unknown_version_is_refused(searched: SearchResult) -> None:
+    with_anchors(searched, {}, schema_version=9)
+    with pytest.raises(RunError, match="schema version 9"):
+        read_agreement(searched)
+
+
+def test_anchors_are_trained_once_and_go_on(searched: SearchResult, shapes: Path) -> None:
+    first = train_anchors(searched, shapes, TRAINING, 5)
+    content = json.loads((searched.folder / ANCHORS_FILE).read_text())
+    assert len(content["scores"]) == 5
+    told: list[str] = []
+    again = train_anchors(
+        searched, shapes, TRAINING, 5, progress=lambda message, *_: told.append(message)
+    )
+    assert again == first
+    assert set(told) == {"training anchors"}
+    train_anchors(searched, shapes, TRAINING, 6)
+    more = json.loads((searched.folder / ANCHORS_FILE).read_text())["scores"]
+    assert len(more) == 6
+    assert content["scores"].items() <= more.items()
+    from dataclasses import replace
+
+    with pytest.raises(RunError, match="trained otherwise"):
+        train_anchors(searched, shapes, replace(TRAINING, steps=7), 6)
+
+
+def test_other_images_than_the_runs_are_refused(
+    finished_copy: Path, tmp_path: Path, shapes: Path
+) -> None:
+    from detection import ShapesRecipe, write_shapes
+
+    recipe = ShapesRecipe(
+        num_train=20, num_val=2, image_hw=(64, 64), size_px=(32, 56), num_classes=1, seed=3
+    )
+    other = write_shapes(tmp_path / "other", recipe)
+    result = load_result(finished_copy)
+    with pytest.raises(RunError, match="4 evaluations"):
+        train_anchors(result, shapes, TRAINING, 5)
+    from search.ranking_monitor import _evaluator
+
+    with pytest.raises(RunError, match="searched on other images"):
+        _evaluator(result, other, TRAINING, None, "cpu", None)

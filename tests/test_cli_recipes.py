@@ -1,0 +1,104 @@
+"""Training by a recipe on the command line: plans, refusals, a run."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from detection import ShapesRecipe, recipe_names, write_shapes
+from tests.cli import SCRIPT, done, run
+
+SMALL = ("detnas-nano", "--input", "64x64", "--classes", 3)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    recipe = ShapesRecipe(num_train=5, num_val=2, image_hw=(64, 64), size_px=(16, 48))
+    return write_shapes(tmp_path_factory.mktemp("cli") / "shapes", recipe)
+
+
+def test_the_list_names_every_recipe():
+    rows = done("train", "--recipe", "list", "--json").fields
+    assert [row["recipe"] for row in rows] == list(recipe_names())
+    assert "crnas-final-voc" in done("train", "--recipe", "list").out
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_has_a_plan(name):
+    plan = done("train", "--recipe", name, "--dry-run", "--no-measure", "--json").fields
+    assert plan["recipe"] == name
+    assert plan["iterations"] > 20_000 or name.startswith("smnas")
+    assert plan["hours"] == plan["step"] == "not measured"
+    assert {row["name"] for row in plan["settings"]} >= {"lr", "batch_size", "start", "seed"}
+    assert all(row["source"] for row in plan["settings"])
+
+
+def test_a_plan_of_ones_own_data_is_measured(shapes):
+    recipe = ("--recipe", "detnas-supernet-voc", "--set", "batch_size=4", "--data", shapes)
+    plan = done("train", *SMALL, *recipe, "--dry-run", "--json").fields
+    assert (plan["target"], plan["input"]) == ("detnas-nano", "64x64")
+    assert plan["data"]["images"] == 5
+    assert plan["iterations"] == 90_000
+    assert plan["lr"] == pytest.approx(0.005)
+    assert plan["step"]["seconds"] > 0
+    assert plan["hours"] > 0
+    assert "lr 0.02 at batch 16 -> 0.005 at batch 4" in plan["changes"][0]
+    text = done("train", *SMALL, *recipe, "--dry-run").out
+    assert "iterations: 90000" in text
+    assert "images at 64x64, fp32, cpu" in " ".join(text.split())
+
+
+def test_a_supernet_is_trained_and_the_log_says_the_rate(shapes, tmp_path):
+    weights = tmp_path / "w.safetensors"
+    outcome = done(
+        *("train", *SMALL, "--recipe", "detnas-supernet-voc", "--start", "scratch"),
+        *("--set", "batch_size=2", "--set", "steps=2", "--data", shapes, "-o", weights, "--json"),
+    )
+    assert outcome.fields["steps"] == 2
+    assert outcome.fields["weights"] == str(weights)
+    assert weights.exists()
+    assert "lr 0.02 at batch 16 -> 0.0025 at batch 2 (linear scaling" in outcome.err
+    assert (tmp_path / "w.training" / "log.csv").exists()
+
+
+BAD = [
+    (("--recipe", "crnas-finall-1x"), ["'crnas-finall-1x'", "did you mean crnas-final-1x"]),
+    (("--recipe", "crnas-final-1x", "--set", "lrr=1"), ["'lrr'", "did you mean lr"]),
+    (("--recipe", "crnas-final-1x", "--set", "lr=fast"), ["lr must be a number", "'fast'"]),
+    (("--recipe", "crnas-final-1x", "--set", "lr"), ["NAME=VALUE"]),
+    (("--recipe", "crnas-final-1x"), ["--data and -o"]),
+    (("zoo:E9", "--recipe", "crnas-final-1x", "--dry-run"), ["E9"]),
+    (("zoo:E0", "--recipe", "crnas-supernet-stages", "--dry-run"), ["supernet", "zoo:E0"]),
+    (("nosuch", "--recipe", "crnas-supernet-stages", "--dry-run"), ["nosuch"]),
+    (("zoo:E0", "--dry-run"), ["--recipe NAME"]),
+    (("zoo:E0", "--set", "lr=1"), ["--recipe NAME"]),
+    ((), ["ARCH|RUN", "--data"]),
+]
+
+
+@pytest.mark.parametrize(("args", "words"), BAD, ids=lambda value: " ".join(map(str, value)))
+def test_bad_input(args, words):
+    run("train", *args).refused(*words)
+
+
+def test_a_start_has_to_be_named(shapes, tmp_path):
+    asked = ("--recipe", "detnas-supernet-voc", "--data", shapes, "-o", tmp_path / "w.safetensors")
+    run("train", *SMALL, *asked).refused("--start FILE", "--start imagenet")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_one_speaks(shapes, tmp_path):
+    weights = tmp_path / "w.safetensors"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    options = ["--recipe", "detnas-supernet-voc", "--start", "scratch", "--set", "batch_size=4"]
+    steps = ["--set", "steps=2", "--data", shapes, "-o", weights, "--json"]
+    found = subprocess.run(
+        [*command, "--nproc-per-node=2", SCRIPT, "train", *map(str, SMALL), *options, *steps],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(found.stdout)["steps"] == 2
+    assert weights.exists()
