@@ -8,7 +8,7 @@ which certificates are wrong. Beside ours, of the same searches: the best member
 alone, and by one visit whose own 95 % interval keeps the budget.
 
     python benchmarks/certified_budgets.py                      # the made-up device, minutes
-    python benchmarks/certified_budgets.py --real               # this idle CPU, 2 engines: an hour
+    python benchmarks/certified_budgets.py --real               # this idle CPU: about 15 minutes
     python benchmarks/certified_budgets.py --again              # measure the real ones once more
 
 On this CPU certified members are measured again after all searches, by engines built anew.
@@ -192,7 +192,8 @@ def main(
     real: Annotated[bool, typer.Option("--real", help="On this CPU, instead.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Only measure again.")] = False,
     each: Annotated[int, typer.Option(help="Real searches per engine.")] = 5,
-    minutes: Annotated[float, typer.Option(help="Of a real profile.")] = 12.0,
+    minutes: Annotated[float, typer.Option(help="Of a real profile.")] = 4.0,
+    exploratory: Annotated[bool, typer.Option(help="Profile on a busy machine, too.")] = False,
     work: Path = WORK,
 ) -> None:
     if not (real or again):
@@ -200,8 +201,9 @@ def main(
         return
     for engine in ENGINES:
         if real:
-            search_for_real(engine, each, minutes, work / engine)
-    report("real", {engine: measured_again(engine, work / engine) for engine in ENGINES})
+            search_for_real(engine, each, minutes, exploratory, work / engine)
+    found = {engine: measured_again(engine, work / engine) for engine in ENGINES}
+    report("real", found)
 
 
 # --- the made-up device
@@ -337,12 +339,14 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
 # --- this CPU
 
 
-def search_for_real(engine: str, searches: int, minutes: float, work: Path) -> None:
+def search_for_real(
+    engine: str, searches: int, minutes: float, exploratory: bool, work: Path
+) -> None:
     work.mkdir(parents=True, exist_ok=True)
     space = make_space(SPACE_NAME, **OPTIONS)
     path = work / "table.jsonl"
     protocol = TimingProtocol(warmup_min_ms=100.0, max_seconds=2.0)
-    config = ProfileConfig(protocol=protocol, minutes=minutes, seed=1)
+    config = ProfileConfig(protocol=protocol, minutes=minutes, seed=1, exploratory=exploratory)
     if not (path.exists() and read_table(path).manifest.sha256):
         print(f"{engine}: profile, {minutes:g} minutes", flush=True)
         profile(

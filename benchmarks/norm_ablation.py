@@ -7,7 +7,7 @@ trained GN + WS detector is converted back to BN for deployment, its statistics 
 says what the conversion alone costs before any further training.
 
     python benchmarks/norm_ablation.py                             # about 40 minutes on one core
-    python benchmarks/norm_ablation.py --data coco --arch smnas:basicblock_64_1-21-21-12@128 --input 800x600
+    python benchmarks/norm_ablation.py --data coco --input 800x600
 
 Weights are kept in --work: a run that was stopped goes on. Figures are written to
 benchmarks/results/norm-ablation.json.
@@ -33,6 +33,7 @@ from detection import (
     TrainConfig,
     convert_norm,
     find_split,
+    load_weights,
     open_split,
     read_weights_info,
     recalibrate_bn,
@@ -40,7 +41,6 @@ from detection import (
     train_detector,
     write_shapes,
 )
-from detection.weights import load_weights
 from searchspaces import Architecture, parse_arch, parse_size
 
 RESULT = Path(__file__).parent / "results" / "norm-ablation.json"

@@ -22,7 +22,7 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 import typer
@@ -33,15 +33,15 @@ from export import load_bundle, load_detector
 
 RESULTS = Path(__file__).parent / "results"
 ARCH = "zoo:FasterRCNN-R18-FPN"
-SHAPES = ("--train", "600", "--val", "200", "--size", "160x160", "--classes", "5")
-OPTIONS = ("--input", "160x160", "--classes", "5", "--proposals", "100")
-LEARNING = ("--batch-size", "8", "--optimizer", "adamw", "--lr", "1e-3")
+SHAPES = ("--train", "600", "--val", "200", "--size", "96x96", "--classes", "5")
+OPTIONS = ("--input", "96x96", "--classes", "5", "--proposals", "50")
+LEARNING = ("--batch-size", "4", "--optimizer", "adamw", "--lr", "1e-3")
 GAIN = 1e5
 
 
 def main(
     engine: str = "openvino",
-    steps: int = 700,
+    steps: int = 900,
     max_ap_drop: float = 1.0,
     work: Path = Path("benchmarks/work/precision"),
 ) -> None:
@@ -78,7 +78,10 @@ def detfit(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line; progress goes to the screen, what it prints is returned."""
     print("detfit " + " ".join(arguments), flush=True)
     done = subprocess.run(
-        [sys.executable, "-m", "detfit", *arguments], stdout=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-m", "detfit", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     if done.returncode not in (0, 1):
         raise SystemExit(f"detfit {arguments[0]} ended with {done.returncode}: {done.stdout}")

@@ -29,18 +29,18 @@ import typer
 
 from detection import ShapesRecipe, TrainConfig, write_shapes
 from search import (
+    ANCHORS_FILE,
     Objective,
     ProxyEvaluator,
     RankAgreement,
     SearchResult,
     SearchSettings,
+    SupernetStage,
     counted_objective,
     rank_agreement,
     run_search,
     train_anchors,
 )
-from search.ranking_monitor import ANCHORS_FILE
-from search.supernet_training import SupernetStage
 from searchspaces import make_space
 
 RESULT = Path(__file__).parent / "results" / "supernet-ranking.json"

@@ -76,7 +76,13 @@ from .partial import UNDECIDED, complete, is_partial
 from .partial_order import PartialOrder, Pruned, by_genes, cannot_prune, order_of
 from .partial_space import PartialSpace
 from .picking import PICKS, Pick, describe_picks, parse_picks, pick_levels
-from .ranking_monitor import RankAgreement, rank_agreement, read_agreement, train_anchors
+from .ranking_monitor import (
+    ANCHORS_FILE,
+    RankAgreement,
+    rank_agreement,
+    read_agreement,
+    train_anchors,
+)
 from .recipe_training import describe_trained, make_recipe_task
 from .result import SearchResult, load_result
 from .run import run_search
@@ -110,6 +116,7 @@ from .watching import describe_progress, watch_run
 from .workers import WorkerChoice, Workers, parse_workers
 
 __all__ = [
+    "ANCHORS_FILE",
     "COUNTED",
     "EVALUATORS",
     "PICKS",

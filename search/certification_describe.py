@@ -32,7 +32,7 @@ def view_certification(certification: Certification) -> dict[str, Any]:
         "scatter of builds": f"{certification.spread:.1%}",
         "certified": [candidate.arch for candidate in certification.certified],
         "fed back to": certification.table,
-        "members": [_row(candidate) for candidate in certification.candidates],
+        "members, in ms": [_row(candidate) for candidate in certification.candidates],
         "why": [f"{each.arch}: {each.reason}" for each in certification.candidates],
     }
 
@@ -40,13 +40,12 @@ def view_certification(certification: Certification) -> dict[str, Any]:
 def _row(candidate: Candidate) -> dict[str, Any]:
     error, again = candidate.error, candidate.predicted_again_ms
     return {
-        "arch": candidate.arch,
+        "code": candidate.arch.partition(":")[2],
         **{name: value for name, value in candidate.values.items() if "ms" not in name},
-        "predicted_ms": candidate.predicted_ms,
-        "interval": f"{candidate.lo_ms:.4g} to {candidate.hi_ms:.4g}",
-        "measured_ms": candidate.measured_ms,
+        "predicted": candidate.predicted_ms,
+        "measured": candidate.measured_ms,
         "error": None if error is None else f"{error:+.1%}",
-        "upper_ms": candidate.upper_ms,
-        **({} if again is None else {"predicted_again_ms": again}),
-        "certified": candidate.certified,
+        "bound": candidate.upper_ms,
+        **({} if again is None else {"refitted": again}),
+        "kept": candidate.certified,
     }

@@ -145,12 +145,15 @@ def train_anchors(
         ``None`` where the order cannot be told; see `rank_agreement`.
 
     Raises:
-        RunError: The run has too few results, no such data, or its anchors were trained otherwise.
+        RunError: The run has too few results, or was searched on other images; or its anchors
+            were trained otherwise.
         DatasetError: The data is not there or damaged.
         TrainingError: A training failed.
     """
     anchors = choose_anchors(result, count, seed)
-    evaluator, identity = _evaluator(result, Path(data_dir), training, pretrained, device, progress)
+    evaluator, identity = _evaluator(
+        result, Path(data_dir), training, pretrained, device, progress
+    )
     book = _Book(result.folder / ANCHORS_FILE, goal_of(result), identity)
     for done, anchor in enumerate(anchors):
         if progress is not None:

@@ -81,7 +81,6 @@ class ScratchStage:
 
     def prepare(self, folder: Path, progress: Progress | None = None) -> None:
         """Make the evaluator, whose checkpoints go into a run's folder."""
-
         self._evaluator = ScratchEvaluator(
             self._space,
             self._training,

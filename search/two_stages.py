@@ -41,8 +41,9 @@ class Origin:
         count: How many were picked.
 
     Example:
-        >>> Origin.parse("structures:C3")
-        Origin(run=PosixPath('structures'), place=3, count=6)
+        >>> origin = Origin.parse("structures:C3")
+        >>> origin.run.name, origin.place, origin.count
+        ('structures', 3, 6)
     """
 
     run: Path

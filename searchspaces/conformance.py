@@ -20,6 +20,7 @@ import math
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
+from itertools import permutations
 from typing import ClassVar
 
 import numpy as np
@@ -193,6 +194,22 @@ class SearchSpaceConformance(ABC):
         every = list(enumerate_space())
         assert len(every) == len(set(every)) == space.size
         assert all(map(space.is_valid, every))
+
+    def test_what_precedes_is_nowhere_larger(
+        self, space: SearchSpace, rng: np.random.Generator
+    ) -> None:
+        precedes = getattr(space, "precedes", None)
+        if precedes is None:
+            pytest.skip(f"{space.name} does not offer precedes()")
+        archs = [space.sample(rng)]
+        archs += [space.mutate(archs[0], rng) for _ in range(self.detectors)]
+        for a in archs:
+            assert precedes(a, space.canonical(a))
+            assert precedes(space.canonical(a), a)
+        for a, b in permutations(archs, 2):
+            if precedes(a, b):
+                assert space.detector(a).macs()["total"] <= space.detector(b).macs()["total"]
+                assert not precedes(b, a) or space.canonical(a) == space.canonical(b)
 
     def test_survives_the_way_to_a_worker(
         self, space: SearchSpace, rng: np.random.Generator

@@ -15,7 +15,7 @@ from tests.cli import call, done, profiled, run
 ARCH = "detnas-nano:01-23-0000-00"
 COMMANDS = [
     *("doctor", "spaces", "show", "profile", "fit", "evaluate", "predict", "search", "front"),
-    *("certify", "curve"),
+    *("certify", "curve", "rank"),
     *("transfer", "train", "export", "check", "verify", "detect", "report", "demo"),
     *("table show", "table merge", "table diff", "table import", "table export", "table split"),
     *("data shapes", "data check", "data split", "data score", "bundle show"),

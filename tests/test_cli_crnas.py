@@ -85,3 +85,8 @@ def test_curves_of_two_runs(tmp_path: Path) -> None:
 def test_curves_that_cannot_be_drawn(tmp_path: Path) -> None:
     run("curve", tmp_path, "-o", tmp_path / "a.png").refused("does not end in .svg")
     run("curve", tmp_path, "-o", tmp_path / "a.svg").refused("holds no search run")
+
+
+def test_only_supernets_begin_with_weights(tmp_path: Path) -> None:
+    given = ("--start", tmp_path / "w.safetensors", "-o", tmp_path / "run")
+    run(*SEARCH, *given).refused("(--start); the evaluator is proxy")

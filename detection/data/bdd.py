@@ -18,7 +18,7 @@ from PIL import Image
 from ..errors import DatasetError
 from .annotations import CocoAnnotations
 from .coco_json import LARGEST_PIXEL, CocoCategory, CocoImage
-from .files import is_number, is_text, read_json, shortened
+from .files import is_file_name, is_number, is_text, read_json, shortened
 from .object_table import ObjectColumns
 
 EXPECTED = (
@@ -174,8 +174,7 @@ class _Reader:
 
     def _file_name(self, frame: Mapping[str, Any], where: str) -> str:
         name: Any = frame.get("name")
-        plain = is_text(name) and Path(name).name == name and "\\" not in name and "\0" not in name
-        if not plain or name in (".", ".."):
+        if not is_text(name) or not is_file_name(name):
             raise self._error(
                 f"{where}.name", f"expected the name of an image file, got {shortened(name)}"
             )

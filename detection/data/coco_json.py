@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Protocol
 
 from ..errors import DatasetError
-from .files import is_number, is_text, read_json, shortened
+from .files import LONGEST_NAME, is_number, is_text, read_json, shortened
 from .object_table import ObjectColumns, ObjectTable
 from .segments import read_segment
 
@@ -206,9 +206,11 @@ class SectionReader:
         name = self._text(row, where, "file_name")
         path, foreign = PurePosixPath(name), PureWindowsPath(name)
         outside = path.is_absolute() or foreign.drive or ".." in (*path.parts, *foreign.parts)
-        if outside or "\0" in name:
+        too_long = any(len(part.encode()) > LONGEST_NAME for part in path.parts)
+        if outside or too_long or "\0" in name:
             raise self._error(
-                f"{where}.file_name", f"expected a path below the images folder, got {name!r}"
+                f"{where}.file_name",
+                f"expected a path below the images folder, got {shortened(name)}",
             )
         return name
 

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 from ..errors import DatasetError
 
 HALF_A_CHARACTER = re.compile(r"[\ud800-\udfff]")
+LONGEST_NAME = 240  # bytes: file systems end at 255, and an ending may be added
 
 
 def json_bytes(value: Any) -> bytes:
@@ -48,6 +49,13 @@ def is_text(value: object) -> TypeGuard[str]:
     if not isinstance(value, str) or not value.strip():
         return False
     return HALF_A_CHARACTER.search(value) is None
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a text can name a file: without folders, none of the way out of one."""
+    if name in ("", ".", "..") or len(name.encode()) > LONGEST_NAME:
+        return False
+    return not set(name) & {"/", "\\", "\0"}
 
 
 def shortened(value: object, limit: int = 60) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import DatasetError
 from .annotations import CocoAnnotations
 from .coco_json import CocoCategory, CocoImage
-from .files import shortened
+from .files import is_file_name, shortened
 from .object_table import ObjectColumns
 from .splits.joined import JoinedSplit
 from .splits.split import DataSplit
@@ -26,7 +26,6 @@ EXPECTED = (
 LISTS = Path("ImageSets") / "Main"
 CLASSES_NAME = "labels.txt"
 PUBLIC_TEST = "test2007"
-LONGEST_NAME = 200  # characters; file systems end at 255 bytes
 
 VOC_CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -163,7 +162,7 @@ def _read_list(path: Path) -> list[str]:
         raise DatasetError(f"{path}: not a list of images ({error})") from error
     stems = [line.strip() for line in lines if line.strip()]
     for number, stem in enumerate(stems, start=1):
-        if not _is_file_name(stem):
+        if not is_file_name(stem):
             raise DatasetError(
                 f"{path}: name {number}: expected the name of an image without folder and ending, "
                 f"got {shortened(stem)}"
@@ -174,11 +173,6 @@ def _read_list(path: Path) -> list[str]:
         twice = next(stem for index, stem in enumerate(stems) if stem in stems[:index])
         raise DatasetError(f"{path}: {shortened(twice)} occurs twice")
     return stems
-
-
-def _is_file_name(stem: str) -> bool:
-    plain = Path(stem).name == stem and stem not in (".", "..") and len(stem) <= LONGEST_NAME
-    return plain and "\\" not in stem and "\0" not in stem
 
 
 def _classes(root: Path) -> tuple[str, ...]:

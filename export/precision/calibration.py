@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from detection import Preprocess, find_coco, open_split
+from detection import Preprocess, find_splits, open_split
 from searchspaces import IMAGE, sha256_of_file
 
 from ..records.precision import CalibrationImage, CalibrationRecord
@@ -117,5 +117,5 @@ def spread_batches(
 
 
 def _training_split(folder: Path) -> str | None:
-    names = [item.name for item in find_coco(folder) if item.name.startswith(TRAIN)]
+    names = [item.name for item in find_splits(folder) if item.name.startswith(TRAIN)]
     return names[0] if names else None

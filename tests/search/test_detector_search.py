@@ -176,7 +176,7 @@ def test_a_supernet_without_its_run_is_not_taken(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"evaluator": "guess"}, "unknown evaluator 'guess'; known: proxy, supernet, table"),
+        ({"evaluator": "guess"}, "unknown evaluator 'guess'; known: classification, proxy, "),
         ({"evaluator": "table"}, "needs a file of known results"),
         ({"table": Path("t.json")}, "and no other does"),
         ({"search_images": 0}, "search_images must be at least 1, got 0"),

@@ -12,6 +12,7 @@ from search import (
     CompletingEvaluator,
     Constraint,
     SearchResult,
+    WorkerChoice,
     describe_result,
     is_partial,
     load_result,
@@ -121,6 +122,14 @@ def test_batches_change_nothing_but_the_order(
 ) -> None:
     result = search(tmp_path / "run", batch_size=batch_size)
     assert sorted(row[1:] for row in story(result)) == sorted(row[1:] for row in story(whole))
+
+
+def test_two_workers_wait_for_every_layer_and_find_the_same(
+    whole: SearchResult, tmp_path: Path
+) -> None:
+    result = search(tmp_path / "run", workers=WorkerChoice(2))
+    assert sorted(row[1:] for row in story(result)) == sorted(row[1:] for row in story(whole))
+    assert result.stopped == whole.stopped
 
 
 def test_numbers_of_blocks_are_budgets_too(tmp_path: Path) -> None:

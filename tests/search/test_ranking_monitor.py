@@ -2,12 +2,14 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from detection import ShapesRecipe, write_shapes
 from search import (
     CallableEvaluator,
     Objective,
@@ -21,7 +23,7 @@ from search import (
     run_search,
     train_anchors,
 )
-from search.ranking_monitor import ANCHORS_FILE, FEWEST, choose_anchors
+from search.ranking_monitor import ANCHORS_FILE, FEWEST, _evaluator, choose_anchors
 from searchspaces import Architecture, make_space
 from tests.search.conftest import OPTIONS, TRAINING
 
@@ -139,8 +141,6 @@ def test_anchors_are_trained_once_and_go_on(searched: SearchResult, shapes: Path
     more = json.loads((searched.folder / ANCHORS_FILE).read_text())["scores"]
     assert len(more) == 6
     assert content["scores"].items() <= more.items()
-    from dataclasses import replace
-
     with pytest.raises(RunError, match="trained otherwise"):
         train_anchors(searched, shapes, replace(TRAINING, steps=7), 6)
 
@@ -148,8 +148,6 @@ def test_anchors_are_trained_once_and_go_on(searched: SearchResult, shapes: Path
 def test_other_images_than_the_runs_are_refused(
     finished_copy: Path, tmp_path: Path, shapes: Path
 ) -> None:
-    from detection import ShapesRecipe, write_shapes
-
     recipe = ShapesRecipe(
         num_train=20, num_val=2, image_hw=(64, 64), size_px=(32, 56), num_classes=1, seed=3
     )
@@ -157,7 +155,5 @@ def test_other_images_than_the_runs_are_refused(
     result = load_result(finished_copy)
     with pytest.raises(RunError, match="4 evaluations"):
         train_anchors(result, shapes, TRAINING, 5)
-    from search.ranking_monitor import _evaluator
-
     with pytest.raises(RunError, match="searched on other images"):
         _evaluator(result, other, TRAINING, None, "cpu", None)

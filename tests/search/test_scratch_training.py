@@ -11,7 +11,6 @@ from detection import CheckpointError, Detector
 from search import (
     Budget,
     EvaluatorError,
-    RunError,
     ScratchEvaluator,
     SearchSettings,
     load_result,
@@ -119,9 +118,6 @@ def test_wrong_settings_are_refused_before_anything_is_written(
         run_search_in(tmp_path / "run", settings=SCRATCH_SETTINGS, data_dir=None)
     with pytest.raises(EvaluatorError, match="only the scratch evaluator begins with ImageNet"):
         SearchSettings(pretrained=tmp_path)
-    with pytest.raises(RunError, match="holds a run"):
-        run_search_in(tmp_path / "twice", settings=SCRATCH_SETTINGS)
-        run_search_in(tmp_path / "twice", settings=SCRATCH_SETTINGS)
     assert not (tmp_path / "run").exists()
     with pytest.raises(EvaluatorError, match="call prepare"):
         ScratchStage(SPACE, shapes, SCRATCH_SETTINGS, TRAINING).evaluate(ARCH)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from detection.data.files import is_number, is_text, json_bytes, read_json
+from detection.data.files import is_file_name, is_number, is_text, json_bytes, read_json
 from detection.errors import DatasetError
 
 
@@ -32,3 +32,9 @@ def test_texts_can_be_printed() -> None:
 def test_what_is_no_number(value: object) -> None:
     assert not is_number(value, 10)
     assert is_number(-10, 10)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\0", "x" * 241, "ä" * 121])
+def test_what_cannot_name_a_file(name: str) -> None:
+    assert not is_file_name(name)
+    assert is_file_name("2008_000008.v1")

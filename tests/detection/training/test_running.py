@@ -108,8 +108,10 @@ def test_tensorboard_is_wanted_but_not_there(
 
 
 def test_bfloat16_trains_on_a_cpu(dataset: CocoDataset, tmp_path: Path) -> None:
-    root, report = run(dataset, tmp_path, precision="bf16")
-    _, exact = run(dataset, tmp_path / "exact", precision="fp32")
+    # In channels_last, torch 2.14.1 gives NaN as the gradient of a 1x1 map's normalisation.
+    plain = {"channels_last": False}
+    root, report = run(dataset, tmp_path, precision="bf16", **plain)
+    _, exact = run(dataset, tmp_path / "exact", precision="fp32", **plain)
     assert report.history[0].total == pytest.approx(exact.history[0].total, rel=0.05)
     assert report.history != exact.history
     assert all(p.dtype == torch.float32 for p in root.parameters())
