@@ -68,7 +68,13 @@ from .front_views import view_front
 from .hierarchical import BudgetResult, results_by_budget
 from .joint_front import JointPoint, describe_joint, joint_front
 from .journal import Evaluation
-from .latency_source import SpaceChoice, latency_objective, load_latency, predicted_space
+from .latency_source import (
+    SpaceChoice,
+    latency_objective,
+    load_latency,
+    predicted_space,
+    save_latency,
+)
 from .minimum import Minimum
 from .objective import AnyOf, Constraint, Objective
 from .optimality import Optimality, optimality_of
@@ -249,6 +255,7 @@ __all__ = [
     "run_budget_ms",
     "run_progress",
     "run_search",
+    "save_latency",
     "search_detectors",
     "simulation_of",
     "split_for_search",

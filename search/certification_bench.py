@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engines import CHAINED, Backend, DeviceInfo, get_backend
 from latency import (
     DETECTOR,
+    Manifest,
     Predictor,
     Recording,
     Sentinel,
@@ -117,10 +118,7 @@ class EngineBench:
 
     def workload(self, architecture: Architecture) -> Workload:
         """Return the whole detector, of the profile's batch and precision."""
-        precision = self._manifest.protocol.precision
-        graph = self._space.detector(architecture).graph(self._manifest.batch, precision)
-        label = f"{self._space.name}:{self._space.encode(architecture)}"
-        return Workload(DETECTOR, label, graph)
+        return whole_workload(self._manifest, self._space, architecture)
 
     def visit(self, architecture: Architecture) -> Visit:
         """Build an architecture's engine and measure it once beside the sentinel.
@@ -169,6 +167,12 @@ class _WholeModel(WorkloadModel):
     @cached_property
     def _exported(self) -> bytes:
         return super().onnx_bytes()
+
+
+def whole_workload(manifest: Manifest, space: SearchSpace, architecture: Architecture) -> Workload:
+    """Return an architecture's whole detector, of a profile's batch and precision."""
+    graph = space.detector(architecture).graph(manifest.batch, manifest.protocol.precision)
+    return Workload(DETECTOR, f"{space.name}:{space.encode(architecture)}", graph)
 
 
 def _backend_of(device: DeviceInfo) -> Backend:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from searchspaces import make_space
 
 from .certification import Certification
 from .certification_bench import Bench, EngineBench
+from .certification_cluster import RayBench
 from .certification_trial import CertifySettings, Progress, Trial
 from .config import now, versions_here
 from .errors import RunError
@@ -38,6 +40,7 @@ def certify_run(
     table: Path | str | None = None,
     weights: Path | str | None = None,
     settings: CertifySettings | None = None,
+    cluster: str | None = None,
     bench: Bench | None = None,
     progress: Progress | None = None,
 ) -> Certification:
@@ -49,12 +52,14 @@ def certify_run(
         table: Latency table that the measurements are fed back to; the next fit includes them.
         weights: Trained weights that the table's inputs were recorded with, if any were.
         settings: How thoroughly.
+        cluster: Address of a Ray cluster of which a node has the device, or ``auto``; this machine
+            if left out.
         bench: Measures; by default the engine that the run's predictor was profiled on.
         progress: Called as ``progress(message, done, total)`` after every build.
 
     Raises:
         RunError: The run has no result within the budget, no budget, or simulated latencies; or
-            the device here is another one.
+            the device here, or on the cluster, is another one.
         TableError: The table is missing or damaged.
         TableMismatchError: The table is of another device or protocol; nothing is measured.
         RecordingError: The table's recorded inputs are missing or damaged.
@@ -67,7 +72,7 @@ def certify_run(
     with ExitStack() as stack:
         if bench is None:
             recording = None if path is None else _recording(path, space, result, weights)
-            bench = stack.enter_context(EngineBench(predictor, space, recording=recording))
+            bench = stack.enter_context(_bench(predictor, space, recording, cluster))
         if path is not None:
             _check_table(path, predictor, bench)
         trial = Trial(result, predictor, space, bench, budget, settings, progress)
@@ -90,6 +95,18 @@ def certify_run(
         )
     certification.save(result.folder)
     return certification
+
+
+@contextmanager
+def _bench(
+    predictor: Predictor, space: SearchSpace, recording: Recording | None, cluster: str | None
+) -> Iterator[Bench]:
+    if cluster is None:
+        with EngineBench(predictor, space, recording=recording) as here:
+            yield here
+    else:
+        with RayBench(predictor, space, recording, cluster) as there:
+            yield there
 
 
 def _predictor(result: SearchResult) -> Predictor:

@@ -27,6 +27,10 @@ def certify(
     ] = None,
     builds: Annotated[int, typer.Option(min=3, max=100, help="Engines built per member.")] = 5,
     most: Annotated[int, typer.Option(min=1, max=1000, help="Members measured at most.")] = 12,
+    on: Annotated[
+        str | None,
+        typer.Option(metavar="ray[:ADDRESS]", help="Measure on the node that has the device."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Build members of a run's front, measure them, and keep those that keep the budget.
@@ -42,9 +46,13 @@ def certify(
         CertifySettings,
         certify_run,
         describe_certification,
+        parse_workers,
         view_certification,
     )
 
+    cluster = None if on is None else parse_workers(on).cluster
+    if on is not None and cluster is None:
+        raise typer.BadParameter(f"--on is written ray or ray:ADDRESS, got '{on}'.")
     settings = CertifySettings(builds=builds, most=most)
     with shown_progress() as progress:
         found = certify_run(
@@ -53,6 +61,7 @@ def certify(
             table=record,
             weights=weights,
             settings=settings,
+            cluster=cluster,
             progress=progress,
         )
     emit(describe_certification(found, run), json_, view_certification(found))

@@ -96,7 +96,7 @@ class StepRunner:
         for number, (images, targets) in zip(numbers, parts, strict=True):
             losses = self._losses(learner, images, targets, number)
             total = torch.stack(list(losses.values())).sum() / len(parts)
-            self._state.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+            self._state.scaler.scale(total).backward()
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value.detach() / len(parts)
         return dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))

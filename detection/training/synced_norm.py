@@ -67,10 +67,10 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        processes = current_processes()
-        mean, variance, count = _statistics(values.float(), processes)
+        processes, exact = current_processes(), _exact(values)
+        mean, variance, count = _statistics(exact, processes)
         inverse = (variance + eps).rsqrt()
-        normal = (values.float() - _wide(mean)) * _wide(inverse)
+        normal = (exact - _wide(mean)) * _wide(inverse)
         ctx.save_for_backward(normal, inverse, count)
         ctx.processes, ctx.dtype = processes, values.dtype
         ctx.mark_non_differentiable(mean, variance, count)
@@ -98,6 +98,11 @@ def _statistics(values: Tensor, processes: Processes) -> tuple[Tensor, Tensor, T
     mean = sums[:-1] / count
     squares = processes.sum((values - _wide(mean)).square().sum((0, 2, 3)))
     return mean, squares / count, count
+
+
+def _exact(values: Tensor) -> Tensor:
+    """Return half-precision values in float32, in which sums are exact enough."""
+    return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
 def _wide(channels: Tensor) -> Tensor:

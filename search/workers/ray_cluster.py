@@ -10,21 +10,17 @@ gives every worker one. The project has to be installed on every node.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import pickle
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 from ..errors import RunError
 from .base import Job, Outcome, Task, one_line
+from .joining import ANYWHERE, Cluster
 from .packing import packed
 from .process import THREADS
 
-INSTALL = "pip install 'detfit[distributed]'"
-ANYWHERE = "auto"  # the cluster that RAY_ADDRESS, or a head on this machine, names
 RESOURCE = "detfit-{}"
 
 
@@ -68,16 +64,14 @@ class RayWorkers:
     """
 
     def __init__(self, job: Job, address: str = ANYWHERE, kind: str = "cpu") -> None:
-        self._ray, content = _ray(), packed(job)
-        self._joined = _join(self._ray, address)
-        name = RESOURCE.format(kind)
-        self.count = int(self._ray.cluster_resources().get(name, 0))
-        if self.count < 1:
-            self.close()
-            raise RunError(
-                f"no node of the Ray cluster {address!r} offers {name!r}; start nodes by: ray "
-                f"start --address=HEAD:6379 --resources='{{\"{name}\": 1}}'"
-            )
+        content, name = packed(job), RESOURCE.format(kind)
+        self._cluster = Cluster(address)
+        self._ray = self._cluster.ray
+        try:
+            self.count = self._cluster.offers(name)
+        except RunError:
+            self._cluster.close()
+            raise
         self._content = self._ray.put(content)
         self._needs = {"num_cpus": 0, "resources": {name: 1}}
         if kind == "cuda":
@@ -131,33 +125,11 @@ class RayWorkers:
 
     def close(self) -> None:
         """End the workers, and leave the cluster if it was joined here."""
-        for worker in (*getattr(self, "_idle", ()), *getattr(self, "_running", {}).values()):
+        for worker in (*self._idle, *self._running.values()):
             self._ray.kill(worker.actor)
         self._idle, self._running = [], {}
-        if self._joined:
-            self._ray.shutdown()
-            self._joined = False
+        self._cluster.close()
 
     def _started(self) -> _Worker:
         actor = self._ray.remote(**self._needs)(Evaluation)
         return _Worker(actor.remote(self._content, 1))
-
-
-def _ray() -> ModuleType:
-    if importlib.util.find_spec("ray") is None:
-        raise RunError(f"--workers ray needs Ray, which is not installed; run: {INSTALL}")
-    return importlib.import_module("ray")
-
-
-def _join(ray: ModuleType, address: str) -> bool:
-    """Join a cluster unless this process has done so; tell whether it is to be left again."""
-    if ray.is_initialized():
-        return False
-    try:
-        ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise RunError(
-            f"no Ray cluster answers at {address!r}: {one_line(error)}; start one by `ray start "
-            "--head`, or name its head as ray:HOST:6379"
-        ) from error
-    return True

@@ -129,7 +129,7 @@ def test_results_are_told_while_others_are_pending(
     assert told == [max(0, index - window + 1) for index in range(24)]
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(kills=st.lists(st.integers(0, 8), max_size=5), seed=st.integers(0, 99))
 def test_an_interrupted_run_goes_on_as_if_undisturbed(
     tmp_path_factory: pytest.TempPathFactory, kills: list[int], seed: int

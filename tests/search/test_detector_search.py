@@ -366,7 +366,8 @@ def test_the_latency_objective_bounds_what_it_predicts(predictor: Predictor) -> 
 def test_the_run_says_what_it_was(finished: SearchResult) -> None:
     loaded = load_result(finished.folder)
     assert story(loaded) == story(finished)
-    assert loaded.config.context["supernet"] == TrainConfig(**TRAINING_FIELDS).decisive
+    decisive = json.loads(json.dumps(TrainConfig(**TRAINING_FIELDS).decisive))
+    assert loaded.config.context["supernet"] == decisive
     assert "checkpoint_every" not in loaded.config.context["supernet"]
 
 

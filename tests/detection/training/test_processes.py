@@ -105,7 +105,8 @@ class WholeBatch:
     ) -> dict[str, Tensor]:
         nodes = {node.spec.kind: node for node in self.detector.graph.nodes}
         head = nodes["retinanet_head"].name
-        logits, deltas = self.detector.run({IMAGE: images}, (head, reference(head, 1)))
+        given = self.detector.run({IMAGE: images.double()}, (head, reference(head, 1)))
+        logits, deltas = (value.float() for value in given)
         anchors = self.detector.nodes[nodes["retinanet_detections"].name].get_buffer("anchors")
         objects = read_targets(targets, images, self.detector.spec.num_classes)
         config, half = self.detector.loss_config, len(images) // 2
@@ -119,7 +120,7 @@ class WholeBatch:
 def test_synced_normalisation_on_two_processes_equals_one_whole_batch(
     together: Path, shapes: Path, tmp_path: Path
 ) -> None:
-    root = supernet("retinanet")
+    root = supernet("retinanet").double()
     paths = uniform_paths(root, SYNCED.seed)
     report = train(
         lambda step: WholeBatch(paths(step)), root, open_shapes(shapes), SYNCED, tmp_path

@@ -51,7 +51,7 @@ class LeakySpace(DigitSpace):
         return self.sample(rng)
 
 
-# What decides genes one after the other, or lists a space, is tested with the same wishes elsewhere.
+# Strategies that decide genes one after the other, or list a space, have tests of their own.
 WHOLE = sorted({*STRATEGIES} - {"crnas", "crnas-greedy"})
 DRAWING = sorted({*WHOLE} - {"crnas-stage"})
 
