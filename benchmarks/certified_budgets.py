@@ -365,7 +365,10 @@ def search_for_real(
         if load_certification(run) is None:
             budget = search_with_proxy(predictor, seed, run)
             settings = CertifySettings(most=4)
-            certify_run(run, budget_ms=budget, settings=settings, progress=told(engine))
+            with EngineBench(predictor, make_space(SPACE_NAME, **OPTIONS)) as bench:
+                certify_run(
+                    run, budget_ms=budget, settings=settings, bench=bench, progress=told(engine)
+                )
         print_members(engine, run)
 
 

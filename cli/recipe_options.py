@@ -25,7 +25,9 @@ class RecipeOptions:
     start: Annotated[
         str | None,
         typer.Option(
-            metavar="WEIGHTS", help="File to start from, imagenet (torchvision's) or scratch."
+            "--weights",  # torchrun would take --start for its own
+            metavar="FILE",
+            help="Where to start: a weights file, imagenet (torchvision's) or scratch.",
         ),
     ] = None
     dry_run: Annotated[
@@ -57,4 +59,4 @@ class RecipeOptions:
             typer.BadParameter: There is such an option.
         """
         if self.changes or self.start or self.dry_run:
-            raise typer.BadParameter("--set, --start and --dry-run go with --recipe NAME.")
+            raise typer.BadParameter("--set, --weights and --dry-run go with --recipe NAME.")

@@ -6,8 +6,8 @@ Loads neither torch nor onnx; moocore is loaded when the first front is made.
 from __future__ import annotations
 
 from .agreement import Agreement, proxy_agreement
-from .best_curve import BestCurve, best_curve, curves_to_dict
-from .best_curve_picture import draw_best_curves, write_best_curves
+from .best_so_far import BestCurve, best_curve, curves_to_dict
+from .best_so_far_picture import draw_best_curves, write_best_curves
 from .certification import (
     BuildTime,
     Candidate,

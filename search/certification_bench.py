@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engines import CHAINED, Backend, DeviceInfo, get_backend
+from engines import CHAINED, Backend, DeviceInfo, get_backend, overload_reason
 from latency import (
     DETECTOR,
     Manifest,
@@ -135,6 +135,18 @@ class EngineBench:
         ) as engine:
             sets = model.input_sets() if hasattr(model, "input_sets") else None
             return self._sentinel.visit(engine, self._protocol, sets)
+
+    def require_quiet(self) -> None:
+        """Refuse to start while other programs take what measurements need.
+
+        Raises:
+            RunError: They do; every visit would be refused.
+        """
+        reason = overload_reason(self._device, self._protocol.threads)
+        if reason:
+            raise RunError(
+                f"nothing measured now would count: {reason}; stop them and certify again"
+            )
 
     def close(self) -> None:
         """Free the sentinel's engine."""

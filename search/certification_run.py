@@ -59,7 +59,7 @@ def certify_run(
 
     Raises:
         RunError: The run has no result within the budget, no budget, or simulated latencies; or
-            the device here, or on the cluster, is another one.
+            the device here, or on the cluster, is another one, or busy.
         TableError: The table is missing or damaged.
         TableMismatchError: The table is of another device or protocol; nothing is measured.
         RecordingError: The table's recorded inputs are missing or damaged.
@@ -103,6 +103,7 @@ def _bench(
 ) -> Iterator[Bench]:
     if cluster is None:
         with EngineBench(predictor, space, recording=recording) as here:
+            here.require_quiet()
             yield here
     else:
         with RayBench(predictor, space, recording, cluster) as there:

@@ -52,7 +52,7 @@ def test_a_plan_of_ones_own_data_is_measured(shapes):
 def test_a_supernet_is_trained_and_the_log_says_the_rate(shapes, tmp_path):
     weights = tmp_path / "w.safetensors"
     outcome = done(
-        *("train", *SMALL, "--recipe", "detnas-supernet-voc", "--start", "scratch"),
+        *("train", *SMALL, "--recipe", "detnas-supernet-voc", "--weights", "scratch"),
         *("--set", "batch_size=2", "--set", "steps=2", "--data", shapes, "-o", weights, "--json"),
     )
     assert outcome.fields["steps"] == 2
@@ -84,7 +84,7 @@ def test_bad_input(args, words):
 
 def test_a_start_has_to_be_named(shapes, tmp_path):
     asked = ("--recipe", "detnas-supernet-voc", "--data", shapes, "-o", tmp_path / "w.safetensors")
-    run("train", *SMALL, *asked).refused("--start FILE", "--start imagenet")
+    run("train", *SMALL, *asked).refused("--weights FILE", "--weights imagenet")
     assert not list(tmp_path.iterdir())
 
 
@@ -92,7 +92,7 @@ def test_a_start_has_to_be_named(shapes, tmp_path):
 def test_two_processes_train_and_one_speaks(shapes, tmp_path):
     weights = tmp_path / "w.safetensors"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    options = ["--recipe", "detnas-supernet-voc", "--start", "scratch", "--set", "batch_size=4"]
+    options = ["--recipe", "detnas-supernet-voc", "--weights", "scratch", "--set", "batch_size=4"]
     steps = ["--set", "steps=2", "--data", shapes, "-o", weights, "--json"]
     found = subprocess.run(
         [*command, "--nproc-per-node=2", SCRIPT, "train", *map(str, SMALL), *options, *steps],

@@ -50,8 +50,8 @@ def require_start(wanted: str, start: str | None) -> str:
     if wanted == SCRATCH:
         return SCRATCH
     raise TrainingError(
-        "the procedure starts from a pre-trained backbone; give --start FILE (weights that a "
-        "pre-training wrote), --start imagenet (torchvision's), or --start scratch to leave it out"
+        "the procedure starts from a pre-trained backbone; give --weights FILE (weights that a "
+        "pre-training wrote), --weights imagenet (torchvision's), or --weights scratch to leave it out"
     )
 
 
@@ -73,7 +73,7 @@ def load_start(root: nn.Module, start: str) -> None:
     if start == IMAGENET:
         if not isinstance(root, Detector):
             raise TrainingError(
-                "torchvision has no weights of supernets; pre-train one and give --start FILE"
+                "torchvision has no weights of supernets; pre-train one and give --weights FILE"
             )
         load_imagenet_backbone(root, imagenet_network(root.graph))
         return

@@ -1,9 +1,10 @@
 """Milliseconds of modules that were never measured, learned from those that were.
 
-A module is compared with measured ones of its family: a local Gaussian process over its shape
-(:mod:`.kriging`), its next neighbours along every axis of the shape (:mod:`.neighbours`) and what
-hardware makes of it (:mod:`.features`) are put together by boosted trees (:mod:`.trees`). Only
-fitting loads scikit-learn.
+A module is compared with measured ones of its family: the time that whole waves of tiles take
+(:mod:`.waves`), a local Gaussian process over its shape (:mod:`.kriging`), its next neighbours
+along every axis of the shape (:mod:`.neighbours`) and what hardware makes of it
+(:mod:`.features`) are put together by boosted trees (:mod:`.trees`). Only fitting loads
+scikit-learn.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from searchspaces import ModuleSpec
 from ..errors import PredictorError
 from .family import MIN_MODULES
 from .features import features, work
-from .kriging import START, fit_kriging
+from .kriging import DIRECT, START, fit_kriging
 from .shape import Axes, family_of
 
 Floats = npt.NDArray[np.float64]
@@ -76,18 +76,21 @@ def _ranked(
     everything = [*known, *specs]
     places, _ = Axes.of(everything).locate(everything)
     scales, doubt = np.full(places.shape[1], START), np.ones(len(specs))
+    order = DIRECT
     if len(known) >= MIN_MODULES:
         table = np.column_stack([features(everything), places])
         times = np.log(np.array(list(known.values()))) - work(list(known))
         if len(known) >= MIN_FOR_METRIC:
-            scales = fit_kriging(places[: len(known)], times, rng).scales
+            model = fit_kriging(places[: len(known)], times, rng)
+            scales, order = model.scales, model.order
         doubt = _doubt(table[: len(known)], times, table[len(known) :], rng)
     scaled = places * scales
     covered = np.zeros(len(specs))
     if known:
-        covered = _alike(scaled[len(known) :], scaled[: len(known)]).max(1)
-    order, gains = _greedy(_alike(scaled[len(known) :], scaled[len(known) :]), covered, doubt, n)
-    return [(gain, specs[index]) for index, gain in zip(order, gains, strict=True)]
+        covered = _alike(scaled[len(known) :], scaled[: len(known)], order).max(1)
+    alike = _alike(scaled[len(known) :], scaled[len(known) :], order)
+    chosen, gains = _greedy(alike, covered, doubt, n)
+    return [(gain, specs[index]) for index, gain in zip(chosen, gains, strict=True)]
 
 
 def _greedy(
@@ -114,10 +117,11 @@ def _greedy(
     return order, gains
 
 
-def _alike(a: Floats, b: Floats) -> Floats:
-    """Return correlations ``(n, m)`` of places ``(n, d)`` and ``(m, d)``."""
-    square = np.square(a).sum(1)[:, None] + np.square(b).sum(1) - 2 * a @ b.T
-    return np.asarray(np.exp(-np.sqrt(np.maximum(square, 0.0))))
+def _alike(a: Floats, b: Floats, order: int) -> Floats:
+    """Return correlations ``(n, m)`` of places ``(n, d)`` and ``(m, d)``; see :mod:`.kriging`."""
+    from scipy.spatial.distance import cdist
+
+    return np.asarray(np.exp(-cdist(a, b, "minkowski", p=order)))
 
 
 def _doubt(table: Floats, times: Floats, asked: Floats, rng: np.random.Generator) -> Floats:

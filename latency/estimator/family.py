@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from searchspaces import ModuleSpec
 
-from .features import COUNT, features, trend, work
+from .features import COUNT, features
 from .kriging import Kriging, fit_kriging
 from .neighbours import REACH, AxisNeighbours
 from .shape import Axes
 from .trees import Forest, forest_of, join
+from .trend import Trend
 
 Floats = npt.NDArray[np.float64]
 MIN_MODULES = 8
@@ -26,52 +27,18 @@ MIN_FOR_TREES = 100
 FOLDS, MAX_SCORES = 3, 2000
 ROUNDS, RATE, SEEDS = 400, 0.07, 2
 LEFT_OUT_ROUNDS, LEFT_OUT_RATE = 250, 0.1
-SETTINGS = {"max_leaf_nodes": 63, "min_samples_leaf": 10, "max_features": 0.15}
-OUTLIER = 0.1
-"""A left-out error above 10 % lowers a module's weight: two tactics may serve one shape, and the
-middle between their times is right for neither (Huber's weights)."""
+SETTINGS = {"max_leaf_nodes": 63, "max_features": 0.15}
+LEAVES, LEAST, MOST = 500, 10, 20
+"""A leaf holds at least a 500th of the modules, and 10 to 20 of them: tables of 10,000 hold more
+of the outliers that a leaf must outweigh, tables of 1,000 cannot spare more."""
+
+OUTLIER = 0.05
+"""Errors above 5 % lower a module's weight: two tactics may serve one shape, and the middle
+between their times is right for neither."""
+
+FARTHEST = 1.5  # errors of log(ms) beyond it weigh like this one
 
 REACH_QUANTILE, REACH_SLACK = 0.995, 1.25
-RIDGE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """Say how times of a family grow with size: a ridge regression of log(ms) - log(work).
-
-    Attributes:
-        centre: Mean of every column ``(b,)``.
-        spread: Standard deviation of every column ``(b,)``, at least a small number.
-        limits: Smallest and largest standardised value ``(2, b)``; beyond, work alone counts.
-        weights: Of 1, the columns and, where there are many modules, their squares.
-    """
-
-    centre: Floats
-    spread: Floats
-    limits: Floats
-    weights: Floats
-
-    @classmethod
-    def fit(cls, columns: Floats, values: Floats) -> Trend:
-        """Fit on columns ``(n, b)`` and values ``(n,)``."""
-        centre, spread = columns.mean(0), np.maximum(columns.std(0), 1e-9)
-        z = (columns - centre) / spread
-        limits = np.stack([z.min(0), z.max(0)])
-        count = 1 + columns.shape[1] * (2 if len(values) >= MIN_FOR_TREES else 1)
-        design = cls(centre, spread, limits, np.zeros(count))._design(columns)
-        penalty = RIDGE * np.eye(count)
-        penalty[0, 0] = 0.0  # the level is free
-        solved = np.linalg.solve(design.T @ design + penalty, design.T @ values)
-        return cls(centre, spread, limits, np.asarray(solved, np.float64))
-
-    def apply(self, columns: Floats) -> Floats:
-        """Return the trend ``(n,)`` of columns ``(n, b)``."""
-        return np.asarray(self._design(columns) @ self.weights)
-
-    def _design(self, columns: Floats) -> Floats:
-        z = np.clip((columns - self.centre) / self.spread, *self.limits)
-        both = np.concatenate([np.ones((len(z), 1)), z, z**2], axis=1)
-        return both[:, : len(self.weights)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +69,7 @@ class Family:
             self.axes.names == other.axes.names
             and np.array_equal(self.kriging.places, other.kriging.places)
             and np.array_equal(self.kriging.scales, other.kriging.scales)
+            and self.kriging.order == other.kriging.order
             and np.array_equal(self.log_ms, other.log_ms)
             and np.array_equal(self.scores, other.scores)
             and (self.forest is None) == (other.forest is None)
@@ -116,7 +84,7 @@ class Family:
         """Return log(ms) ``(n,)`` and whether modules are like the measured ones ``(n,)``."""
         places, inside = self.axes.locate(specs)
         table = features(specs)
-        level = work(specs) + self.trend.apply(trend(table))
+        level = self.trend.apply(specs, table)
         mean, variance, distance = self.kriging.predict(places)
         found = level + mean
         if self.forest is not None:
@@ -131,9 +99,9 @@ def fit_family(measured: Mapping[ModuleSpec, float], rng: np.random.Generator) -
     log_ms = np.log(np.array([measured[spec] for spec in specs]))
     axes = Axes.of(specs)
     places, _ = axes.locate(specs)
-    table, size = features(specs), work(specs)
-    grown = Trend.fit(trend(table), log_ms - size)
-    level = size + grown.apply(trend(table))
+    table = features(specs)
+    grown = Trend.fit(specs, table, log_ms, rng)
+    level = grown.apply(specs, table)
     kriging = fit_kriging(places, log_ms - level, rng)
     mean, variance, distance = kriging.predict(places, leave_out=True)
     reach = REACH_SLACK * float(np.quantile(distance, REACH_QUANTILE))
@@ -163,13 +131,13 @@ def _columns(
     near, extents = lines.features(places, leave_out=leave_out)
     near = near - np.stack([mean, mean + level], axis=1)[:, None]
     said = np.stack([level, mean, variance, distance], axis=1)
-    return np.concatenate([table, said, near.reshape(len(near), -1), extents], axis=1)
+    return np.concatenate([table, said, places, near.reshape(len(near), -1), extents], axis=1)
 
 
 def column_count(axes: Axes) -> int:
     """Return how many columns the trees of a family see."""
     charts = len(axes.charts())
-    return COUNT + 4 + 3 * charts * (2 * REACH + 1)
+    return COUNT + 4 + len(axes.kept) + 3 * charts * (2 * REACH + 1)
 
 
 def _fit_trees(columns: Floats, left: Floats, rng: np.random.Generator) -> tuple[Forest, Floats]:
@@ -180,9 +148,20 @@ def _fit_trees(columns: Floats, left: Floats, rng: np.random.Generator) -> tuple
         rest = fold != number
         forest = _boosted(columns[rest], left[rest], None, LEFT_OUT_ROUNDS, LEFT_OUT_RATE)
         errors[~rest] = left[~rest] - forest.predict(columns[~rest])
-    weights = 1.0 / np.maximum(np.abs(errors), OUTLIER)
+    weights = _weights(errors)
     forests = [_boosted(columns, left, weights, ROUNDS, RATE, seed) for seed in range(SEEDS)]
     return join(forests), errors
+
+
+def _weights(errors: Floats) -> Floats:
+    """Return weights ``(n,)`` with which least squares of log(ms) find least percentages.
+
+    With e = log(measured / predicted) a percentage is |exp(-e) - 1|. Its slope is exp(-e), that
+    of a square with the weight exp(-e) / |e|: one step of iteratively reweighted least squares.
+    A module that was faster than thought weighs more than one that was slower.
+    """
+    slope = np.exp(-np.clip(errors, -FARTHEST, FARTHEST))
+    return np.asarray(slope / np.maximum(np.abs(errors), OUTLIER))
 
 
 def _boosted(
@@ -203,6 +182,7 @@ def _boosted(
         learning_rate=rate,
         early_stopping=False,
         random_state=seed,
+        min_samples_leaf=int(np.clip(len(values) // LEAVES, LEAST, MOST)),
         **SETTINGS,
     )
     # Families share the cores; OpenMP's threads wait for a busy core in circles. Its limit holds

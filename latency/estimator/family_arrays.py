@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import PredictorError
-from .family import Family, Trend, column_count
-from .kriging import Kriging
+from .family import Family, column_count
+from .kriging import ORDERS, Kriging
 from .shape import Axes
 from .trees import Forest
+from .trend import Trend
+from .waves import COUNT, Waves
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-_FOREST = "forest."
+_FOREST, _WAVES = "forest.", "trend.waves"
+_TREND = ("centre", "spread", "limits", "weights")
 
 
 def family_to_arrays(family: Family) -> dict[str, npt.NDArray[Any]]:
@@ -27,14 +29,17 @@ def family_to_arrays(family: Family) -> dict[str, npt.NDArray[Any]]:
         "low": axes.low,
         "high": axes.high,
         "kept": np.array(axes.kept, np.int64),
-        **{f"trend.{field.name}": getattr(trend, field.name) for field in fields(Trend)},
+        **{f"trend.{name}": getattr(trend, name) for name in _TREND},
         "places": kriging.places,
         "values": kriging.values,
         "scales": kriging.scales,
+        "order": np.array(kriging.order),
         "log_ms": family.log_ms,
         "reach": np.array(family.reach),
         "scores": family.scores,
     }
+    if trend.waves is not None:
+        found[_WAVES] = trend.waves.logs
     if family.forest is not None:
         found |= {_FOREST + name: array for name, array in family.forest.arrays().items()}
     return found
@@ -53,8 +58,11 @@ def family_from_arrays(arrays: Arrays) -> Family:
             _numbers(arrays, "high"),
             tuple(int(index) for index in arrays["kept"]),
         )
-        trend = Trend(*(_numbers(arrays, f"trend.{field.name}") for field in fields(Trend)))
-        kriging = Kriging(*(_numbers(arrays, name) for name in ("places", "values", "scales")))
+        trend = Trend(_waves(arrays), *(_numbers(arrays, f"trend.{name}") for name in _TREND))
+        places, values, scales = (
+            _numbers(arrays, name) for name in ("places", "values", "scales")
+        )
+        kriging = Kriging(places, values, scales, int(_numbers(arrays, "order")))
         log_ms, scores = _numbers(arrays, "log_ms"), _numbers(arrays, "scores")
         reach = float(_numbers(arrays, "reach"))
     except KeyError as error:
@@ -68,6 +76,15 @@ def family_from_arrays(arrays: Arrays) -> Family:
     return Family(axes, trend, kriging, log_ms, reach, forest, np.sort(scores))
 
 
+def _waves(arrays: Arrays) -> Waves | None:
+    if _WAVES not in arrays:
+        return None
+    logs = _numbers(arrays, _WAVES)
+    if logs.shape != (COUNT,):
+        raise PredictorError(f"the array {_WAVES!r} must hold {COUNT} numbers, got {logs.size}")
+    return Waves(logs)
+
+
 def _check(axes: Axes, kriging: Kriging, count: int) -> None:
     names, kept = len(axes.names), len(axes.kept)
     if (
@@ -77,6 +94,7 @@ def _check(axes: Axes, kriging: Kriging, count: int) -> None:
         or kriging.places.shape != (count, kept)
         or kriging.values.shape != (count,)
         or kriging.scales.shape != (kept,)
+        or kriging.order not in ORDERS
     ):
         raise PredictorError("the arrays of places, values and axes do not fit one another")
 

@@ -55,6 +55,14 @@ def trend(table: Floats) -> Floats:
     return table[:, : len(BASE)]
 
 
+def products(table: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return M, N and K of the matrix products and the bytes moved, each ``(n,)``."""
+    columns = [BASE.index(name) for name in ("m", "n", "k", "traffic")]
+    sizes = np.asarray(np.exp(table[:, columns]), np.float64)
+    m, n, k = np.round(sizes[:, :3]).T
+    return m, n, k, sizes[:, 3]
+
+
 def work(specs: Sequence[ModuleSpec]) -> Floats:
     """Return the logarithm of multiply-adds plus elements moved ``(n,)``: never of nothing."""
     sizes = np.array([_sizes(spec)[:5] for spec in specs]).reshape(len(specs), 5)

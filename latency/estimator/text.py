@@ -18,7 +18,7 @@ from ..errors import PredictorError
 from .estimator import ModuleEstimator
 from .family_arrays import family_from_arrays, family_to_arrays
 
-SCHEMA = "detfit.module-estimator/1"
+SCHEMA = "detfit.module-estimator/2"
 _MADE = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal estimators are equal files
 
 
@@ -47,7 +47,10 @@ def estimator_from_fields(fields: Any) -> ModuleEstimator:
     """
     schema = fields.get("schema") if isinstance(fields, Mapping) else None
     if schema != SCHEMA:
-        raise PredictorError(f"estimator: schema {schema!r} is not {SCHEMA!r}, the one known here")
+        raise PredictorError(
+            f"estimator: schema {schema!r} is not {SCHEMA!r}, the one known here; "
+            "fit the table again"
+        )
     missing = {"families", "sha256", "npz"} - fields.keys()
     if missing:
         raise PredictorError(f"estimator: the field {sorted(missing)[0]!r} is missing")

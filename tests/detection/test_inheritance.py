@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,18 @@ from detection.weights import WeightsInfo
 from searchspaces import Architecture, SearchSpace, make_space
 
 TINY: dict[str, Any] = {"input_hw": (64, 64), "num_classes": 3}
-E0 = "resnet18/P2-P5@128/rpn/2fc/512x512"
-MOST = 12  # architectures compared in one space
+C4 = {"structure": "resnet18/c4/rpn/2fc/512x512", "proposals": 8}
+SLIM = {"base_channels": 8, "head": "retinanet"}
+COVERING = 4  # architectures compared that hold all of a space with few choices
 SUPERNETS: dict[str, tuple[str, dict[str, Any]]] = {
     "DetNAS, FPN": ("detnas-nano", {"head": "fpn"}),
     "DetNAS, RetinaNet": ("detnas-nano", {"head": "retinanet"}),
     "DetNAS, interleaving": ("detnas-nano", {"shuffle": "interleave", "head": "retinanet"}),
-    "CR-NAS, basic, both levels": ("crnas-resnet18", {"blocks": 7, "base_channels": 8}),
-    "CR-NAS, basic, stages": ("crnas-resnet18-stages", {"base_channels": 8}),
-    "CR-NAS, bottleneck, stages": ("crnas-resnet50-stages", {"base_channels": 8}),
-    "CR-NAS, bottleneck, operations": ("crnas-resnet50-operations", {"base_channels": 8}),
-    "CR-NAS, MobileNetV2, operations": ("crnas-mobilenetv2-operations", {}),
+    "CR-NAS, basic, both levels": ("crnas-resnet18", {"blocks": 7, **SLIM}),
+    "CR-NAS, basic, stages": ("crnas-resnet18-stages", SLIM),
+    "CR-NAS, bottleneck, stages": ("crnas-resnet50-stages", SLIM),
+    "CR-NAS, bottleneck, operations": ("crnas-resnet50-operations", SLIM),
+    "CR-NAS, MobileNetV2, operations": ("crnas-mobilenetv2-operations", {"head": "retinanet"}),
     "SM-NAS, basicblock": ("smnas-modular", {"block": "basicblock"}),
     "SM-NAS, bottleneck": ("smnas-modular", {"block": "bottleneck"}),
     "SM-NAS, Xbottleneck": ("smnas-modular", {"block": "Xbottleneck"}),
@@ -38,7 +40,7 @@ def trained(name: str) -> Supernet:
     """Return a supernet whose running statistics are not those of a fresh layer."""
     space_name, options = SUPERNETS[name]
     if space_name == "smnas-modular":
-        options = {"structure": E0, "limits": limits(), **options}
+        options = {**C4, "limits": limits(), **options}
     supernet = Supernet(make_space(space_name, **TINY, **options))
     generator = torch.Generator().manual_seed(4)
     for key, buffer in supernet.named_buffers():
@@ -56,12 +58,9 @@ def limits() -> Any:
 
 
 def compared(space: SearchSpace) -> Iterator[Architecture]:
-    """Give architectures that hold every choice where there are few enough, then random ones."""
-    rng = np.random.default_rng(0)
-    covering = list(space.covering())  # type: ignore[attr-defined]
-    order = rng.permutation(len(covering))[: MOST - 2].tolist()
-    yield from (covering[index] for index in order)
-    yield from (space.sample(rng) for _ in range(2))
+    """Give architectures that hold every choice where there are few enough, then a random one."""
+    yield from islice(space.covering(), COVERING)  # type: ignore[attr-defined]
+    yield space.sample(np.random.default_rng(0))
 
 
 def images(count: int = 2) -> Tensor:
@@ -84,26 +83,23 @@ def test_an_inherited_path_equals_the_stand_alone_detector(name: str, tmp_path: 
     for arch in compared(space):
         path, copy = supernet.detector(arch).eval(), supernet.extract(arch).eval()
         info = WeightsInfo(space.name, 3, space.encode(arch))
-        load_weights(
-            save_weights(tmp_path / "w.safetensors", copy, info),
-            alone := Detector(space.detector(arch)).eval(),
-        )
+        alone = Detector(space.detector(arch)).eval()
+        load_weights(save_weights(tmp_path / "w.safetensors", copy, info), alone)
         for mine, theirs in zip(maps(path, images()), maps(alone, images()), strict=True):
             assert torch.equal(mine, theirs)
         seen |= {id(module) for module in path.nodes.values()}
     blocks = {id(module) for key, module in supernet.bank.items() if key.startswith("backbone_")}
-    whole = len(list(space.covering())) <= MOST - 2  # type: ignore[attr-defined]
-    assert len(blocks & seen) >= (1.0 if whole else 0.5) * len(blocks)
+    assert blocks <= seen or len(list(islice(space.covering(), COVERING + 1))) > COVERING
 
 
-@supernets
+@pytest.mark.parametrize("name", [name for name in SUPERNETS if "DetNAS" not in name][::3])
 def test_a_b_a_gives_as_score_twice(name: str) -> None:
     supernet = trained(name)
     rng = np.random.default_rng(1)
     a = supernet.space.sample(rng)
     b = next(arch for _ in range(100) if (arch := supernet.space.sample(rng)) != a)
     before = {key: value.clone() for key, value in supernet.state_dict().items()}
-    batches = [images(2) + shift for shift in (0.0, 0.5)]
+    batches = [images(2)]
 
     def score(detector: nn.Module) -> float:
         assert isinstance(detector, Detector)

@@ -399,3 +399,18 @@ def test_refusals(run: Path, searched: SearchResult, predictor: Predictor) -> No
     with pytest.raises(RunError, match="rests on no measured predictor"):
         certify_run(run, budget_ms=1.0, bench=bench)
     assert not (run / CERTIFICATION_FILE).exists()
+
+
+def test_a_busy_machine_is_refused_before_anything_is_built(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "search.certification_bench.overload_reason",
+        lambda device, threads: "busy machine: 2 of 2",
+    )
+    monkeypatch.setattr(
+        "search.certification_bench._backend_of", lambda device: additive_backend()
+    )
+    with pytest.raises(RunError, match="nothing measured now would count: busy machine: 2 of 2"):
+        certify_run(run, budget_ms=100.0)
+    assert not (run / CERTIFICATION_FILE).exists()

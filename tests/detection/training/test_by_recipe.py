@@ -146,7 +146,7 @@ def test_fine_tuning_starts_from_the_pre_trained_backbone(
 
 
 def test_a_start_has_to_be_named_and_to_fit(shapes: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"give --start FILE .*, --start imagenet"):
+    with pytest.raises(TrainingError, match=r"give --weights FILE .*, --weights imagenet"):
         train_by_recipe(task_of("smnas-final-2x", start=None), shapes, tmp_path / "w.safetensors")
     assert not list(tmp_path.iterdir())
     with pytest.raises(TrainingError, match="no weights of supernets"):

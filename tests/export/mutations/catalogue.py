@@ -38,5 +38,5 @@ CATALOGUE: tuple[Mutation, ...] = (
 )
 """The faults that the gate has to catch."""
 
-EQUIVALENT: tuple[Equivalent, ...] = pyramid.EQUIVALENT
-"""Changes with a proof that they change nothing; they are not counted."""
+EQUIVALENT: tuple[Equivalent, ...] = (*pyramid.EQUIVALENT, *pooling.EQUIVALENT)
+"""Changes with a proof that they change nothing of these specimens; they are not counted."""

@@ -14,9 +14,19 @@ import torch
 
 from detection import Detector
 from engines import OnnxModel, get_backend
-from export import ExportRequest, ExportResult, Origin, export_detector, verify_bundle
+from export import (
+    ExportRequest,
+    ExportResult,
+    Origin,
+    Outcome,
+    export_detector,
+    verify_bundle,
+)
+from export.comparison.tensors import compare_tensors
+from export.gate.tensors import judge_tensors
 from searchspaces import IMAGE
 from tests.export.conftest import ARCH, OPTIONS
+from tests.export.mutations import pooling
 from tests.export.mutations.catalogue import CATALOGUE, EQUIVALENT
 from tests.export.mutations.mutation import (
     ONE_STAGE,
@@ -94,10 +104,10 @@ def test_a_bundle_taken_apart_and_packed_again_passes(one_stage: Specimen, tmp_p
 
 @pytest.mark.parametrize("change", EQUIVALENT, ids=lambda change: change.name)
 def test_an_equivalent_change_gives_the_same_numbers(
-    change: Equivalent, one_stage: Specimen
+    change: Equivalent, one_stage: Specimen, two_stage: Specimen
 ) -> None:
     """Beside the proof: outputs differ by no more than another order of sums makes."""
-    work = Workpiece.of(one_stage)
+    work = Workpiece.of(one_stage if ONE_STAGE in change.kinds else two_stage)
     before = work.model.SerializeToString()
     change.plant(work)
     after = work.model.SerializeToString()
@@ -110,6 +120,22 @@ def test_an_equivalent_change_gives_the_same_numbers(
             made.append(engine.run({IMAGE: image}))
     for name, array in made[0].items():
         np.testing.assert_allclose(array, made[1][name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", pooling.EQUIVALENT, ids=lambda change: change.name)
+def test_a_fault_of_levels_is_caught_where_boxes_reach_them(
+    change: Equivalent, two_stage: Specimen, make_detector: Callable[..., Detector]
+) -> None:
+    detector = make_detector(head="fpn", input_hw=(160, 192))
+    image = np.random.default_rng(0).standard_normal((1, 3, 160, 192), np.float32)
+    work = Workpiece.of(replace(two_stage, detector=detector))
+    found = []
+    for plant in (Workpiece.rewrite, change.plant):
+        plant(work)
+        content = work.model.SerializeToString()
+        tensors = compare_tensors(detector, content, get_backend("onnxruntime"), [image])
+        found.append(judge_tensors(tensors, "fp32").outcome)
+    assert found == [Outcome.PASS, Outcome.FAIL]
 
 
 @pytest.mark.parametrize("mode", ["align_corners", "half_pixel"])

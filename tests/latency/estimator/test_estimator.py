@@ -5,6 +5,7 @@ import pytest
 
 from latency import ModuleEstimator, PredictorError, UnprofiledModuleError, fit_estimator
 from latency.estimator import estimator_from_fields, estimator_to_fields
+from latency.estimator.family import _weights
 from tests.latency.estimator.device import conv, depthwise, grid, measured, true_ms
 
 NOISE = 0.01
@@ -90,6 +91,22 @@ def test_text_round_trip(estimator, parts):
     assert estimator_to_fields(again) == fields
     specs = list(parts[1])
     assert np.array_equal(again.estimate(specs).hi_ms, estimator.estimate(specs).hi_ms)
+
+
+def test_few_modules_come_back_too():
+    few = {spec: true_ms(spec) for spec in depthwise()[::5]}
+    fitted = fit_estimator(few, np.random.default_rng(0))
+    assert estimator_from_fields(estimator_to_fields(fitted)) == fitted
+
+
+def test_least_squares_with_weights_find_least_percentages():
+    log_ms = np.log(np.repeat([1.0, 3.0], [35, 65]))  # one shape, two tactics
+    tried = np.linspace(-0.1, 1.2, 131)
+    percentages = [np.abs(np.expm1(guess - log_ms)).mean() for guess in tried]
+    guess = log_ms.mean()
+    for _ in range(60):
+        guess = np.average(log_ms, weights=_weights(log_ms - guess))
+    assert guess == pytest.approx(tried[np.argmin(percentages)], abs=0.1)  # the faster
 
 
 def test_damaged_text_is_refused_by_name(estimator):

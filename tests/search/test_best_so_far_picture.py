@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from search import BestCurve, RunError, draw_best_curves, write_best_curves
-from search.best_curve_picture import STYLES, TICKS, _ticks
+from search.best_so_far_picture import STYLES, TICKS, _ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from searchspaces import SvgCanvas, fit_text, write_atomically
 
-from .best_curve import BestCurve, curves_to_dict
+from .best_so_far import BestCurve, curves_to_dict
 from .errors import RunError
 
 WIDTH, HEIGHT, LEFT, TOP = 560.0, 300.0, 64.0, 56.0  # of the plot, and where it begins; pixels
