@@ -37,6 +37,8 @@ SHAPES = ("--train", "600", "--val", "200", "--size", "96x96", "--classes", "5")
 OPTIONS = ("--input", "96x96", "--classes", "5", "--proposals", "50")
 LEARNING = ("--batch-size", "4", "--optimizer", "adamw", "--lr", "1e-3")
 GAIN = 1e5
+PAIRS = (("first", "second"), ("reduce", "spatial"))
+"""Steps of residual blocks, each a convolution and its normalisation, one behind the other."""
 
 
 def main(
@@ -120,13 +122,11 @@ def plant(weights: Path, out: Path, bundle: Path) -> str:
 def middle_pair(detector: Detector) -> tuple[str, torch.nn.BatchNorm2d, torch.nn.Conv2d]:
     """Return a normalisation, and the only convolution that reads what it gives."""
     found = []
-    for name, module in detector.nodes.named_modules():
-        steps = list(module) if isinstance(module, torch.nn.Sequential) else []
-        inner = [list(step) for step in steps if isinstance(step, torch.nn.Sequential)]
-        if len(inner) == len(steps) > 1 and len(inner[0]) > 1:
-            norm, convolution = inner[0][1], inner[1][0]
-            if isinstance(norm, torch.nn.BatchNorm2d) and isinstance(convolution, torch.nn.Conv2d):
-                found.append((name.partition(".")[0], norm, convolution))
+    for name, module in detector.nodes.named_children():
+        for step, following in PAIRS:
+            if hasattr(module, step):
+                norm, convolution = getattr(module, step)[1], getattr(module, following)[0]
+                found.append((name, norm, convolution))
     if not found:
         raise SystemExit(f"{ARCH} has no normalisation between two convolutions of one branch")
     return found[len(found) // 2]

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .recipes.schema import load_recipe, recipe_names
     from .supernet import Supernet
     from .torchvision_names import imagenet_network
+    from .training.binned_paths import binned_paths
     from .training.by_recipe import TrainedWeights, train_by_recipe
     from .training.classifier import (
         BackboneClassifier,
@@ -169,6 +170,7 @@ __all__ = [
     "WeightsScore",
     "aspect_groups",
     "batch_order",
+    "binned_paths",
     "build_module",
     "check_data",
     "classification_loader",
@@ -310,6 +312,7 @@ _HOMES = {
     "WeightsScore": ".metric.score_weights",
     "aspect_groups": ".data.aspect",
     "batch_order": ".data.loader",
+    "binned_paths": ".training.binned_paths",
     "build_module": ".modules",
     "check_data": ".data.check.check",
     "classification_loader": ".data.classification",

@@ -20,6 +20,11 @@ from .workload import CHAIN, Workload
 MAX_DRIFT = 0.015
 """Change of the sentinel between the first and the last third of a visit that refuses it."""
 
+MOST_SPEED = 2.0
+"""Times as slow, or as fast, as usual, beyond which a sentinel tells no speed. In two runs of
+benchmarks/predict_detectors.py on a shared machine four visits had one of 1.4 to 1.5, whose
+workloads took as much longer, and one had 8, whose workload took as long as ever."""
+
 _SURE = 2.5  # standard errors: what the sentinel's own scatter explains is no drift
 _SIDE = 56
 _LAYERS = ((16, 128, 1, 1), (128, 128, 3, 1), (128, 128, 3, 1), (128, 16, 1, 1))
@@ -48,14 +53,30 @@ class Reading:
         """Return what samples, in the order taken, tell."""
         return cls(float(np.median(samples_ms)), *third_drift(samples_ms))
 
-    def refusal(self) -> str | None:
-        """Return why the visit must not count; None if the machine kept its speed."""
+    def refusal(self, usual_ms: float | None = None) -> str | None:
+        """Return why the visit must not count; None if the machine kept its speed.
+
+        Args:
+            usual_ms: Median of the sentinels before; ``None`` if there were none.
+        """
+        if not is_plausible(self.ms, usual_ms):
+            return (
+                f"the sentinel took {self.ms:.3g} ms, usually {usual_ms:.3g}: more than "
+                f"{MOST_SPEED:g} times off, it does not tell the machine's speed"
+            )
         if abs(self.drift) <= max(MAX_DRIFT, _SURE * self.error):
             return None
         return (
             f"the machine's speed changed: the sentinel moved by {self.drift:+.1%} within the "
             f"visit, more than {MAX_DRIFT:.1%}"
         )
+
+
+def is_plausible(ms: float | None, usual_ms: float | None) -> bool:
+    """Return whether a sentinel's median can be the machine's speed, given what is usual."""
+    if ms is None or usual_ms is None:
+        return True
+    return 1 / MOST_SPEED <= ms / usual_ms <= MOST_SPEED
 
 
 def sentinel_workload(precision: str) -> Workload:

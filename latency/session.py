@@ -119,7 +119,7 @@ class Session:
                 break
             if progress:
                 progress(task.workload.label, *self._done(agenda, table))
-            writer.append(self._visit(task, _attempts(table, task)))
+            writer.append(self._visit(task, _attempts(table, task), table.reference_ms))
         if progress and task is None:
             _, total = self._done(agenda, table)
             progress("profile complete", total, total)
@@ -168,7 +168,7 @@ class Session:
             return min((time.monotonic() - self._started) / 60, minutes), minutes
         return taken, taken + 1
 
-    def _visit(self, task: Task, attempt: int) -> Row:
+    def _visit(self, task: Task, attempt: int, usual_ms: float | None) -> Row:
         workload, exploratory = task.workload, self._config.exploratory
         model = self._model(workload)
         try:
@@ -185,7 +185,7 @@ class Session:
             task.replicate,
             measured,
             attempt=attempt,
-            refused=refusal(measured, reading),
+            refused=refusal(measured, reading, usual_ms),
             exploratory=exploratory,
             sentinel_ms=reading.ms,
             sentinel_drift=reading.drift,
@@ -207,14 +207,21 @@ class Session:
         )
 
 
-def refusal(measured: Measurement, reading: Reading) -> str | None:
+def refusal(
+    measured: Measurement, reading: Reading, usual_ms: float | None = None
+) -> str | None:
     """Return why a visit must not count; None if it may.
 
     The machine changed its speed (by the sentinel), other programs took processors that the
     measurement needed, or the device says that it was slowed down.
+
+    Args:
+        measured: The workload.
+        reading: The sentinel beside it.
+        usual_ms: What the sentinel took in the visits before; ``None`` if there were none.
     """
     throttled = measured.clocks.throttled() if measured.clocks else None
-    reasons = [r for r in (measured.contention(), throttled, reading.refusal()) if r]
+    reasons = [r for r in (measured.contention(), throttled, reading.refusal(usual_ms)) if r]
     return "; ".join(reasons) or None
 
 

@@ -14,6 +14,7 @@ from searchspaces import ModuleSpec
 
 from .errors import UnprofiledModuleError
 from .manifest import Manifest
+from .sentinel import is_plausible
 from .workload import DETECTOR, MODULE, Workload
 
 MAX_REPLICATE_GAP = 0.10  # contention takes a share of the core; drift of a machine stays below
@@ -69,7 +70,8 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
 
     Medians of rows with a sentinel can be brought to one speed of the machine
     (:meth:`normalised_ms`): that at which the sentinel takes :attr:`reference_ms`. Rows without
-    one, such as imported ones, count as measured at that speed. Raw samples stay as they are.
+    one, such as imported ones, count as measured at that speed. A row whose sentinel took more than
+    twice as long as that, or less than half, does not count. Raw samples stay as they are.
 
     Attributes:
         manifest: Device, protocol and provenance.
@@ -90,7 +92,7 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
         visits: dict[tuple[str, int], list[Row]] = {}
         for row in self.rows:
             visits.setdefault(row.visit[:2], []).append(row)
-        chosen = (_counting(rows, self._speed) for rows in visits.values())
+        chosen = (_counting(rows, self._speed, self._plausible) for rows in visits.values())
         return tuple(row for row in chosen if row is not None)
 
     def replicates(self, key: str) -> tuple[Measurement, ...]:
@@ -165,6 +167,10 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
         if row.sentinel_ms is None or self.reference_ms is None:
             return 1.0
         return row.sentinel_ms / self.reference_ms
+
+    def _plausible(self, row: Row) -> bool:
+        """Return whether a row's sentinel tells the machine's speed, and was not disturbed itself."""
+        return is_plausible(row.sentinel_ms, self.reference_ms)
 
     def _quiet(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Leave out disturbed replicates: contention only ever makes a run slower."""
@@ -255,9 +261,11 @@ def _measurement(row: Row) -> Measurement:
     return row.measurement
 
 
-def _counting(rows: Sequence[Row], speed: Callable[[Row], float]) -> Row | None:
+def _counting(
+    rows: Sequence[Row], speed: Callable[[Row], float], plausible: Callable[[Row], bool]
+) -> Row | None:
     """Return the row of one replicate's visits that counts; None if it is to be repeated."""
-    measured = [row for row in rows if row.measurement is not None]
+    measured = [row for row in rows if row.measurement is not None and plausible(row)]
     for row in measured:
         if row.refused is None:
             return row

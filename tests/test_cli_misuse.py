@@ -118,6 +118,7 @@ BAD = [
     (("front", "empty", "--budget-ms", "-1"), ["--budget-ms", "above 0"]),
     ((*SEARCH, "--strategy", "nosuch", "-o", "r"), ["'nosuch'", "detnas-ea", "random"]),
     ((*SEARCH, "--evaluator", "nosuch", "-o", "r"), ["'nosuch'", "supernet"]),
+    ((*SEARCH, "--budget-ms", 2, "-o", "r"), ["several", "--strategy crnas", "detnas-ea"]),
     ((*SEARCH, "--evaluator", "table", "-o", "r"), ["--table"]),
     ((*SEARCH, "--evaluator", "table", "--table", "missing.csv", "-o", "r"), ["missing.csv"]),
     ((*SEARCH, "--space", "detnas-small", "-o", "r"), ["detnas-nano", "detnas-small"]),
@@ -183,7 +184,7 @@ def test_nothing_given_shows_the_help(folder):
 
 
 def test_impossible_budget_is_answered_before_torch_is_loaded(folder):
-    args = [*map(str, SEARCH), "--budget-ms", "0.0001", "--data", "shapes", "-o", "r"]
+    args = [*map(str, SEARCH[:-1]), "0.0001", "--data", "shapes", "-o", "r"]
     heavy = {"torch", "onnx", "onnxruntime", "sklearn", "pandas"}
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); import detfit\n"

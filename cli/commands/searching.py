@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from search import SearchSettings, SpaceChoice
 
 
+SEVERAL_BUDGETS = "crnas"
+"""The strategy that keeps several budgets of one device, from one supernet."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchedDetectorOptions(DetectorOptions):
     """What the searched space is made with, otherwise than the predictor's own."""
@@ -216,6 +220,11 @@ def _search_settings(
     from searchspaces import parse_option
 
     budgets = limit.budget_ms or []
+    if len(budgets) > 1 and method.strategy != SEVERAL_BUDGETS:
+        raise typer.BadParameter(
+            f"several --budget-ms are for --strategy {SEVERAL_BUDGETS}, which takes them one by "
+            f"one; {method.strategy} takes one: give it once"
+        )
     strategy_options = dict(map(parse_option, method.strategy_option or ()))
     return SearchSettings(
         budget_ms=max(budgets, default=None),

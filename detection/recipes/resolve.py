@@ -47,6 +47,7 @@ OWN_KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "drops": ("a list of epochs or steps such as [8, 11]", _is_rising),
     "flip": ("a probability 0..1", lambda value: _is_number(value) and 0 <= value <= 1),
     "label_smoothing": ("0..1, without 1", lambda value: _is_number(value) and 0 <= value < 1),
+    "macs_bins": ("how many, 0 for none", lambda value: _is_count(value) and value >= 0),
     "scale": ("two factors such as [0.8, 1.25]", _is_range),
     "split": ("a split such as train", lambda value: isinstance(value, str) and bool(value)),
     "start": (" or ".join(STARTS), lambda value: value in STARTS),

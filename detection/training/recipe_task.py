@@ -21,6 +21,7 @@ from ..detector import Detector
 from ..recipes.plan import TrainingPlan
 from ..recipes.resolve import ResolvedRecipe
 from ..supernet import Supernet
+from .binned_paths import binned_paths
 from .classifier import classifier_for_step, make_linear
 from .paths import LearnerForStep, one_detector, uniform_paths
 from .standalone import open_training_data
@@ -97,13 +98,20 @@ class RecipeTask:
             root: From :meth:`root`.
             classes: Of classified images.
         """
-        seed, paths = self.recipe.config.seed, _detector_for_step(root, self.recipe.config.seed)
+        seed, paths = self.recipe.config.seed, self._detector_for_step(root)
         if not self.classifies:
             return (paths if isinstance(root, Supernet) else one_detector(paths(0))), root
         linear = seeded(lambda: make_linear(paths(0), classes), seed)
         smoothing = self.recipe.get("label_smoothing", 0.0)
         both = nn.ModuleDict({"network": root, "classifier": linear})
         return classifier_for_step(paths, linear, smoothing), both
+
+    def _detector_for_step(self, root: Detector | Supernet) -> Callable[[int], Detector]:
+        """Return the detector, or the path that each step draws."""
+        if not isinstance(root, Supernet):
+            return lambda _: root
+        bins, seed = self.recipe.get("macs_bins", 0), self.recipe.config.seed
+        return binned_paths(root, bins, seed) if bins else uniform_paths(root, seed)
 
     def open_detection(self, data_dir: Path) -> CocoDataset:
         """Open the images that a detector or supernet trains on.
@@ -168,9 +176,3 @@ def _measured(task: RecipeTask, device: str) -> StepTime:
     classes = task.recipe.data.classes if task.classifies else task.spec.num_classes
     learner, root = task.learner(task.fresh(), classes)
     return measure_step(learner, root, task.input_hw, classes, task.recipe.config, device=device)
-
-
-def _detector_for_step(root: Detector | Supernet, seed: int) -> Callable[[int], Detector]:
-    if isinstance(root, Supernet):
-        return uniform_paths(root, seed)
-    return lambda _: root

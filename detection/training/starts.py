@@ -50,8 +50,8 @@ def require_start(wanted: str, start: str | None) -> str:
     if wanted == SCRATCH:
         return SCRATCH
     raise TrainingError(
-        "the procedure starts from a pre-trained backbone; give --weights FILE (weights that a "
-        "pre-training wrote), --weights imagenet (torchvision's), or --weights scratch to leave it out"
+        "the procedure starts from a pre-trained backbone; give --weights FILE (what a "
+        "pre-training wrote), --weights imagenet (torchvision's), or --weights scratch"
     )
 
 

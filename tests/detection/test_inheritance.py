@@ -54,7 +54,7 @@ def trained(name: str) -> Supernet:
 def limits() -> Any:
     from searchspaces.spaces.smnas.code import CodeLimits
 
-    return CodeLimits(bases=(48,), min_blocks=5, max_blocks=6)
+    return CodeLimits(bases=(16,), min_blocks=5, max_blocks=6)
 
 
 def compared(space: SearchSpace) -> Iterator[Architecture]:

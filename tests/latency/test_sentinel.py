@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from latency.sentinel import MAX_DRIFT, Reading, sentinel_workload
+from latency.sentinel import MAX_DRIFT, Reading, is_plausible, sentinel_workload
 from searchspaces import cost_of
 
 
@@ -42,3 +42,12 @@ def test_scatter_is_no_drift():
     calm = [Reading.of(rng.lognormal(0.0, 0.005, 12)) for _ in range(300)]
     assert not any(reading.refusal() for reading in calm)
     assert math.isinf(Reading.of([1.0]).error)
+
+
+@pytest.mark.parametrize(("ms", "plausible"), [(3.9, False), (5.0, True), (15.0, True), (60, False)])
+def test_a_sentinel_that_was_disturbed_itself_refuses_the_visit(ms, plausible):
+    assert is_plausible(ms, 8.0) == plausible
+    refusal = Reading.of([ms] * 12).refusal(8.0)
+    assert (refusal is None) == plausible
+    assert plausible or "does not tell the machine's speed" in refusal
+    assert Reading.of([ms] * 12).refusal() is None  # nothing is usual yet

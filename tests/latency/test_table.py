@@ -57,6 +57,18 @@ def test_a_slow_machine_disturbs_no_replicate_but_contention_does(table):
         assert len(contended.replicates(key)) == 2
 
 
+def test_a_row_whose_sentinel_was_disturbed_does_not_count(table):
+    """Brought to one speed by it, the row would be the quietest and hide the others."""
+    steady = at_speeds(table, (1.0, 1.0, 1.0))
+    first = steady.rows[0]
+    broken = replace(steady, rows=(replace(first, sentinel_ms=16.0), *steady.rows[1:]))
+    key = first.workload.key
+    assert broken.replicates_ms(key) == steady.replicates_ms(key)[1:]
+    assert first.workload not in [row.workload for row in broken.counted if row.replicate == 0]
+    alone = replace(broken, rows=tuple(r for r in broken.rows if r.visit[1] == 0))
+    assert key not in alone.measurements
+
+
 def test_mixed_rows_are_of_speed_one_where_no_sentinel_stands(table):
     drifted = at_speeds(table, (1.0, 1.0, 1.04))
     rows = tuple(

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from detection import (
+    BackboneClassifier,
     CheckpointError,
     RecipeTask,
     ShapesRecipe,
@@ -189,6 +190,18 @@ def test_a_plan_counts_the_data_and_measures_a_step(
     unmeasured = plan_training(task, measure=False)
     assert unmeasured.images == task.recipe.data.images
     assert unmeasured.hours is None
+
+
+def test_paths_may_be_drawn_over_bins_of_cost() -> None:
+    steps = range(20)
+    macs = []
+    for bins in (0, 8):
+        task = task_of("detnas-supernet-pretrain", macs_bins=bins)
+        learner, _ = task.learner(task.fresh(), 2)
+        drawn = [learner(step) for step in steps]
+        assert all(isinstance(each, BackboneClassifier) for each in drawn)
+        macs.append([each.detector.spec.macs()["backbone"] for each in drawn])  # type: ignore[attr-defined]
+    assert np.std(macs[1]) > np.std(macs[0])
 
 
 def test_the_sizes_of_the_papers() -> None:

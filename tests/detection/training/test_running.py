@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -105,6 +106,32 @@ def test_tensorboard_is_wanted_but_not_there(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(TrainingError, match=r"pip install 'detfit\[train\]'"):
         run(dataset, tmp_path, tensorboard=True)
+
+
+def test_tensorboard_gets_every_row_and_forgets_those_after_the_checkpoint(
+    dataset: CocoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    class Writer:  # of torch.utils.tensorboard, as far as it is used
+        def __init__(self, log_dir: str, *, purge_step: int) -> None:
+            told.append((log_dir, purge_step))
+
+        def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+            told.append((tag, scalar_value, global_step))
+
+        def close(self) -> None:
+            told.append("closed")
+
+    module = SimpleNamespace(SummaryWriter=Writer)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    _, report = run(dataset, tmp_path, tensorboard=True)
+    assert told[0] == (str(tmp_path / "tensorboard"), 1)
+    assert told[-1] == "closed"
+    assert ("total", report.history[2].total, 3) in told
+    told.clear()
+    run(dataset, tmp_path, tensorboard=True)
+    assert told == [(str(tmp_path / "tensorboard"), 5), "closed"]
 
 
 class Mean(nn.Module):

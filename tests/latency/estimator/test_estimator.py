@@ -6,6 +6,7 @@ import pytest
 from latency import ModuleEstimator, PredictorError, UnprofiledModuleError, fit_estimator
 from latency.estimator import estimator_from_fields, estimator_to_fields
 from latency.estimator.family import _weights
+from latency.estimator.family_arrays import family_from_arrays, family_to_arrays
 from tests.latency.estimator.device import conv, depthwise, grid, measured, true_ms
 
 NOISE = 0.01
@@ -91,6 +92,16 @@ def test_text_round_trip(estimator, parts):
     assert estimator_to_fields(again) == fields
     specs = list(parts[1])
     assert np.array_equal(again.estimate(specs).hi_ms, estimator.estimate(specs).hi_ms)
+
+
+def test_arrays_that_do_not_fit_are_refused(estimator):
+    arrays = family_to_arrays(estimator.families["conv fp32 b1"])
+    for change, message in (
+        ({"order": np.array(3)}, "do not fit one another"),
+        ({"trend.waves": np.zeros(3)}, "must hold 25 numbers, got 3"),
+    ):
+        with pytest.raises(PredictorError, match=message):
+            family_from_arrays({**arrays, **change})
 
 
 def test_few_modules_come_back_too():

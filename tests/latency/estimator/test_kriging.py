@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from latency.estimator.kriging import NUGGET, Kriging, fit_kriging
+from latency.estimator.kriging import ALONG_AXES, DIRECT, NUGGET, Kriging, fit_kriging
 
 
 def textbook(places, values, asked, scales):
@@ -68,3 +68,13 @@ def test_three_corners_of_a_rectangle_tell_the_fourth():
     model = Kriging(corners, np.array([0.0, 3.0, 5.0]), np.full(2, 0.3))
     mean, _, _ = model.predict(np.ones((1, 2)))
     assert 5.2 < mean[0] < 8.0  # above both of its neighbours
+
+
+def test_grids_are_measured_along_their_axes_and_waves_directly():
+    rng = np.random.default_rng(0)
+    cells = np.stack(np.meshgrid(np.arange(24.0), np.arange(24.0)), -1).reshape(-1, 2)
+    rows, columns = rng.normal(size=(2, 24))
+    additive = rows[cells[:, 0].astype(int)] + columns[cells[:, 1].astype(int)]
+    assert fit_kriging(cells, additive, rng).order == ALONG_AXES
+    smooth = np.cos(0.4 * np.linalg.norm(cells - 12.0, axis=1))
+    assert fit_kriging(cells, smooth, rng).order == DIRECT
