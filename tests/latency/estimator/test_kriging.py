@@ -70,11 +70,12 @@ def test_three_corners_of_a_rectangle_tell_the_fourth():
     assert 5.2 < mean[0] < 8.0  # above both of its neighbours
 
 
-def test_grids_are_measured_along_their_axes_and_waves_directly():
+def test_sums_of_axes_are_compared_along_them_and_oblique_waves_directly():
     rng = np.random.default_rng(0)
     cells = np.stack(np.meshgrid(np.arange(24.0), np.arange(24.0)), -1).reshape(-1, 2)
     rows, columns = rng.normal(size=(2, 24))
     additive = rows[cells[:, 0].astype(int)] + columns[cells[:, 1].astype(int)]
     assert fit_kriging(cells, additive, rng).order == ALONG_AXES
-    smooth = np.cos(0.4 * np.linalg.norm(cells - 12.0, axis=1))
-    assert fit_kriging(cells, smooth, rng).order == DIRECT
+    places = 10 * rng.random((600, 2))
+    oblique = np.sin(2 * (places[:, 0] + places[:, 1]))
+    assert fit_kriging(places, oblique, rng).order == DIRECT
