@@ -207,9 +207,7 @@ class Session:
         )
 
 
-def refusal(
-    measured: Measurement, reading: Reading, usual_ms: float | None = None
-) -> str | None:
+def refusal(measured: Measurement, reading: Reading, usual_ms: float | None = None) -> str | None:
     """Return why a visit must not count; None if it may.
 
     The machine changed its speed (by the sentinel), other programs took processors that the

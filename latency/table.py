@@ -70,8 +70,8 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
 
     Medians of rows with a sentinel can be brought to one speed of the machine
     (:meth:`normalised_ms`): that at which the sentinel takes :attr:`reference_ms`. Rows without
-    one, such as imported ones, count as measured at that speed. A row whose sentinel took more than
-    twice as long as that, or less than half, does not count. Raw samples stay as they are.
+    one, such as imported ones, count as measured at that speed. A row whose sentinel took more
+    than twice as long as that, or less than half, does not count. Raw samples stay as they are.
 
     Attributes:
         manifest: Device, protocol and provenance.
@@ -169,7 +169,7 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
         return row.sentinel_ms / self.reference_ms
 
     def _plausible(self, row: Row) -> bool:
-        """Return whether a row's sentinel tells the machine's speed, and was not disturbed itself."""
+        """Return whether a row's sentinel tells a speed, and was not disturbed itself."""
         return is_plausible(row.sentinel_ms, self.reference_ms)
 
     def _quiet(self, rows: Sequence[Row]) -> Sequence[Row]:

@@ -56,7 +56,9 @@ def test_stage_and_dilation_searches_by_themselves(tmp_path: Path) -> None:
 
 def test_other_strategies_take_one_budget(tmp_path: Path) -> None:
     two = ("--strategy", "random", "--budget-ms", 200, "--budget-ms", 300)
-    run(*SEARCH, *two, "-o", tmp_path / "run").refused("several --budget-ms are for --strategy crnas", "random takes one")
+    run(*SEARCH, *two, "-o", tmp_path / "run").refused(
+        "several --budget-ms are for --strategy crnas", "random takes one"
+    )
     run(*SEARCH, "--budget-ms", 0, "-o", tmp_path / "run").refused("0 is not above 0")
     assert list(tmp_path.iterdir()) == []
 

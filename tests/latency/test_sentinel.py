@@ -44,7 +44,9 @@ def test_scatter_is_no_drift():
     assert math.isinf(Reading.of([1.0]).error)
 
 
-@pytest.mark.parametrize(("ms", "plausible"), [(3.9, False), (5.0, True), (15.0, True), (60, False)])
+@pytest.mark.parametrize(
+    ("ms", "plausible"), [(3.9, False), (5.0, True), (15.0, True), (60, False)]
+)
 def test_a_sentinel_that_was_disturbed_itself_refuses_the_visit(ms, plausible):
     assert is_plausible(ms, 8.0) == plausible
     refusal = Reading.of([ms] * 12).refusal(8.0)
