@@ -167,13 +167,17 @@ def read_agreement(result: SearchResult, threshold: float = MIN_TAU) -> RankAgre
     """Return what a run's anchors tell so far; ``None`` without enough of them.
 
     Raises:
-        RunError: The file of the anchors is damaged.
+        RunError: The file of the anchors is damaged, or of another run.
     """
     path = result.folder / ANCHORS_FILE
     if not path.is_file():
         return None
-    told = _read(path)
-    goal = str(told["objective"])
+    told, goal = _read(path), goal_of(result)
+    if told["objective"] != goal:
+        raise RunError(
+            f"{path} tells of {told['objective']!r}, the run evaluates {goal!r}; it belongs to "
+            "another run: remove it to train the anchors anew"
+        )
     column = [objective.name for objective in result.objectives].index(goal)
     scores = {e.code: e.values[column] for e in result.candidates if e.status == "ok"}
     codes = [code for code in told["scores"] if code in scores]

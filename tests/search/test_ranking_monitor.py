@@ -127,6 +127,12 @@ def test_an_unknown_version_is_refused(searched: SearchResult) -> None:
         read_agreement(searched)
 
 
+def test_anchors_of_another_objective_are_refused(searched: SearchResult) -> None:
+    with_anchors(searched, {}, objective="ap50")
+    with pytest.raises(RunError, match="tells of 'ap50', the run evaluates 'ap'"):
+        read_agreement(searched)
+
+
 def test_anchors_are_trained_once_and_go_on(searched: SearchResult, shapes: Path) -> None:
     first = train_anchors(searched, shapes, TRAINING, 5)
     content = json.loads((searched.folder / ANCHORS_FILE).read_text())
