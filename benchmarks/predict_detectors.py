@@ -56,7 +56,7 @@ from latency import (
 from searchspaces import chain, make_space, parse_size
 
 RESULTS = Path(__file__).parent / "results"
-HELD_OUT_SEED = 2002  # 1001 was looked at while the method was worked on
+HELD_OUT_SEED = 3003  # 1001 and 2002 were looked at while the method was worked on
 SIZES = ("160x224", "256x320")
 TWO_STAGE = {"proposals": 50}
 SPACES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -67,7 +67,7 @@ SPACES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("smnas-structural", TWO_STAGE),
     ("smnas-modular", TWO_STAGE),
 )
-LONGER = {"smnas-structural": 3.0, "smnas-modular": 3.5}
+LONGER = {"smnas-structural": 4.0, "smnas-modular": 4.5}
 """Times as many minutes: 43 necks, 7 backbones and 24 heads have hardly a module in common; and
 detectors of smnas-modular are larger and have thousands of modules to choose from."""
 
