@@ -46,8 +46,6 @@ class Atlas(nn.Module):
             self.register_buffer(
                 f"rows_{index}", _clamped(-1, coarser[0][0] + 1, rows), persistent=False
             )
-        wide = _clamped(0, max(self.band_w, self.width), self.width)
-        self.register_buffer("columns", wide, persistent=False)
 
     def forward(self, *levels: Tensor) -> Tensor:
         """Map levels ``(n, c, h, w)`` to ``(n, c, atlas height, atlas width)``.
@@ -59,10 +57,9 @@ class Atlas(nn.Module):
             return finest
         tall = [x.index_select(2, self.get_buffer(f"rows_{i}")) for i, x in enumerate(coarser)]
         band = torch.cat([part for x in tall for part in (x[..., :1], x, x[..., -1:])], 3)
-        if self.band_w > self.width:
-            finest = finest.index_select(3, self.get_buffer("columns"))
-        else:
-            band = torch.cat((band, band[..., : self.width - self.band_w]), 3)
+        width = max(self.width, self.band_w)
+        finest = _widened(finest, self.width, width)
+        band = _widened(band, self.band_w, width)
         return torch.cat((finest, finest[:, :, -1:], band), 2)
 
 
@@ -130,6 +127,18 @@ def _min_sides(spec: ModuleSpec, strides: tuple[int, ...]) -> Tensor:
     finest = strides[0].bit_length() - 1
     sides = [canonical * 2.0 ** (finest + i - level) for i in range(1, len(strides))]
     return torch.tensor([side * 2**-LEVEL_EPSILON for side in sides])
+
+
+def _widened(maps: Tensor, width: int, wanted: int) -> Tensor:
+    """Widen maps ``(n, c, h, width)``: their edge comes once more, then anything.
+
+    By concatenation, after which engines keep channels last; they do not when columns are picked.
+    """
+    if wanted == width:
+        return maps
+    whole, rest = divmod(wanted - width - 1, width)
+    fill = (*[maps] * whole, *[maps[..., :rest]] * (rest > 0))
+    return torch.cat((maps, maps[..., -1:], *fill), 3)
 
 
 def _clamped(start: int, stop: int, size: int) -> Tensor:

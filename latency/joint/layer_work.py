@@ -33,7 +33,7 @@ FAMILIES = (
 """Layers of one family share rates and are alike where their places are near."""
 
 WORK = 3  # numbers that a layer's work is given by
-PLACE = 5  # coordinates of a layer's place
+PLACE = 6  # coordinates of a layer's place
 GIGA, MEGA = 1e9, 1e6
 
 
@@ -128,11 +128,12 @@ def place_of(layer: Layer) -> Floats:
     """Return where a layer lies among its family, in powers of two ``(PLACE,)``."""
     if isinstance(layer, Matmul):
         taken = layer.read / layer.rows
-        sizes: tuple[float, ...] = (layer.rows, layer.columns, layer.depth, layer.groups, taken)
+        one = (layer.rows, layer.columns, layer.depth, layer.groups, taken)
+        sizes: tuple[float, ...] = (*one, layer.images)
     elif isinstance(layer, Pass):
-        sizes = (layer.read + 1, layer.written + 1, layer.steps, 1, 1)
+        sizes = (layer.read + 1, layer.written + 1, layer.steps, 1, 1, 1)
     elif isinstance(layer, Sample):
-        sizes = (layer.taps, layer.source, layer.written, 1, 1)
+        sizes = (layer.taps, layer.source, layer.written, 1, 1, 1)
     else:
-        sizes = (layer.cycles + 1, layer.kernels, 1, 1, 1)
+        sizes = (layer.cycles + 1, layer.kernels, 1, 1, 1, 1)
     return np.log2(np.array(sizes, np.float64))

@@ -22,6 +22,7 @@ class Matmul:
         read: Elements of the input, and of a second input that is added.
         written: Elements of the output.
         winograd: Whether Winograd's algorithm applies: a dense 3x3 filter of stride 1.
+        images: Maps of which the rows are pixels, one after another; crops of boxes are many.
     """
 
     rows: int
@@ -31,6 +32,7 @@ class Matmul:
     read: int
     written: int
     winograd: bool = False
+    images: int = 1
 
     @property
     def macs(self) -> int:
@@ -129,6 +131,7 @@ def convolution(
         taken.numel + added,
         rows * out_channels,
         winograd,
+        batch,
     )
 
 
