@@ -14,11 +14,13 @@ if TYPE_CHECKING:
         Array,
         Arrays,
         Backend,
+        CutModel,
         Engine,
         EngineBase,
         Model,
         NamedOutputs,
         check_build,
+        inner_tensors_of,
         output_names_of,
     )
     from .conformance import BackendConformance
@@ -88,6 +90,7 @@ __all__ = [
     "BackendConformance",
     "BatchRange",
     "Configurable",
+    "CutModel",
     "DeviceInfo",
     "Engine",
     "EngineBase",
@@ -136,6 +139,7 @@ __all__ = [
     "diagnose",
     "get_backend",
     "half_nodes",
+    "inner_tensors_of",
     "installed_packages",
     "largest_weights",
     "load_cuda",
@@ -162,7 +166,8 @@ __all__ = [
 
 _HOME = {
     "base": (
-        "Array Arrays Backend Engine EngineBase Model NamedOutputs check_build output_names_of"
+        "Array Arrays Backend CutModel Engine EngineBase Model NamedOutputs check_build "
+        "inner_tensors_of output_names_of"
     ),
     "conformance": "BackendConformance",
     "device": "DeviceInfo cpu_device cuda_device parse_device",

@@ -58,6 +58,19 @@ class NamedOutputs(Protocol):
         """Return the names in the order of the outputs; empty if it does not know them."""
 
 
+@runtime_checkable
+class CutModel(Protocol):
+    """A part of a larger model: some of its inputs and outputs are maps inside of that."""
+
+    @property
+    def inner_tensors(self) -> frozenset[str]:
+        """Return inputs and outputs ``(n, c, h, w)`` that are none of the larger model.
+
+        An engine may hold them in the layout that they have inside, so that a part costs what it
+        costs there. :meth:`Engine.run` takes and gives them as ``(n, c, h, w)`` all the same.
+        """
+
+
 class Engine(Protocol):
     """A model made ready to run on one device."""
 
@@ -322,6 +335,11 @@ def output_names_of(model: Model, count: int | None = None) -> tuple[str, ...]:
             f"but gives {count}"
         )
     return names or default_output_names(count or 1)
+
+
+def inner_tensors_of(model: Model) -> frozenset[str]:
+    """Return the names of a model's inner tensors; none unless it is a :class:`CutModel`."""
+    return model.inner_tensors if isinstance(model, CutModel) else frozenset()
 
 
 def default_output_names(count: int) -> tuple[str, ...]:

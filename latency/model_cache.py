@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from engines import inner_tensors_of
 from searchspaces import Graph
 
 from .workload import WorkloadModel
@@ -111,6 +112,11 @@ class CachedModel:
     def macs(self) -> int:
         """Return the multiply-adds of one run."""
         return self._model.macs
+
+    @property
+    def inner_tensors(self) -> frozenset[str]:
+        """Return inputs and outputs that are maps inside a detector."""
+        return inner_tensors_of(self._model)
 
     def example_inputs(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return seeded arrays for every graph input."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from searchspaces import Graph, cost_of
+from searchspaces import Graph, TensorSpec, cost_of
 
 from .graph_text import graph_from_dict, graph_to_dict
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MODULE, CHAIN, DETECTOR = "module", "chain", "detector"
 ROLES = (MODULE, CHAIN, DETECTOR)
+IMAGE_CHANNELS, MAP_RANK = 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,19 @@ class WorkloadModel:
         return sum(cost_of(spec).macs * n for spec, n in self._workload.graph.counts().items())
 
     @cached_property
+    def inner_tensors(self) -> frozenset[str]:
+        """Return the maps ``(n, c, h, w)`` at the borders of a part of a detector, images apart.
+
+        Inside the detector they are no borders: see :class:`engines.CutModel`.
+        """
+        if self._workload.role == DETECTOR:
+            return frozenset()
+        graph, names = self.graph, self._model.output_names
+        given = {name: graph.tensors[ref] for name, ref in zip(names, graph.outputs, strict=True)}
+        ends = {**dict(graph.inputs), **given}
+        return frozenset(name for name, tensor in ends.items() if _is_inner_map(tensor))
+
+    @cached_property
     def _model(self) -> GraphModel:
         from detection import GraphModel
 
@@ -121,3 +135,8 @@ class WorkloadModel:
         module, inputs = self.torch_module(), self.example_inputs()
         model = to_onnx(module, inputs, self._model.output_names, check=False)
         return bytes(model.SerializeToString())
+
+
+def _is_inner_map(tensor: TensorSpec) -> bool:
+    """Return whether a tensor is a map of features, not the image."""
+    return len(tensor.shape) == MAP_RANK and tensor.shape[1] != IMAGE_CHANNELS

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from .._imports import missing_reason
-from ..base import Arrays, EngineBase, Model, NamedOutputs, check_build
+from ..base import Arrays, EngineBase, Model, NamedOutputs, check_build, inner_tensors_of
 from ..device import DeviceInfo, cpu_device, parse_device
 from ..errors import EngineBuildError
 from ..lowering import lower
@@ -94,8 +94,9 @@ class OpenVinoBackend:
         known = tuple(model.output_names) if isinstance(model, NamedOutputs) else ()
         # A model that knows its names saves reading the graph, and needing onnx for that.
         names = (set(examples), known) if known else tensor_names(content)
+        inner = inner_tensors_of(model)
         built = OpenVinoEngine(
-            compile_onnx(content, threads, model.name, self._options, hint),
+            compile_onnx(content, threads, model.name, self._options, hint, inner=inner),
             content,
             names,
             self._options,
@@ -103,6 +104,7 @@ class OpenVinoBackend:
             precision=precision,
             hint=hint,
             threads=threads,
+            inner=inner,
             examples=examples,
         )
         built.warnings = (*lowered.warnings, *half_warnings(precision, hint))

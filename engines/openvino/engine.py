@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ..errors import EngineBuildError, foreign_errors
 from ..layer_times import LayerTime
 from ..tensors import TensorInfo, check_arrays
 from ..timing import Timer
+from .layouts import channels_last, planar, with_channels_last
 from .options import OpenVinoOptions
 from .profiling import layer_times
 
@@ -52,6 +54,7 @@ def compile_onnx(
     options: OpenVinoOptions,
     hint: str = "f32",
     *,
+    inner: Collection[str] = (),
     counters: bool = False,
 ) -> Any:
     """Compile an ONNX model for the CPU: one inference at a time, with ``threads``.
@@ -62,6 +65,7 @@ def compile_onnx(
         name: Of the model, for messages.
         options: How else.
         hint: What layers in floating point compute in: ``f32``, ``f16`` or ``bf16``.
+        inner: Inputs and outputs that it takes and gives with channels last.
         counters: Whether runs also time their layers, which makes them slower.
 
     Raises:
@@ -77,7 +81,10 @@ def compile_onnx(
         "PERF_COUNT": counters,
     }
     with foreign_errors(EngineBuildError, f"openvino refuses model {name!r}"):
-        return _core().compile_model(_core().read_model(content), "CPU", settings)
+        model = _core().read_model(content)
+        if inner:
+            model = with_channels_last(runtime(), model, inner)
+        return _core().compile_model(model, "CPU", settings)
 
 
 def tensor_names(content: bytes) -> tuple[set[str], tuple[str, ...]]:
@@ -103,6 +110,7 @@ class OpenVinoEngine(EngineBase):
         precision: What it was built for.
         hint: As it was compiled.
         threads: What the model was compiled for.
+        inner: As it was compiled.
         examples: An array for every input, also for those that no operator uses, which OpenVINO
             drops.
     """
@@ -118,10 +126,12 @@ class OpenVinoEngine(EngineBase):
         precision: str,
         hint: str,
         threads: int,
+        inner: frozenset[str],
         examples: Arrays,
     ) -> None:
         used = [_describe(port, names[0]) for port in compiled.inputs]
-        infos = {info.name: info for info in (*TensorInfo.of(examples), *used)}
+        known = (info for info in used if info.name not in inner)
+        infos = {info.name: info for info in (*TensorInfo.of(examples), *known)}
         super().__init__(
             device=device,
             precision=precision,
@@ -136,6 +146,7 @@ class OpenVinoEngine(EngineBase):
         self._content = content
         self._options = options
         self._hint = hint
+        self._inner = inner
 
     def layer_times(
         self, inputs: Arrays | None = None, *, runs: int = PROFILE_RUNS
@@ -158,7 +169,13 @@ class OpenVinoEngine(EngineBase):
         arrays = self._examples if inputs is None else check_arrays(self._inputs, inputs)
         with self._running():
             compiled = compile_onnx(
-                self._content, self.threads, "to profile", self._options, self._hint, counters=True
+                self._content,
+                self.threads,
+                "to profile",
+                self._options,
+                self._hint,
+                inner=self._inner,
+                counters=True,
             )
             request = compiled.create_infer_request()
             self._set_inputs(request, arrays)
@@ -167,10 +184,12 @@ class OpenVinoEngine(EngineBase):
     def _run(self, arrays: dict[str, Array]) -> dict[str, Array]:
         self._set_inputs(self._request, arrays)
         self._request.infer(share_outputs=True)
-        tensors = (self._request.get_output_tensor(i) for i in range(len(self.output_names)))
         # Copied: the next run writes to the same memory.
-        outputs = [np.array(tensor.data, copy=True) for tensor in tensors]
-        return dict(zip(self.output_names, outputs, strict=True))
+        given = {
+            name: np.array(self._request.get_output_tensor(index).data, copy=True)
+            for index, name in enumerate(self.output_names)
+        }
+        return given | {name: planar(given[name]) for name in given.keys() & self._inner}
 
     def _timer(self, arrays: dict[str, Array]) -> Timer:
         request = self._compiled.create_infer_request()
@@ -188,7 +207,9 @@ class OpenVinoEngine(EngineBase):
     def _set_inputs(self, request: Any, arrays: Arrays) -> None:
         tensor = runtime().Tensor  # a copy: nobody else writes to it
         for index, name in enumerate(self._used):
-            request.set_input_tensor(index, tensor(arrays[name]))
+            array = arrays[name]
+            given = channels_last(array) if name in self._inner else array
+            request.set_input_tensor(index, tensor(given))
 
     def _serialise(self) -> bytes:
         return self._ir()[0]

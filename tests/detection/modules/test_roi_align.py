@@ -7,6 +7,7 @@ from torchvision.ops import roi_align
 from torchvision.ops.poolers import LevelMapper
 
 from detection import BuildError, build_module
+from engines import TorchModel
 from searchspaces import ModuleSpec, TensorSpec
 
 SIZE, CANONICAL = 7, 56
@@ -100,3 +101,35 @@ def test_any_number_of_boxes_and_gradients() -> None:
 def test_strides_must_double() -> None:
     with pytest.raises(BuildError, match=r"double, got \(4, 12\)"):
         build_module(make_spec((64, 64), (4, 12), 3))
+
+
+@pytest.mark.parametrize("hw", [(224, 160), (800, 1088)], ids=["widened", "fits"])
+def test_the_atlas_keeps_channels_last_on_openvino(hw: tuple[int, int]) -> None:
+    openvino = pytest.importorskip("openvino")
+    spec = make_spec(hw, (4, 8, 16, 32), 4)
+    maps = [torch.rand(tensor.shape) for tensor in spec.inputs[:-1]]
+    first = torch.nn.ModuleList(torch.nn.Conv2d(3, 3, 1) for _ in maps)  # as in a detector
+
+    class Behind(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.pooling = first, build_module(spec)
+
+        def forward(self, *inputs: Tensor) -> Tensor:
+            *levels, boxes = inputs
+            levels = [conv(level) for conv, level in zip(self.first, levels, strict=True)]
+            pooled: Tensor = self.pooling(*levels, boxes)
+            return pooled
+
+    arrays = {f"level_{i}": level.numpy() for i, level in enumerate(maps)}
+    arrays["boxes"] = some_boxes(*hw)[:, :4].numpy()
+    content = TorchModel(Behind().eval(), arrays, ("pooled",)).onnx_bytes()
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(content), "CPU")
+    layouts = {
+        op.rt_info["layerType"].astype(str): op.rt_info["outputLayouts"].astype(str)
+        for op in compiled.get_runtime_model().get_ordered_ops()
+    }
+    if not layouts["Convolution"].startswith("acdb"):
+        pytest.skip("on this processor OpenVINO computes in another layout")
+    assert layouts["ROIAlign"].startswith("acdb")
