@@ -1,17 +1,13 @@
 """How often `detfit table diff` cries wolf, and how small a slowdown it finds.
 
-    python benchmarks/diff_power.py    # about ten minutes on one core; the tables are kept
+    python -m benchmarks.diff_power    # about ten minutes on one quiet core; the tables are kept
 
 1. A space is profiled twice on this machine's CPU: two real tables of which nothing changed.
-2. From these, tables of equal truth are drawn: every row takes another row's samples in their
-   order (rotated), so that autocorrelation, drift within a row and disturbed samples stay, and
-   rows move together as rows of one measured pass did, so that the machine's drift stays. A
-   second kind of noise is modelled, not drawn: engines that differ by 0.5 %, autocorrelated
-   samples, and 0.5 % of drift over 20 s, which is what a sentinel leaves of 1.5 %. Comparisons of
-   such tables must raise no alarm.
-3. One kind of module is made slower by 1 to 5 % (every row by its share of that kind). Found means
-   that the gate `slower>2%` names the kind.
-4. The same slowdown in the second real table.
+2. From these, tables of equal truth are drawn (benchmarks/drawn_tables.py), with the noise of the
+   real ones and with modelled noise. Comparisons of such tables must raise no alarm.
+3. One kind of module is made slower (every row by its share of that kind). Found means that the
+   gate `slower>2%` names the kind.
+4. A slowdown of 3 % in the second real table.
 
 Beside it stand two baselines: a kind whose mean ratio is above 2 % (no statistics), and a t-test
 of every workload's samples at p < 0.05 (no control of how many are tested), which finds a kind
@@ -27,40 +23,33 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 import typer
-from scipy.signal import lfilter
 from scipy.stats import ttest_ind
 
+from benchmarks.drawn_tables import Modelled, Resampled, Truth, slowed
 from engines import TimingProtocol, get_backend, stability_report
 from latency import (
     Gate,
     LatencyTable,
-    Predictor,
     ProfileConfig,
-    Row,
     TableDiff,
     diff_tables,
-    fit,
     profile,
 )
 from searchspaces import make_space, parse_size, write_atomically
 
 RESULTS = Path(__file__).parent / "results" / "diff-power.json"
 GATE = Gate.parse("slower>2%")
-SLOWDOWNS = (0.01, 0.02, 0.03, 0.04, 0.05)
+SLOWDOWNS = (0.02, 0.03, 0.05)
+INJECTED = 0.03
 ALLOWED_ALARMS = 2
 T_TEST_P = 0.05
-LEAST_SHARE = 0.02  # kinds that nowhere take more are within the noise of any workload
-DRIFT_SD, DRIFT_S, ROW_S, BUILD_SD = 0.005, 20.0, 1.0, 0.005
-AUTOCORRELATION, SAMPLE_SD, JUMPS = 0.6, 0.015, 0.03
-Floats = npt.NDArray[np.float64]
+SHOWN_EVERY = 50  # comparisons
 Noise = Callable[[np.random.Generator], LatencyTable]
 Verdict = frozenset[str]
 """Kinds that a method calls slower; any workload that is no kind's counts as one more name."""
@@ -71,10 +60,10 @@ def main(
     size: Annotated[str, typer.Option("--input")] = "96x96",
     engine: str = "onnxruntime",
     comparisons: Annotated[int, typer.Option(help="Of equal tables, for each noise.")] = 200,
-    trials: Annotated[int, typer.Option(help="Comparisons per kind and slowdown.")] = 20,
+    trials: Annotated[int, typer.Option(help="Comparisons per kind and slowdown.")] = 10,
     detectors: int = 8,
     replicates: int = 3,
-    seconds: Annotated[float, typer.Option(help="At most this long per measurement.")] = 0.4,
+    seconds: Annotated[float, typer.Option(help="At most this long per measurement.")] = 0.3,
     exploratory: Annotated[
         bool, typer.Option(help="Go on on a machine that others use; the record says so.")
     ] = False,
@@ -83,7 +72,9 @@ def main(
     output: Path = RESULTS,
 ) -> None:
     config = ProfileConfig(
-        protocol=TimingProtocol(max_seconds=seconds),
+        protocol=TimingProtocol(
+            warmup_min_ms=60.0, warmup_max_ms=1500.0, min_samples=10, max_seconds=seconds
+        ),
         detectors=detectors,
         isolated=True,
         replicates=replicates,
@@ -91,41 +82,18 @@ def main(
         exploratory=exploratory,
     )
     begun = time.monotonic()
-    tables = [
-        measured(space, size, engine, config, work / f"diff-{space}-{size}-{engine}-{n}.jsonl")
-        for n in ("first", "second")
-    ]
-    profile_s = time.monotonic() - begun
-    truth = Truth.of(*tables)
-    noises: dict[str, Noise] = {
-        f"resampled, {replicates} replicates": Resampled(truth, tables, replicates),
-        "resampled, 1 replicate": Resampled(truth, tables, 1),
-        "modelled, 3 replicates": Modelled(truth, 3),
-        "modelled, 1 replicate": Modelled(truth, 1),
-    }
-    rng = np.random.default_rng(seed)
-    alarms = {name: false_alarms(noise, truth, comparisons, rng) for name, noise in noises.items()}
-    print_alarms(alarms, comparisons)
-    power = {}
-    for name in (f"resampled, {replicates} replicates", "modelled, 3 replicates"):
-        power[name] = found_shares(noises[name], truth, trials, rng)
-        print_power(power[name], name, trials)
-    real = compare_real(tables[0], tables[1], truth)
-    print_real(real)
+    paths = [work / f"diff-{space}-{size}-{engine}-{name}.jsonl" for name in ("first", "second")]
+    tables = [measured(space, size, engine, config, path) for path in paths]
     record = {
-        "command": "python benchmarks/diff_power.py " + " ".join(sys.argv[1:]),
+        "command": "python -m benchmarks.diff_power " + " ".join(sys.argv[1:]),
         "device": tables[0].device.to_dict(),
         "versions": {name: version(name) for name in ("numpy", "scipy", "onnxruntime", "torch")},
         "cores_used": len(os.sched_getaffinity(0)),
         "machine_was_shared": exploratory,
         "unstable": list(stability_report()),
-        "workloads": len(truth.keys),
-        "profile_s": profile_s,
-        "comparisons": comparisons,
-        "trials": trials,
-        "false_alarms": alarms,
-        "found": power,
-        "real_tables": real,
+        "profile_s": time.monotonic() - begun,  # nothing where an earlier run's tables are there
+        **compared(tables, replicates, comparisons, trials, np.random.default_rng(seed)),
+        "total_s": time.monotonic() - begun,
     }
     output.parent.mkdir(exist_ok=True)
     write_atomically(output, (json.dumps(record, indent=1) + "\n").encode())
@@ -136,143 +104,59 @@ def measured(
     space: str, size: str, engine: str, config: ProfileConfig, path: Path
 ) -> LatencyTable:
     """Profile, or take the table of an earlier run."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     options = {"input_hw": parse_size(size)}
     made = make_space(space, **options)
-    return profile(made, get_backend(engine), config, path, space_options=options, resume=True)
+    shown = {"at": 0.0}
+
+    def progress(message: str, done: float, total: float) -> None:
+        if time.monotonic() - shown["at"] > 10:
+            shown["at"] = time.monotonic()
+            print(f"{path.name}: {done:.0f} of {total:.0f}, {message}", flush=True)
+
+    return profile(
+        made,
+        get_backend(engine),
+        config,
+        path,
+        space_options=options,
+        resume=True,
+        progress=progress,
+    )
 
 
-@dataclass(frozen=True)
-class Truth:
-    """Hold what tables are drawn from.
-
-    Attributes:
-        table: Manifest and workloads.
-        keys: Of the workloads that both real tables measured.
-        ms: ``(n,)`` the true latencies.
-        kinds: Names of the kinds of modules.
-        shares: ``(n, k)`` of every kind in every workload.
-        deviations: ``(passes, n)`` log medians of the real passes about the truth.
-    """
-
-    table: LatencyTable
-    keys: tuple[str, ...]
-    ms: Floats
-    kinds: tuple[str, ...]
-    shares: Floats
-    deviations: Floats
-
-    @classmethod
-    def of(cls, a: LatencyTable, b: LatencyTable) -> Truth:
-        keys = tuple(key for key in a.measurements if key in b.measurements)
-        logs = np.concatenate([passes(table, keys) for table in (a, b)])
-        middle = np.nanmean(logs, axis=0)
-        factor = np.sqrt(len(logs) / (len(logs) - 1))  # the mean was taken from the same passes
-        deviations = np.where(np.isfinite(logs), logs - middle, 0.0) * factor
-        kinds, shares = kind_shares(fit(a), a, keys)
-        some = shares.max(axis=0) > LEAST_SHARE
-        names = tuple(kind for kind, told in zip(kinds, some, strict=True) if told)
-        return cls(a, keys, np.exp(middle), names, shares[:, some], deviations)
-
-    def slower(self, kind: str, amount: float) -> Floats:
-        """Return the factors ``(n,)`` of a kind that became slower."""
-        return 1.0 + amount * self.shares[:, self.kinds.index(kind)]
-
-
-def passes(table: LatencyTable, keys: Sequence[str]) -> Floats:
-    """Return the log medians ``(replicates, n)``; NaN where one was disturbed."""
-    count = max(len(table.replicates_ms(key)) for key in keys)
-    logs = np.full((count, len(keys)), np.nan)
-    for column, key in enumerate(keys):
-        values = np.log(table.replicates_ms(key))
-        logs[: len(values), column] = values
-    return logs
-
-
-def kind_shares(
-    predictor: Predictor, table: LatencyTable, keys: Sequence[str]
-) -> tuple[tuple[str, ...], Floats]:
-    """Return the kinds and their shares ``(n, k)`` in the workloads' summed module costs."""
-    counts = [table.workloads[key].graph.counts() for key in keys]
-    specs = sorted({spec for each in counts for spec in each}, key=lambda spec: spec.key)
-    known = dict(zip(specs, np.maximum(0.0, predictor.modules_ms(specs)).tolist(), strict=True))
-    kinds = tuple(sorted({spec.kind for spec in specs}))
-    shares = np.zeros((len(keys), len(kinds)))
-    for row, each in enumerate(counts):
-        for spec, count in each.items():
-            shares[row, kinds.index(spec.kind)] += count * known[spec]
-    return kinds, shares / shares.sum(axis=1, keepdims=True)
-
-
-class Resampled:
-    """Draw tables from the rows of real ones."""
-
-    def __init__(self, truth: Truth, tables: Sequence[LatencyTable], replicates: int) -> None:
-        self._truth, self._replicates = truth, replicates
-        parts = [part for t in tables for key in truth.keys for part in t.replicates(key)]
-        self._residuals = [np.asarray(part.raw_ms) / part.median_ms for part in parts]
-
-    def __call__(self, rng: np.random.Generator) -> LatencyTable:
-        truth, medians = self._truth, []
-        for _ in range(self._replicates):
-            series = truth.deviations[rng.integers(len(truth.deviations))]
-            medians.append(truth.ms * np.exp(np.roll(series, rng.integers(len(series)))))
-        return drawn(truth, medians, lambda: self._samples(rng))
-
-    def _samples(self, rng: np.random.Generator) -> Floats:
-        residuals = self._residuals[rng.integers(len(self._residuals))]
-        return np.roll(residuals, rng.integers(len(residuals)))
-
-
-class Modelled:
-    """Draw tables of noise as it is measured elsewhere: drift, builds, autocorrelation, jumps."""
-
-    def __init__(self, truth: Truth, replicates: int) -> None:
-        self._truth, self._replicates = truth, replicates
-
-    def __call__(self, rng: np.random.Generator) -> LatencyTable:
-        truth, count = self._truth, len(self._truth.keys)
-        keep = np.exp(-ROW_S / DRIFT_S)
-        medians = []
-        for _ in range(self._replicates):
-            steps = DRIFT_SD * rng.standard_normal(count)
-            drift = lfilter([np.sqrt(1 - keep**2)], [1, -keep], steps, zi=[keep * steps[0]])[0]
-            order = rng.permutation(count)  # later replicates are measured in another order
-            logs = drift[order] + BUILD_SD * rng.standard_normal(count)
-            medians.append(truth.ms * np.exp(logs))
-        return drawn(truth, medians, lambda: self._samples(rng))
-
-    def _samples(self, rng: np.random.Generator, count: int = 60) -> Floats:
-        keep = AUTOCORRELATION
-        noise = SAMPLE_SD * rng.standard_normal(count)
-        logs = lfilter([np.sqrt(1 - keep**2)], [1, -keep], noise)
-        logs = logs + 0.3 * rng.random(count) * (rng.random(count) < JUMPS)
-        return np.asarray(np.exp(logs - np.median(logs)))
-
-
-def drawn(truth: Truth, medians: Sequence[Floats], samples: Callable[[], Floats]) -> LatencyTable:
-    """Return a table whose rows have these medians and samples about them."""
-    rows = []
-    for replicate, values in enumerate(medians):
-        for key, ms in zip(truth.keys, values.tolist(), strict=True):
-            like = truth.table.replicates(key)[0]
-            raw = tuple((ms * samples()).tolist())
-            measurement = replace(like, raw_ms=raw, warmup_ms=())
-            rows.append(Row(truth.table.workloads[key], replicate, measurement))
-    return LatencyTable(truth.table.manifest, tuple(rows))
-
-
-def slowed(table: LatencyTable, factors: Mapping[str, float]) -> LatencyTable:
-    """Return a table with every sample of its workloads multiplied."""
-    rows = []
-    for row in table.rows:
-        if row.measurement is None:
-            rows.append(row)
-            continue
-        factor = factors.get(row.workload.key, 1.0)
-        raw = tuple(factor * ms for ms in row.measurement.raw_ms)
-        rows.append(replace(row, measurement=replace(row.measurement, raw_ms=raw)))
-    return replace(table, rows=tuple(rows))
+def compared(
+    tables: Sequence[LatencyTable],
+    replicates: int,
+    comparisons: int,
+    trials: int,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Count false alarms and slowdowns found, of drawn tables and of the real ones."""
+    truth = Truth.of(*tables)
+    noises: dict[str, Noise] = {
+        f"resampled, {replicates} replicates": Resampled(truth, tables, replicates),
+        "resampled, 1 replicate": Resampled(truth, tables, 1),
+        "modelled, 3 replicates": Modelled(truth, 3),
+        "modelled, 1 replicate": Modelled(truth, 1),
+    }
+    real = compare_real(*tables, truth)
+    print_real(real)
+    alarms = {
+        name: false_alarms(noise, truth, comparisons, rng, name) for name, noise in noises.items()
+    }
+    print_alarms(alarms, comparisons)
+    found = {}
+    for name in (f"resampled, {replicates} replicates", "modelled, 3 replicates"):
+        found[name] = found_shares(noises[name], truth, trials, rng)
+        print_power(found[name], name, trials)
+    return {
+        "workloads": len(truth.keys),
+        "comparisons": comparisons,
+        "trials": trials,
+        "false_alarms": alarms,
+        "found": found,
+        "real_tables": real,
+    }
 
 
 # --- what is compared
@@ -323,13 +207,15 @@ def verdicts(a: LatencyTable, b: LatencyTable, truth: Truth) -> dict[str, Verdic
 
 
 def false_alarms(
-    noise: Noise, truth: Truth, count: int, rng: np.random.Generator
+    noise: Noise, truth: Truth, count: int, rng: np.random.Generator, name: str
 ) -> dict[str, int]:
     """Count the comparisons of equal tables in which a method names anything."""
     found: dict[str, int] = {}
-    for _ in range(count):
+    for index in range(1, count + 1):
         for method, named in verdicts(noise(rng), noise(rng), truth).items():
             found[method] = found.get(method, 0) + bool(named)
+        if not index % SHOWN_EVERY:
+            print(f"{name}: {index} of {count} comparisons", flush=True)
     return found
 
 
@@ -341,7 +227,7 @@ def found_shares(
     pairs = [(noise(rng), noise(rng)) for _ in range(trials)]
     for kind in truth.kinds:
         for amount in SLOWDOWNS:
-            factors = dict(zip(truth.keys, truth.slower(kind, amount).tolist(), strict=True))
+            factors = truth.slower(kind, amount)
             named = [verdicts(a, slowed(b, factors), truth) for a, b in pairs]
             row: dict[str, Any] = {"kind": kind, "slowdown": amount}
             for method in ("diff", "mean ratio > 2 %", "t-tests"):
@@ -354,24 +240,8 @@ def found_shares(
 
 
 def compare_real(a: LatencyTable, b: LatencyTable, truth: Truth) -> dict[str, Any]:
-    """Compare the two profiles as they are, then with each kind of the second 3 % slower."""
+    """Compare the two profiles as they are, then with each kind of the second slower."""
     same = diff_tables(a, b)
-    injected = []
-    for kind in truth.kinds:
-        factors = dict(zip(truth.keys, truth.slower(kind, 0.03).tolist(), strict=True))
-        diff = diff_tables(a, slowed(b, factors))
-        change = next((c for c in diff.kinds if c.name == kind), None)
-        injected.append(
-            {
-                "kind": kind,
-                "found": kind in by_diff(diff),
-                "change": None if change is None else change.change,
-                "lo": None if change is None else change.lo,
-                "hi": None if change is None else change.hi,
-                "p": None if change is None else change.p,
-                "others": sorted(by_diff(diff) - {kind, "a workload"}),
-            }
-        )
     return {
         "unchanged": {
             "alarms": sorted(by_diff(same)),
@@ -379,7 +249,24 @@ def compare_real(a: LatencyTable, b: LatencyTable, truth: Truth) -> dict[str, An
             "mean ratio > 2 %": sorted(by_ratio(a, b, truth)),
             "t-tests": sorted(by_t_test(a, b, truth)),
         },
-        "one kind 3 % slower": injected,
+        "one kind 3 % slower": [
+            injected(diff_tables(a, slowed(b, truth.slower(kind, INJECTED))), kind)
+            for kind in truth.kinds
+        ],
+    }
+
+
+def injected(diff: TableDiff, kind: str) -> dict[str, Any]:
+    """Return what a comparison says of a kind that was made slower."""
+    change = next((c for c in diff.kinds if c.name == kind), None)
+    return {
+        "kind": kind,
+        "found": kind in by_diff(diff),
+        "change": None if change is None else change.change,
+        "lo": None if change is None else change.lo,
+        "hi": None if change is None else change.hi,
+        "p": None if change is None else change.p,
+        "others": sorted(by_diff(diff) - {kind, "a workload"}),
     }
 
 

@@ -12,12 +12,14 @@ from .commands.data import data_check, data_score, data_split
 from .commands.demo import demo
 from .commands.detecting import detect
 from .commands.exporting import export, verify
+from .commands.extracting import extract
+from .commands.fronts import curve, front
 from .commands.inspecting import bundle_show, check, report
 from .commands.looking import doctor, show, spaces
 from .commands.predicting import evaluate, fit, predict, transfer
 from .commands.profiling import profile
 from .commands.ranking import rank
-from .commands.searching import curve, front, search
+from .commands.searching import search
 from .commands.tables import (
     table_diff,
     table_export,
@@ -33,6 +35,10 @@ from .flattening import flattened
 from .printing import say
 
 HELP = "Profile a device, search a detector under a latency budget, export a verified engine."
+INTERRUPTED = (
+    "interrupted; what is finished is saved: the same command goes on with it, given --resume "
+    "where it takes that"
+)
 
 Commands = Mapping[str, Callable[..., None]]
 
@@ -52,6 +58,7 @@ COMMANDS: Commands = {
     "curve": curve,
     "rank": rank,
     "train": train,
+    "extract": extract,
     "export": export,
     "check": check,
     "verify": verify,
@@ -102,7 +109,7 @@ def main(args: Sequence[str] | None = None) -> None:
             raise
         code = refuse(error)
     if code == EXIT_INTERRUPTED:
-        say("interrupted; what is finished is saved: --resume goes on with it")
+        say(INTERRUPTED)
     sys.exit(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,13 +89,49 @@ class TrainingOptions:
         ),
     ] = None
 
-    def to_config(self, seed: int) -> TrainConfig:
-        """Return the same for ``detection``, with the seed of the command."""
+    def to_config(self, seed: int, more: Mapping[str, Any] | None = None) -> TrainConfig:
+        """Return the same for ``detection``, with the seed of the command.
+
+        Args:
+            seed: Of the command.
+            more: Other settings that were asked for.
+        """
         from detection import TrainConfig
 
         usual = {"steps": USUAL_STEPS, "warmup_steps": min(500, (self.steps or USUAL_STEPS) // 10)}
-        return TrainConfig(**{**usual, **self.asked(), "seed": seed})
+        return TrainConfig(**{**usual, **self.asked(), **(more or {}), "seed": seed})
 
     def asked(self) -> dict[str, Any]:
         """Return what was asked for, by the names of :class:`detection.TrainConfig`."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class LongTrainingOptions:
+    """How a long training computes, and what is known of it on the way."""
+
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="fp32, bf16 or fp16 (CUDA); auto: the fastest of a GPU.", show_default="auto"
+        ),
+    ] = None
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Score the val split every so many steps (a recipe's epochs), too.",
+            show_default="at the end",
+        ),
+    ] = None
+    keep_best: Annotated[
+        bool,
+        typer.Option("--keep-best", help="Leave the weights that scored best, not the last."),
+    ] = False
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write curves for TensorBoard, beside log.csv.")
+    ] = False
+
+    def asked(self) -> dict[str, Any]:
+        """Return what was asked for, by the names of :class:`detection.TrainConfig`."""
+        return {name: value for name, value in asdict(self).items() if value}

@@ -38,10 +38,16 @@ def emit(fields: Any, as_json: bool, view: Any = None) -> None:
     else:
         text = rendered(fields if view is None else view)
     try:
-        typer.echo(text, nl=False)
+        typer.echo(_writable(text), nl=False)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads the rest
         raise typer.Exit(EXIT_BROKEN_PIPE) from None
+
+
+def _writable(text: str) -> str:
+    """Escape what standard output cannot take: names that are no UTF-8, signs beyond ASCII."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def jsonable(value: Any) -> Any:
@@ -55,12 +61,16 @@ def jsonable(value: Any) -> Any:
 
 def shortened(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Cut long lists for people; --json has them whole."""
-    return {
-        name: [*value[:LISTED], f"... and {len(value) - LISTED} more"]
-        if isinstance(value, list) and len(value) > LISTED + 1
-        else value
-        for name, value in fields.items()
-    }
+    return dict(_cut(name, value) for name, value in fields.items())
+
+
+def _cut(name: str, value: Any) -> tuple[str, Any]:
+    """Return a field, cut if it is a long list; of rows, which share columns, the name says it."""
+    if not isinstance(value, list) or len(value) <= LISTED + 1:
+        return name, value
+    if isinstance(value[0], Mapping):
+        return f"{name}, {LISTED} of {len(value)}", value[:LISTED]
+    return name, [*value[:LISTED], f"... and {len(value) - LISTED} more"]
 
 
 def compact(number: float) -> str:

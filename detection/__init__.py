@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PreprocessError,
         TrainingError,
     )
+    from .extraction import ExtractedPath, extract_path
     from .foreign import ForeignDetector, fixed_shape, foreign_preprocess
     from .graph_model import GraphModel
     from .graph_module import GraphModule
@@ -88,7 +89,7 @@ if TYPE_CHECKING:
         joined_processes,
     )
     from .training.recipe_task import RecipeTask, plan_training
-    from .training.report import TrainReport, TrainRow
+    from .training.report import BestStep, TrainReport, TrainRow
     from .training.standalone import (
         TrainedDetector,
         open_training_data,
@@ -114,6 +115,7 @@ __all__ = [
     "Augment",
     "BackboneClassifier",
     "Batch",
+    "BestStep",
     "BuildError",
     "CheckpointError",
     "ClassAp",
@@ -130,6 +132,7 @@ __all__ = [
     "DatasetError",
     "DetectionError",
     "Detector",
+    "ExtractedPath",
     "ForeignDetector",
     "GraphModel",
     "GraphModule",
@@ -192,6 +195,7 @@ __all__ = [
     "evaluate_coco",
     "evaluate_voc",
     "example_images",
+    "extract_path",
     "find_classified",
     "find_coco",
     "find_split",
@@ -256,6 +260,7 @@ _HOMES = {
     "Augment": ".data.augment",
     "BackboneClassifier": ".training.classifier",
     "Batch": ".data.loader",
+    "BestStep": ".training.report",
     "BuildError": ".errors",
     "CheckpointError": ".errors",
     "ClassAp": ".metric.class_ap",
@@ -272,6 +277,7 @@ _HOMES = {
     "DatasetError": ".errors",
     "DetectionError": ".errors",
     "Detector": ".detector",
+    "ExtractedPath": ".extraction",
     "ForeignDetector": ".foreign",
     "GraphModel": ".graph_model",
     "GraphModule": ".graph_module",
@@ -333,6 +339,7 @@ _HOMES = {
     "dynamic_batch": ".modules.dynamic_batch",
     "evaluate_coco": ".metric.coco_ap",
     "evaluate_voc": ".metric.voc_ap",
+    "extract_path": ".extraction",
     "example_images": ".data.example_images",
     "find_classified": ".data.image_folder",
     "find_coco": ".data.coco_layout",

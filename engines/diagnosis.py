@@ -65,7 +65,7 @@ def _engine_row(name: str, backend: Backend) -> dict[str, str]:
         device = backend.probe()
         version, fingerprint = device.engine_version, device.fingerprint
     except Exception as error:  # a broken installation raises anything; a diagnosis tells it
-        status = str(error) if isinstance(error, EngineError) else _told(error)
+        status = _told(error)
     return {
         "engine": name,
         "status": status,
@@ -117,4 +117,6 @@ def _cuda_row(backend: Backend, name: str) -> dict[str, str]:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, EngineError):
+        return str(error)  # says it in words of its own
     return f"does not work ({type(error).__name__}: {error})"

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from .check import CheckError, CheckReport, Finding, FixReport, check_onnx, fix_onnx
     from .delivery.delivery import Delivery, deliver
     from .delivery.exporter import ExportResult, export_detector
-    from .demo.demo import DemoResult, run_demo
+    from .demo.demo import run_demo
+    from .demo.result import DemoResult
     from .demo.settings import DemoSettings
     from .errors import (
         BundleError,
@@ -81,8 +82,9 @@ if TYPE_CHECKING:
     from .report.bundle import bundle_report
     from .report.data import AgreementMark, Front, FrontMark, Picture, ReportData, Sample
     from .report.describe import describe_bundle
+    from .report.fronts import search_front
     from .report.page import report_html, write_report
-    from .report.runs import run_report, search_front, table_report
+    from .report.runs import run_report, table_report
     from .report.sources import report_of
     from .report.tensorrt import check_releases
     from .request.choices import PrecisionChoices
@@ -213,7 +215,8 @@ _HOME = {
     "check": "CheckError CheckReport Finding FixReport check_onnx fix_onnx",
     "delivery.delivery": "Delivery deliver",
     "delivery.exporter": "ExportResult export_detector",
-    "demo.demo": "DemoResult run_demo",
+    "demo.demo": "run_demo",
+    "demo.result": "DemoResult",
     "demo.settings": "DemoSettings",
     "errors": (
         "BundleError BundleFilesError BundleMachineError BundleRuntimeError BundleTamperedError "
@@ -235,8 +238,9 @@ _HOME = {
     "report.bundle": "bundle_report",
     "report.data": "AgreementMark Front FrontMark Picture ReportData Sample",
     "report.describe": "describe_bundle",
+    "report.fronts": "search_front",
     "report.page": "report_html write_report",
-    "report.runs": "run_report search_front table_report",
+    "report.runs": "run_report table_report",
     "report.sources": "report_of",
     "report.tensorrt": "check_releases",
     "request.choices": "PrecisionChoices",

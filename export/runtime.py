@@ -24,18 +24,14 @@ from PIL import Image
 
 from detection import Rle, decode_rle, load_image
 
-from .bundle.platforms import check_certified
 from .bundle.postprocess import Detections
-from .bundle.runnable import Runnable, read_runnable, run_by
-from .errors import BundleRuntimeError, DetectError
+from .bundle.runnable import Runnable, runnable_by
+from .errors import DetectError
 from .running.closing import Closing
 from .running.session import Session
 
 if TYPE_CHECKING:
     from engines import Engine
-
-ENGINES = ("onnxruntime", "openvino", "tensorrt")
-"""Engines that run without torch."""
 
 ImageLike = str | Path | Image.Image | npt.NDArray[np.uint8]
 
@@ -149,16 +145,7 @@ def load(
         BundleError: It is no whole and unchanged bundle, or not one for this machine.
         EngineError: The engine's package is missing, or refuses the model.
     """
-    ready = read_runnable(bundle, check_machine=False)
-    wanted = engine or ready.engine.name
-    if wanted not in ENGINES:
-        raise BundleRuntimeError(
-            f"engine {wanted!r} does not run without torch; those that do are "
-            f"{', '.join(ENGINES)}: export the detector for one of them"
-        )
-    if verified_only:
-        check_certified(ready.platforms, wanted)
-    ready = run_by(ready, wanted)
+    ready = runnable_by(bundle, engine, verified_only=verified_only)
     if threads is not None:
         ready = replace(ready, engine=replace(ready.engine, threads=threads))
     return BundleDetector(ready, Session.open(ready, verified_only=verified_only))

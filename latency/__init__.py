@@ -11,16 +11,14 @@ from .closure import Closure
 from .context import ContextPlan, Recipe, plan_context
 from .curve import CurvePoint, error_curve
 from .describe import (
+    describe_closure,
     describe_evaluation,
     describe_latency,
     describe_predictor,
-    describe_profile,
-    describe_table,
     describe_transfer,
-    merge_tables,
     predict_archs,
-    read_tables,
 )
+from .describe_table import describe_profile, describe_table, describe_table_closure
 from .diff import Change, Gate, TableDiff, diff_tables, holm
 from .errors import (
     LatencyError,
@@ -39,6 +37,8 @@ from .exchange import (
     export_table,
     import_table,
     make_origin,
+    merge_tables,
+    read_tables,
     split_file,
 )
 from .feedback import (
@@ -53,8 +53,9 @@ from .formats import FORMATS, Format, Origin
 from .layer_names import module_of_node, modules_of_layer
 from .manifest import Manifest
 from .plan import ProfileConfig, aimed_at, make_agenda, plan_profile, sample_distinct
-from .predictor import CONFIDENCE, Latency, ModuleCost, ModuleTime, Predictor
-from .predictor_file import load_predictor, save_predictor
+from .prediction import CONFIDENCE, Latency, ModuleTime
+from .predictor import ModuleCost, Predictor
+from .predictor_file import check_predictor_path, load_predictor, save_predictor
 from .profiler import profile
 from .recording import Origin as RecordingOrigin, Recording, record
 from .recording_file import (
@@ -63,6 +64,7 @@ from .recording_file import (
     recording_path,
     write_recording,
 )
+from .row import Row
 from .simulated import (
     EFFICIENCIES,
     DeviceFigure,
@@ -76,9 +78,9 @@ from .simulated import (
 from .simulated.describe import describe_devices, describe_simulation, predict_simulated
 from .simulated.predictor import SimulatedPredictor, make_simulated, simulated_ms
 from .space_predictor import SpacePredictor
-from .spaces import choose_space
+from .spaces import choose_space, refuse_unfamiliar
 from .split import split_table
-from .table import LatencyTable, Row
+from .table import LatencyTable
 from .table_file import TableWriter, read_table, write_table
 from .transferring import (
     open_predictor,
@@ -145,9 +147,11 @@ __all__ = [
     "WorkloadModel",
     "aimed_at",
     "check_feedback",
+    "check_predictor_path",
     "choose_next",
     "choose_space",
     "compare_tables",
+    "describe_closure",
     "describe_devices",
     "describe_evaluation",
     "describe_import",
@@ -156,6 +160,7 @@ __all__ = [
     "describe_profile",
     "describe_simulation",
     "describe_table",
+    "describe_table_closure",
     "describe_transfer",
     "diff_tables",
     "error_curve",
@@ -192,6 +197,7 @@ __all__ = [
     "read_tables",
     "record",
     "recording_path",
+    "refuse_unfamiliar",
     "sample_distinct",
     "save_predictor",
     "score",

@@ -9,7 +9,8 @@ from datetime import datetime
 import numpy as np
 
 from .joint import Equation, equations_of, fit_joint
-from .table import LatencyTable, Row
+from .row import Row
+from .table import LatencyTable
 
 STEPS = 6
 FIRST = 6  # measurements before the first point

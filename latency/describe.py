@@ -1,84 +1,24 @@
-"""Results of the room as JSON-able fields, for the command line and reports."""
+"""Predictors and predictions as JSON-able fields, for the command line and reports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from searchspaces import SearchSpace, describe_variant, parse_arch
+from searchspaces import describe_variant, parse_arch
 
 from .closure import conformal_quantile
-from .curve import error_curve
-from .errors import LatencyError
 from .evaluation import Evaluation
 from .joint import KnownBasis, SimulatedBasis
-from .plan import ProfileConfig, aimed_at
-from .predictor import CONFIDENCE, Latency, Predictor
-from .spaces import find_space, refuse_unfamiliar
+from .prediction import CONFIDENCE, Latency
+from .predictor import Predictor
+from .spaces import MAX_UNFAMILIAR, find_space, refuse_unfamiliar
 from .table import LatencyTable
-from .table_file import read_table, write_table
 
 UNCERTAIN = 0.2  # standard error over cost; a difference of chains that is mostly noise
-
-
-def describe_table(table: LatencyTable) -> dict[str, Any]:
-    """Return what a table holds, its unstable entries and its failures."""
-    single = [key for key, m in table.measurements.items() if len(m.raw_ms) == 1]
-    sampled = table.measurements.keys() - set(single)
-    unstable = [
-        f"{table.workloads[key].label}: {', '.join(reasons)}"
-        for key, measurement in table.measurements.items()
-        if key in sampled and (reasons := measurement.unstable_reasons())
-    ]
-    roles = [table.workloads[key].role for key in table.measurements]
-    return {
-        "device": table.device.name,
-        "engine": f"{table.device.engine} {table.device.engine_version}",
-        "threads": table.protocol.threads,
-        "precision": table.protocol.precision,
-        "batch": table.manifest.batch,
-        "space": dict(table.manifest.space),
-        "measured": {role: roles.count(role) for role in sorted(set(roles))},
-        "failures": [f"{row.workload.label}: {row.error}" for row in table.failures],
-        "refused": [
-            f"{row.workload.label}, replicate {row.replicate}: {row.refused}"
-            for row in table.refused
-        ],
-        "exploratory": sum(row.exploratory for row in table.rows),
-        "delivered": [table.workloads[key].label for key in table.delivered_ms],
-        "sentinel": _describe_sentinel(table),
-        "disturbed": list(table.disturbed),
-        "unstable": unstable,
-        "without_samples": len(single),
-        "notes": list(table.manifest.notes),
-    }
-
-
-def describe_profile(
-    space: SearchSpace, config: ProfileConfig, table: LatencyTable
-) -> dict[str, Any]:
-    """Return what a profile measured and, if it chose, how errors fell with the minutes."""
-    fields = describe_table(table)
-    if config.is_active:
-        points = error_curve(table, aimed_at(space, config))
-        fields["error_by_minutes"] = [asdict(point) for point in points]
-    return fields
-
-
-def _describe_sentinel(table: LatencyTable) -> dict[str, float] | None:
-    """Return how fast the machine was: the sentinel's median, and its extremes against it."""
-    told = [row.sentinel_ms for row in table.counted if row.sentinel_ms is not None]
-    if not told or table.reference_ms is None:
-        return None
-    return {
-        "reference_ms": table.reference_ms,
-        "fastest_pct": 100 * (min(told) / table.reference_ms - 1),
-        "slowest_pct": 100 * (max(told) / table.reference_ms - 1),
-    }
 
 
 def describe_predictor(predictor: Predictor) -> dict[str, Any]:
@@ -100,7 +40,7 @@ def describe_predictor(predictor: Predictor) -> dict[str, Any]:
             "scale": closure.scale,
             "offset_ms": closure.offset_ms,
         },
-        **_describe_closure(predictor),
+        **describe_closure(predictor),
         "trend": _describe_trend(predictor),
         "estimated_families": _describe_families(predictor),
     }
@@ -116,7 +56,7 @@ def _describe_trend(predictor: Predictor) -> str | None:
     return "another device's predictor" if isinstance(basis, KnownBasis) else "layers' work"
 
 
-def _describe_closure(predictor: Predictor) -> dict[str, float | None]:
+def describe_closure(predictor: Predictor) -> dict[str, float | None]:
     """Return how well calibration detectors are predicted by everything but themselves.
 
     The unattributed share is what whole detectors take beside their modules' costs.
@@ -179,6 +119,8 @@ def describe_latency(arch: str, latency: Latency) -> dict[str, Any]:
         "hi_ms": latency.hi_ms,
         "confidence": latency.confidence,
         "coverage": latency.coverage,
+        "unfamiliar": latency.unfamiliar,
+        "out_of_distribution": latency.unfamiliar > MAX_UNFAMILIAR,
         "unattributed_ms": latency.unattributed_ms,
         "breakdown": [
             {
@@ -216,36 +158,3 @@ def predict_archs(
             refuse_unfamiliar(predictor, space, [arch])
         rows.append(describe_latency(text, predictor.predict(space.detector(arch), confidence)))
     return rows
-
-
-def merge_tables(paths: Sequence[Path], output: Path) -> LatencyTable:
-    """Merge table files into one; of several spaces, too, which a note then says.
-
-    Raises:
-        TableMismatchError: They come from other devices, protocols or batch sizes.
-        LatencyError: There is nothing to merge, a file is named twice, or the output exists.
-    """
-    if output.exists():
-        raise LatencyError(f"{output} exists; write to another file by -o")
-    write_table(output, read_tables(paths))
-    return read_table(output)
-
-
-def read_tables(paths: Sequence[Path]) -> LatencyTable:
-    """Read table files of one device, engine, protocol and batch as one table.
-
-    Raises:
-        TableError: A file is no table, or damaged.
-        TableMismatchError: They come from other devices, protocols or batch sizes.
-        LatencyError: There is nothing to read, or a file is named twice.
-    """
-    if not paths:
-        raise LatencyError("nothing to merge; name at least one table")
-    names = [path.resolve() for path in paths]
-    for path, name in zip(paths, names, strict=True):
-        if names.count(name) > 1:
-            raise LatencyError(f"{path} is named twice; its measurements would count twice")
-    merged, *others = [read_table(path) for path in paths]
-    for table in others:
-        merged = merged.merge(table)
-    return merged

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from searchspaces import ModuleSpec
 
 from .diff_side import Side, squares_of
-from .joint import equations_of, fit_joint
+from .joint import Spread, equations_of, fit_joint
 from .table import LatencyTable
 from .variance import Tested
 from .workload import MODULE
@@ -29,6 +29,10 @@ PRIOR_SD = 0.5
 
 MAX_STDERR = 0.05
 """Standard error beyond which a kind's ratio is noise, or cannot be told from another's."""
+
+SPREAD = Spread(layer=0.3, module=0.3, whole=0.02, border_ms=0.5, part_noise=0.01)
+"""Of costs about their trend: wide, so that measurements decide. To search for the likeliest one,
+as a fit does, would take most of a comparison's time, and shares only say what is blamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +140,5 @@ def _costs(table: LatencyTable, specs: Set[ModuleSpec]) -> dict[ModuleSpec, floa
     if not specs:
         return {}
     ordered = sorted(specs, key=lambda spec: spec.key)
-    costs = fit_joint(equations_of(table)).modules(ordered)
+    costs = fit_joint(equations_of(table), SPREAD).modules(ordered)
     return {spec: cost.ms for spec, cost in zip(ordered, costs, strict=True)}

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from engines import Measurement
 
-from .table import MAX_REPLICATE_GAP, LatencyTable, Row
+from .row import Row
+from .table import MAX_REPLICATE_GAP, LatencyTable
 
 Floats = npt.NDArray[np.float64]
 NORMAL_95 = 1.959963984540054

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from engines import Measurement
 
 from .errors import PredictorError
-from .predictor import CONFIDENCE, Predictor
+from .prediction import CONFIDENCE
+from .predictor import Predictor
 from .table import LatencyTable
 from .workload import Workload
 

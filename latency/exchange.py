@@ -1,9 +1,9 @@
-"""Whole files for the command line: import, export, compare, split."""
+"""Whole files for the command line: import, export, merge, compare, split."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,38 @@ def export_table(source: Path, output: Path, format_name: str) -> tuple[str, ...
     known = get_format(format_name)
     _refuse_existing(output)
     return known.write(read_table(source), output)
+
+
+def merge_tables(paths: Sequence[Path], output: Path) -> LatencyTable:
+    """Merge table files into one; of several spaces, too, which a note then says.
+
+    Raises:
+        TableMismatchError: They come from other devices, protocols or batch sizes.
+        LatencyError: There is nothing to merge, a file is named twice, or the output exists.
+    """
+    _refuse_existing(output)
+    write_table(output, read_tables(paths))
+    return read_table(output)
+
+
+def read_tables(paths: Sequence[Path]) -> LatencyTable:
+    """Read table files of one device, engine, protocol and batch as one table.
+
+    Raises:
+        TableError: A file is no table, or damaged.
+        TableMismatchError: They come from other devices, protocols or batch sizes.
+        LatencyError: There is nothing to read, or a file is named twice.
+    """
+    if not paths:
+        raise LatencyError("nothing to merge; name at least one table")
+    names = [path.resolve() for path in paths]
+    for path, name in zip(paths, names, strict=True):
+        if names.count(name) > 1:
+            raise LatencyError(f"{path} is named twice; its measurements would count twice")
+    merged, *others = [read_table(path) for path in paths]
+    for table in others:
+        merged = merged.merge(table)
+    return merged
 
 
 def get_format(name: str) -> Format:
@@ -114,7 +146,8 @@ def compare_tables(
         TableMismatchError: The tables are of other devices or protocols.
     """
     limit = None if gate is None else Gate.parse(gate)
-    diff = diff_tables(read_table(a), read_table(b), allow)
+    tables = {path: read_table(path) for path in (a, b)}
+    diff = diff_tables(tables[a], tables[b], allow)
     violations = () if limit is None else diff.violations(limit)
     return {
         "passed": not violations,
@@ -128,7 +161,19 @@ def compare_tables(
         "only_a": list(diff.only_a),
         "only_b": list(diff.only_b),
         "failed": list(diff.failed),
+        "notes": [_single_replicate(path) for path, t in tables.items() if not _repeats(t)],
     }
+
+
+def _repeats(table: LatencyTable) -> bool:
+    return any(row.replicate for row in table.rows)
+
+
+def _single_replicate(path: Path) -> str:
+    return (
+        f"{path} holds one replicate: what engines differ by from build to build is assumed, and "
+        "on a busy machine alarms may be false; profile with --replicates 2 or more"
+    )
 
 
 def split_file(

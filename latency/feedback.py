@@ -18,7 +18,8 @@ from searchspaces import Graph
 
 from .errors import TableError, TableMismatchError
 from .manifest import Manifest
-from .table import LatencyTable, Row
+from .row import Row
+from .table import LatencyTable
 from .table_file import TableWriter, read_table
 from .whole import Visit
 from .workload import DETECTOR, Workload

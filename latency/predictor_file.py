@@ -23,9 +23,18 @@ SCHEMA = "detfit.predictor/3"
 READABLE = ("detfit.predictor/1", "detfit.predictor/2", SCHEMA)
 """The first held no estimator, the second no joint costs."""
 
+TABLE_SUFFIX = ".jsonl"
+_HEAD_BYTES = 200  # the schema comes first
+
 
 def save_predictor(path: Path | str, predictor: Predictor) -> None:
-    """Write a predictor at once (atomically)."""
+    """Write a predictor at once (atomically), in place of an earlier one if there is one.
+
+    Raises:
+        LatencyError: There is something else at the path: it is kept.
+    """
+    path = Path(path)
+    check_predictor_path(path)
     estimator = predictor.estimator
     fields = {
         "schema": SCHEMA,
@@ -37,8 +46,23 @@ def save_predictor(path: Path | str, predictor: Predictor) -> None:
         "joint": None if predictor.joint is None else joint_to_fields(predictor.joint),
         "costs": {s.key: [c.ms, c.stderr_ms] for s, c in predictor.costs.items()},
     }
-    path = Path(path)
     replace_file(path, [json.dumps(fields, indent=1, allow_nan=False).encode() + b"\n"])
+
+
+def check_predictor_path(path: Path) -> None:
+    """Check that a predictor may be written to a path.
+
+    Raises:
+        LatencyError: It is named as tables are, or holds something else, which would be lost.
+    """
+    if path.suffix == TABLE_SUFFIX:
+        raise LatencyError(f"{path}: {TABLE_SUFFIX} is for tables; name the predictor P.json, say")
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(_HEAD_BYTES)
+    if start and b'"detfit.predictor/' not in start:
+        raise LatencyError(f"{path} exists and is no predictor; write to another file by -o")
 
 
 def load_predictor(path: Path | str) -> Predictor:
@@ -59,7 +83,9 @@ def load_predictor(path: Path | str) -> Predictor:
     except FileNotFoundError:
         raise PredictorError(f"there is no predictor {path}; make one with `detfit fit`") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise PredictorError(f"{path} is no predictor file: {error}") from error
+        is_table = path.suffix == TABLE_SUFFIX
+        hint = f"; fit it first: detfit fit {path} -o P.json" if is_table else ""
+        raise PredictorError(f"{path} is no predictor file: {error}{hint}") from error
     schema = fields.get("schema") if isinstance(fields, dict) else None
     if schema not in READABLE:
         raise PredictorError(

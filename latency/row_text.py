@@ -21,7 +21,7 @@ from searchspaces import Graph, ModuleSpec, chain
 
 from .errors import TableError
 from .manifest import Manifest, whole_number
-from .table import Row
+from .row import Row
 from .workload import MODULE, Workload
 
 _SEAL = b',"crc":"%08x"}\n'
@@ -31,7 +31,7 @@ _DEFAULTS = {f.name: f.default for f in fields_of(Measurement) if f.default is n
 _SHARED = ("protocol", "device")
 _VISIT_FIELDS = (
     *("attempt", "refused", "exploratory"),
-    *("sentinel_ms", "sentinel_drift", "delivered"),
+    *("sentinel_ms", "sentinel_drift", "delivered", "warnings"),
 )
 _VISIT = {f.name: f.default for f in fields_of(Row) if f.name in _VISIT_FIELDS}
 _ROW_FIELDS = frozenset({"replicate", "measurement", "error"})
@@ -101,7 +101,7 @@ def decode_row(line: bytes, manifest: Manifest, *, sealed: bool = True) -> Row:
     stored = fields.pop("crc", None)
     row = _row(fields, manifest)
     if sealed:  # last, since a field that is wrong in itself says more
-        _check_seal(line, stored)
+        check_seal(line, stored)
     return row
 
 
@@ -136,14 +136,30 @@ def _visit_of(fields: dict[str, Any]) -> dict[str, Any]:
         value = values[name]
         if value is not None and not (_is_number(value) and least < value < math.inf):
             raise TableError(f"{name} must be a finite number > {least:g}, got {value!r}")
+    values["warnings"] = _texts("warnings", values["warnings"])
     return values
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
+        raise TableError(f"{name} must be a list of texts, got {value!r}")
+    return tuple(value)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check_seal(line: bytes, stored: object) -> None:
+def check_seal(line: bytes, stored: object) -> None:
+    """Check the checksum of a line.
+
+    Args:
+        line: With its newline.
+        stored: The checksum that it holds; ``None`` if it holds none.
+
+    Raises:
+        TableError: There is none, or it is another one.
+    """
     if stored is None:
         raise TableError("the field crc is missing")
     if line[-_SEAL_BYTES:] != _SEAL % zlib.crc32(line[:-_SEAL_BYTES]):

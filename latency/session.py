@@ -23,8 +23,9 @@ from engines import (
 from .agenda import Agenda, Task
 from .errors import ProfileError
 from .model_cache import CachedModel, ModelCache
+from .row import Row
 from .sentinel import Reading, sentinel_workload
-from .table import MAX_ATTEMPTS, LatencyTable, Row
+from .table import MAX_ATTEMPTS, LatencyTable
 from .table_file import TableWriter
 from .workload import MODULE, Workload, WorkloadModel
 
@@ -176,6 +177,7 @@ class Session:
                 measured, beside_ms = measure_beside(
                     engine, self._sentinel, self._protocol(workload), model.input_sets()
                 )
+                warnings = tuple(getattr(engine, "warnings", ()))  # others' engines may have none
         except (EngineError, RuntimeError) as error:  # a runtime's own errors included
             reason = f"{type(error).__name__}: {error}"
             return Row(workload, task.replicate, None, reason, attempt, exploratory=exploratory)
@@ -189,6 +191,7 @@ class Session:
             exploratory=exploratory,
             sentinel_ms=reading.ms,
             sentinel_drift=reading.drift,
+            warnings=warnings,
         )
 
     def _protocol(self, workload: Workload) -> TimingProtocol:

@@ -3,8 +3,8 @@
 Line 1 is the manifest; every further line is one measurement or failure, flushed to disk before
 the next is taken, so that a kill at any moment loses at most the one under way. A torn last line
 (a kill in the middle of a write) is cut off on opening for append and ignored on reading; any
-other damage is refused by line and field: every row ends in its checksum. Closing writes the
-number of rows, and the hash of line 1 and the rows, into line 1.
+other damage is refused by line and field: every line ends in its checksum. Closing writes the
+number of rows, and the hash of line 1 and the rows, into line 1 instead.
 """
 
 from __future__ import annotations
@@ -22,8 +22,16 @@ from searchspaces import write_atomically
 from .bulk import without_collection
 from .errors import LatencyError, TableError
 from .manifest import UNSEALED, Manifest
-from .row_text import decode_json, decode_row, encode_json, encode_row
-from .table import LatencyTable, Row
+from .row import Row
+from .row_text import (
+    check_seal,
+    decode_json,
+    decode_row,
+    encode_json,
+    encode_line,
+    encode_row,
+)
+from .table import LatencyTable
 
 try:
     import fcntl
@@ -86,7 +94,7 @@ class TableWriter:
             if self.path.exists():
                 manifest = self._reopen(manifest, resume)
             else:
-                replace_file(self.path, [encode_json(replace(manifest, sha256=None).to_dict())])
+                replace_file(self.path, [encode_line(replace(manifest, sha256=None).to_dict())])
             self.manifest = manifest
             self._file: IO[bytes] = self.path.open("ab")
         except BaseException:
@@ -114,7 +122,7 @@ class TableWriter:
         self._rows = list(table.rows)
         sentinel = table.manifest.sentinel or manifest.sentinel  # a table of before has none
         kept = replace(table.manifest, sha256=None, sentinel=sentinel)
-        lines = [encode_json(kept.to_dict()), *(encode_row(row) for row in self._rows)]
+        lines = [encode_line(kept.to_dict()), *(encode_row(row) for row in self._rows)]
         replace_file(self.path, lines)  # repairs a torn last line and opens a closed table
         return kept
 
@@ -183,13 +191,18 @@ def _lines(path: Path) -> list[bytes]:
         raise TableError(f"{path} cannot be read: {error.strerror}") from error
     if not lines:
         raise TableError(f"{path} is empty; a table starts with a manifest line")
+    if lines[0].strip() == b"{" and b'"detfit.predictor/' in b"".join(lines[:3]):
+        raise TableError(f"{path} is a predictor; name the table that it was fitted on")
     return lines
 
 
 def _first_line(path: Path, line: bytes) -> tuple[dict[str, Any], Manifest]:
     try:
         fields = decode_json(line)
+        stored = fields.pop("crc", None)
         manifest = Manifest.from_dict(fields)
+        if stored is not None:  # not of a closed table, nor of one by an earlier version
+            check_seal(line, stored)
     except ValueError as error:
         raise TableError(f"{path}, line 1: {error}") from error
     return fields, manifest

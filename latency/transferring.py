@@ -26,7 +26,7 @@ from .fitting import basis_of, fit
 from .joint import equation_of
 from .plan import ProfileConfig, sample_distinct
 from .predictor import Predictor
-from .predictor_file import load_predictor
+from .predictor_file import TABLE_SUFFIX, load_predictor
 from .profiler import measure
 from .session import Progress
 from .simulated import is_simulated
@@ -158,7 +158,7 @@ def transfer_agenda_of(
 
 def open_predictor(path: Path) -> Predictor:
     """Return a predictor from its file, or fitted on a table (``.jsonl``)."""
-    return fit(read_table(path)) if path.suffix == ".jsonl" else load_predictor(path)
+    return fit(read_table(path)) if path.suffix == TABLE_SUFFIX else load_predictor(path)
 
 
 def open_source(name: str, precision: str) -> Predictor | SimulatedPredictor:

@@ -1,33 +1,71 @@
 """Search of architectures: objectives, strategies, evaluators, resumable runs, Pareto fronts.
 
 Loads neither torch nor onnx; moocore is loaded when the first front is made.
+
+Where things are, each folder knowing only those below it:
+
+    conformance.py  tests that every strategy must pass
+    detectors       everything put together: search detectors, train by a paper's recipe
+    views           what a run tells: described, its front, correlations, curves
+    choosing        from what a run found to what comes next: levels, stage two, the finalist
+    certification   which members of a front keep the budget on the engine itself
+    ranking         how well an evaluator ranks
+    training        what is trained to score detectors
+    settings.py     what to search for and how
+    running         a run: its course, journal and result, and how far it is
+    fidelity        rungs: cheap evaluations first, the best go on to dearer ones
+    strategies      propose by ask, learn by tell
+    workers         where candidates are evaluated
+    evaluators      what tells how good an architecture is
+    surrogates      models of what is evaluated, and what a candidate is expected to add
+    budgets         can a budget be kept, and what is the least
+    fronts          dominance, hypervolume, Pareto fronts
+    spaces          spaces listed, codes with undecided genes
+    objectives      what is minimised or maximised, and what must be kept
+    progress.py     how a long call says how far it is
+    errors.py       everything that goes wrong
 """
 
 from __future__ import annotations
 
-from .agreement import Agreement, proxy_agreement
-from .best_so_far import BestCurve, best_curve, curves_to_dict
-from .best_so_far_picture import draw_best_curves, write_best_curves
+from .budgets import (
+    Device,
+    Minimum,
+    fastest,
+    minimise,
+    parse_counted,
+    parse_device,
+    require_feasible,
+)
 from .certification import (
+    Bench,
     BuildTime,
     Candidate,
     Certification,
+    CertifySettings,
+    EngineBench,
+    certify_run,
+    describe_certification,
     load_certification,
+    pooled_spread,
+    upper_bound_ms,
+    view_certification,
 )
-from .certification_bench import Bench, EngineBench
-from .certification_describe import describe_certification, view_certification
-from .certification_run import certify_run
-from .certification_trial import CertifySettings
-from .config import RunConfig
-from .constraints import ConstraintSet
-from .correlation import Correlation, correlations, describe_correlations
-from .counted import COUNTED, counted_objective
-from .descent import fastest
-from .describe import describe_result, describe_training
-from .detector_evaluators import TRAINING_EVALUATORS
-from .detector_search import SearchSettings, plan_search, search_detectors
-from .devices import Device, parse_counted, parse_device
-from .dominance import hypervolume, nondominated
+from .choosing import (
+    PICKS,
+    Finalist,
+    Origin,
+    Pick,
+    best_within,
+    choose_finalist,
+    describe_picks,
+    extract_finalist,
+    parse_picks,
+    pick_levels,
+    stage_two,
+    train_finalist,
+)
+from .detectors import describe_trained, make_recipe_task, plan_search, search_detectors
 from .errors import (
     EvaluationError,
     EvaluatorError,
@@ -53,46 +91,49 @@ from .evaluators import (
     ScratchEvaluator,
     TableEvaluator,
     entropy_score,
+    graded_by,
 )
-from .feasibility import minimise, require_feasible
-from .finalist import (
-    Finalist,
-    best_within,
-    choose_finalist,
-    run_budget_ms,
-    simulation_of,
-    train_finalist,
-)
-from .front import FrontPoint, ParetoFront
-from .front_views import view_front
-from .hierarchical import BudgetResult, results_by_budget
-from .joint_front import JointPoint, describe_joint, joint_front
-from .journal import Evaluation
-from .latency_source import (
+from .fidelity import Fidelity, RankCheck, parse_fidelity
+from .fronts import FrontPoint, ParetoFront, hypervolume, nondominated
+from .objectives import (
+    COUNTED,
+    AnyOf,
+    Constraint,
+    ConstraintSet,
+    Objective,
     SpaceChoice,
+    counted_objective,
     latency_objective,
     load_latency,
     predicted_space,
     save_latency,
+    saved_latency,
 )
-from .minimum import Minimum
-from .objective import AnyOf, Constraint, Objective
-from .optimality import Optimality, optimality_of
-from .partial import UNDECIDED, complete, is_partial
-from .partial_order import PartialOrder, Pruned, by_genes, cannot_prune, order_of
-from .partial_space import PartialSpace
-from .picking import PICKS, Pick, describe_picks, parse_picks, pick_levels
-from .ranking_monitor import (
+from .ranking import (
     ANCHORS_FILE,
+    Agreement,
     RankAgreement,
+    proxy_agreement,
     rank_agreement,
     read_agreement,
     train_anchors,
 )
-from .recipe_training import describe_trained, make_recipe_task
-from .result import SearchResult, load_result
-from .run import run_search
-from .standing import RunProgress, Standing, run_progress
+from .running import (
+    Evaluation,
+    RunConfig,
+    RunProgress,
+    SearchResult,
+    Standing,
+    describe_progress,
+    load_result,
+    run_budget_ms,
+    run_progress,
+    run_search,
+    simulation_of,
+    watch_run,
+)
+from .settings import TRAINING_EVALUATORS, SearchSettings
+from .spaces import UNDECIDED, PartialSpace, complete, is_partial
 from .strategies import (
     STRATEGIES,
     CrNasGreedyOptions,
@@ -108,17 +149,43 @@ from .strategies import (
     LocalStrategy,
     Nsga2Options,
     Nsga2Strategy,
+    PartialOrder,
+    Pruned,
     RandomStrategy,
     SmNasOptions,
     SmNasStrategy,
     Strategy,
     StrategyBase,
     StrategyOptions,
+    by_genes,
+    cannot_prune,
     make_strategy,
+    order_of,
 )
-from .supernet_training import SupernetStage, load_supernet, split_for_search
-from .two_stages import Origin, stage_two
-from .watching import describe_progress, watch_run
+from .training import SupernetStage, load_supernet, split_for_search
+from .views import (
+    BestCurve,
+    BudgetResult,
+    Correlation,
+    JointPoint,
+    Optimality,
+    RungCount,
+    RungSummary,
+    best_curve,
+    correlations,
+    curves_to_dict,
+    describe_correlations,
+    describe_joint,
+    describe_result,
+    describe_training,
+    draw_best_curves,
+    joint_front,
+    optimality_of,
+    results_by_budget,
+    rung_summary,
+    view_front,
+    write_best_curves,
+)
 from .workers import WorkerChoice, Workers, parse_workers
 
 __all__ = [
@@ -159,6 +226,7 @@ __all__ = [
     "EvaluationError",
     "Evaluator",
     "EvaluatorError",
+    "Fidelity",
     "Finalist",
     "FrontError",
     "FrontPoint",
@@ -182,10 +250,13 @@ __all__ = [
     "Pruned",
     "RandomStrategy",
     "RankAgreement",
+    "RankCheck",
     "ResultsPendingError",
     "RunConfig",
     "RunError",
     "RunProgress",
+    "RungCount",
+    "RungSummary",
     "ScratchEvaluator",
     "SearchError",
     "SearchResult",
@@ -225,7 +296,9 @@ __all__ = [
     "describe_training",
     "draw_best_curves",
     "entropy_score",
+    "extract_finalist",
     "fastest",
+    "graded_by",
     "hypervolume",
     "is_partial",
     "joint_front",
@@ -242,10 +315,12 @@ __all__ = [
     "order_of",
     "parse_counted",
     "parse_device",
+    "parse_fidelity",
     "parse_picks",
     "parse_workers",
     "pick_levels",
     "plan_search",
+    "pooled_spread",
     "predicted_space",
     "proxy_agreement",
     "rank_agreement",
@@ -255,13 +330,16 @@ __all__ = [
     "run_budget_ms",
     "run_progress",
     "run_search",
+    "rung_summary",
     "save_latency",
+    "saved_latency",
     "search_detectors",
     "simulation_of",
     "split_for_search",
     "stage_two",
     "train_anchors",
     "train_finalist",
+    "upper_bound_ms",
     "view_certification",
     "view_front",
     "watch_run",

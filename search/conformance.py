@@ -17,9 +17,9 @@ import pytest
 
 from searchspaces import Architecture
 
-from .digits import DigitSpace
 from .errors import InfeasibleBudgetError, SpaceExhaustedError, StrategyError
-from .objective import Constraint, Objective
+from .objectives.objective import Constraint, Objective
+from .spaces.digits import DigitSpace
 from .strategies import Strategy
 
 

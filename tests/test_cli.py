@@ -16,7 +16,7 @@ ARCH = "detnas-nano:01-23-0000-00"
 COMMANDS = [
     *("doctor", "spaces", "show", "profile", "fit", "evaluate", "predict", "search", "front"),
     *("certify", "curve", "rank"),
-    *("transfer", "train", "export", "check", "verify", "detect", "report", "demo"),
+    *("transfer", "train", "extract", "export", "check", "verify", "detect", "report", "demo"),
     *("table show", "table merge", "table diff", "table import", "table export", "table split"),
     *("data shapes", "data check", "data split", "data score", "bundle show"),
 ]
@@ -118,6 +118,7 @@ def test_evaluate_and_predict(folder, tmp_path):
     total = sum(item["ms"] for item in rows[0]["breakdown"]) + rows[0]["unattributed_ms"]
     assert total == pytest.approx(rows[0]["p50_ms"])
     assert "shuffle_block xception" in done("predict", "-t", folder / "predictor.json", ARCH).out
+    assert "unfamiliar" in done("predict", "-t", folder / "predictor.json", *names).out
 
 
 def test_predict_takes_the_options_of_the_profile(tmp_path):
@@ -134,7 +135,12 @@ def test_predict_takes_the_options_of_the_profile(tmp_path):
 def test_tables_are_shown_and_merged(folder, tmp_path):
     shown = done("table", "show", folder / "table.jsonl", "--json").fields
     assert shown["measured"]["detector"] == 12
-    assert "12" in done("table", "show", folder / "table.jsonl").out
+    assert shown["closure"]["detectors"] == 12
+    assert all(spread["inputs"] > 1 for spread in shown["data_dependent"])
+    text = done("table", "show", folder / "table.jsonl").out
+    assert "12" in text
+    assert "left_out_mape" in text
+    assert "p99_ms" in text
     other, both = tmp_path / "other.jsonl", tmp_path / "both.jsonl"
     common = ("--space", "detnas-nano", "--engine", "fake", "--classes", 3, "--no-modules")
     done("profile", *common, "--seed", 5, "--detectors", 3, "-o", other)

@@ -7,7 +7,7 @@ import pytest
 
 from search import CallableEvaluator, latency_objective, load_latency, run_search
 from search.conformance import GOALS, quality
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from searchspaces import Architecture, make_space
 from tests.cli import done, run
 

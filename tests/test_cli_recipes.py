@@ -60,6 +60,33 @@ def test_a_supernet_is_trained_and_the_log_says_the_rate(shapes, tmp_path):
     assert weights.exists()
     assert "lr 0.02 at batch 16 -> 0.0025 at batch 2 (linear scaling" in outcome.err
     assert (tmp_path / "w.training" / "log.csv").exists()
+    path = ("detnas-nano:01-23-0123-01", "--weights", weights, "--data", shapes, "--images", 4)
+    taken = done("extract", *path, "-o", tmp_path / "path.safetensors", "--json").fields
+    assert (taken["architecture"], taken["images"]) == (path[0], 4)
+    score = done("data", "score", tmp_path / "path.safetensors", shapes, "--json").fields
+    assert score["architecture"] == path[0]
+
+
+def test_scores_on_the_way_are_told(shapes, tmp_path):
+    weights = tmp_path / "w.safetensors"
+    outcome = done(
+        *("train", "detnas-nano:0123012301", "--input", "64x64", "--classes", 3, "--steps", 2),
+        *("--head", "retinanet", "--batch-size", 2, "--data", shapes, "-o", weights),
+        *("--evaluate-every", 1, "--keep-best", "--precision", "fp32", "--json"),
+    )
+    assert [row["step"] for row in outcome.fields["scores"]] == [1, 2]
+    assert outcome.fields["best_step"] in (1, 2)
+    assert set(outcome.fields["scores"][0]) == {"step", "ap", "ap50", "ap75"}
+    header = (tmp_path / "w.training" / "log.csv").read_text().splitlines()[0]
+    assert header.endswith("ap,ap50,ap75")
+
+
+def test_a_supernet_has_no_score(shapes, tmp_path):
+    recipe = ("--recipe", "detnas-supernet-voc", "--weights", "scratch", "--set", "batch_size=2")
+    output = ("--data", shapes, "-o", tmp_path / "w.safetensors")
+    outcome = run("train", *SMALL, *recipe, *output, "--evaluate-every", 5)
+    outcome.refused("evaluate_every is 5", "supernet", "set evaluate_every=0")
+    assert not list(tmp_path.iterdir())
 
 
 BAD = [
@@ -74,6 +101,7 @@ BAD = [
     (("zoo:E0", "--dry-run"), ["--recipe NAME"]),
     (("zoo:E0", "--set", "lr=1"), ["--recipe NAME"]),
     ((), ["ARCH|RUN", "--data"]),
+    (("detnas-nano", "--data", "x", "-o", "w.safetensors"), ["is a space", "--recipe list"]),
 ]
 
 

@@ -2,46 +2,30 @@
 
 import itertools
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-import typer.main
 
-from cli.app import make_app
 from engines.tensorrt.options import OPTIONS
 from export.check.versions import parse_release
 from searchspaces import parse_arch
+from tests.docs import check_command, commands_of
 
 DOC = Path(__file__).parent.parent / "docs" / "tensorrt.md"
 TEXT = DOC.read_text(encoding="utf-8")
 
 
-def commands() -> list[list[str]]:
-    """The command lines in fenced blocks that begin with ``detfit``, without comments."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    parsed = (shlex.split(line, comments=True) for line in lines)
-    return [words[1:] for words in parsed if words[:1] == ["detfit"]]
-
-
 def test_the_recipe_is_whole() -> None:
-    names = {words[0] for words in commands()}
+    names = {words[0] for words in commands_of(TEXT)}
     assert names >= {"doctor", "profile", "fit", "search", "export", "verify", "detect", "check"}
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
+@pytest.mark.parametrize("words", commands_of(TEXT), ids=" ".join)
 def test_every_option_exists(words: list[str]) -> None:
-    command = typer.main.get_command(make_app())
-    rest = list(words)
-    while hasattr(command, "commands"):
-        assert rest[0] in command.commands
-        command = command.commands[rest.pop(0)]
-    context = command.make_context("detfit", rest)
-    assert context.args == []
+    check_command(words)
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
+@pytest.mark.parametrize("words", commands_of(TEXT), ids=" ".join)
 def test_what_is_given_is_taken(words: list[str]) -> None:
     given = dict(itertools.pairwise(words))
     options = [b for a, b in itertools.pairwise(words) if a == "--engine-option"]

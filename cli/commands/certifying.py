@@ -27,6 +27,9 @@ def certify(
     ] = None,
     builds: Annotated[int, typer.Option(min=3, max=100, help="Engines built per member.")] = 5,
     most: Annotated[int, typer.Option(min=1, max=1000, help="Members measured at most.")] = 12,
+    confidence: Annotated[
+        float, typer.Option(help="With which the next measurement keeps the budget.")
+    ] = 0.975,
     on: Annotated[
         str | None,
         typer.Option(metavar="ray[:ADDRESS]", help="Measure on the node that has the device."),
@@ -50,10 +53,10 @@ def certify(
         view_certification,
     )
 
-    cluster = None if on is None else parse_workers(on).cluster
-    if on is not None and cluster is None:
+    if on is not None and on.partition(":")[0] != "ray":
         raise typer.BadParameter(f"--on is written ray or ray:ADDRESS, got '{on}'.")
-    settings = CertifySettings(builds=builds, most=most)
+    cluster = None if on is None else parse_workers(on).cluster
+    settings = CertifySettings(builds=builds, most=most, confidence=confidence)
     with shown_progress() as progress:
         found = certify_run(
             run,

@@ -24,6 +24,10 @@ def detect(
             min=0, max=1, help="Least score that is drawn; the bundle's own if left out."
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Engine to run the ONNX model; the bundle's own if left out."),
+    ] = None,
     unverified: Annotated[
         bool,
         typer.Option("--unverified", help="Run it also where no certificate of the bundle holds."),
@@ -42,6 +46,7 @@ def detect(
             images,
             output,
             score_threshold=threshold,
+            engine=engine,
             verified_only=not unverified,
             progress=progress,
         )

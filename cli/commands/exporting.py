@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,12 +28,10 @@ from ..options import (
 )
 from ..printing import emit
 from ..progress import shown_progress
+from ..verdicts import verdict_view
 
 if TYPE_CHECKING:
     from export import PrecisionChoices
-
-MISPREDICTED = 6
-"""Modules that are shown of those whose predicted latency was wrong; --json has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,13 @@ class GraphOptions:
     dynamic_batch: Annotated[
         bool, typer.Option("--dynamic-batch", help="Let the graph take any number of images.")
     ] = False
+    tensorrt: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Release that the report checks the graph for instead of 8.6, 10.4, 11.x; "
+            "repeatable."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ def export(
         device=device,
         opset=graph.opset,
         dynamic_batch=graph.dynamic_batch,
+        tensorrt=tuple(graph.tensorrt or ()),
         data_dir=gate.verify,
         limit=gate.limit,
         budget_ms=gate.budget_ms,
@@ -148,7 +153,7 @@ def export(
     )
     with shown_progress() as progress:
         result = deliver(delivery, output, overwrite=overwrite, progress=progress)
-    emit(result.to_dict(), json_, _verdict_view(result.to_dict()))
+    emit(result.to_dict(), json_, verdict_view(result.to_dict()))
     exit_unless(result.verdict.passed)
 
 
@@ -192,68 +197,5 @@ def verify(
             certify=certify,
             progress=progress,
         )
-    emit(found.to_dict(), json_, _verdict_view(found.to_dict()))
+    emit(found.to_dict(), json_, verdict_view(found.to_dict()))
     exit_unless(found.report.verdict.passed and not found.report.not_recorded)
-
-
-def _rung(row: Mapping[str, Any]) -> dict[str, Any]:
-    interval = "" if row["drop_ci"] is None else " ({:+.2f} to {:+.2f})".format(*row["drop_ci"])
-    return {
-        "precision": row["precision"] + ("*" if row["delivered"] else ""),
-        "computed in": row["arithmetic"],
-        "AP": row["AP"],
-        "drop (95 %)": "-" if row["drop"] is None else f"{row['drop']:+.2f}{interval}",
-        "ms": row["median_ms"],
-        "in fp32": f"{row['nodes_in_fp32']} of {row['nodes_in_fp32'] + row['nodes_lowered']}",
-    }
-
-
-def _verdict_view(fields: Mapping[str, Any]) -> dict[str, Any]:
-    # The reasons say what of these counts.
-    hidden = (
-        "graph",
-        "tensors",
-        "pipeline",
-        "parity",
-        "accuracy",
-        "precision",
-        "predicted",
-        "files",
-    )
-    view = {name: value for name, value in fields.items() if name not in hidden}
-    if lowered := fields.get("precision"):
-        view["precision"] = [_rung(row) for row in lowered["rows"]]
-        view["kept in fp32"] = [
-            f"{node['name']}: {node['why']}"
-            + ("" if node["harm"] is None else f"; costs {node['harm']:+.2f} AP")
-            for node in lowered["kept_in_fp32"]
-        ]
-        view["calibration"] = lowered["calibration"]
-        view["search"] = lowered["search"] or lowered["note"]
-    if fields.get("accuracy"):
-        scores = fields["accuracy"]
-        view["accuracy"] = [
-            {
-                "metric": metric,
-                "torch": value,
-                "engine": scores["engine"][metric],
-                "drop (95 %)": scores["drop_ci"][metric],
-            }
-            for metric, value in scores["torch"].items()
-        ]
-    if fields.get("latency"):
-        view["latency"] = _latency_view(fields["latency"])
-    return view
-
-
-def _latency_view(latency: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the stages, and the modules that were mispredicted most."""
-    view = {name: latency[name] for name in ("budget_on", "position", "speed", "note")}
-    if stages := latency["end_to_end"]:
-        view["stages"] = [*stages["stages"], stages["total"]]
-    if found := latency["attribution"]:
-        kept = ("name", "part", "predicted_ms", "measured_ms", "error_ms", "fused_with")
-        view["mispredicted"] = [
-            {name: module[name] for name in kept} for module in found["modules"][:MISPREDICTED]
-        ]
-    return view

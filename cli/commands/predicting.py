@@ -47,8 +47,16 @@ def fit(
 
     Several spaces: `detfit fit detnas.jsonl smnas.jsonl crnas.jsonl -o cpu.json`
     """
-    from latency import describe_predictor, fit as run, open_source, read_tables, save_predictor
+    from latency import (
+        check_predictor_path,
+        describe_predictor,
+        fit as run,
+        open_source,
+        read_tables,
+        save_predictor,
+    )
 
+    check_predictor_path(output)
     table = read_tables(tables)
     source = None if prior is None else open_source(prior, table.protocol.precision)
     predictor = run(table, source=source)
@@ -60,7 +68,9 @@ def transfer(
     source: Annotated[
         Path, typer.Option("--from", help="Table or predictor of the device that is known.")
     ],
-    output: Annotated[Path, to_file("Predictor to write (.json); the table beside it.")],
+    output: Annotated[
+        Path, to_file("Predictor to write (.json); its measurements go beside it (.jsonl).")
+    ],
     samples: Annotated[int, typer.Option(min=1, max=100_000, help="Detectors to measure.")] = 20,
     engine: Engine = "onnxruntime",
     engine_option: EngineOption = None,
@@ -78,10 +88,19 @@ def transfer(
     """Bring a predictor to another device or engine by few measurements.
 
     Example: `detfit transfer --from cpu.json --engine openvino --samples 20 -o openvino.json`
+
+    On a GPU: `detfit transfer --from t4.json --engine tensorrt --device cuda:0 -o v100.json`
     """
     from engines import get_backend
-    from latency import describe_transfer, open_predictor, save_predictor, transfer as run
+    from latency import (
+        check_predictor_path,
+        describe_transfer,
+        open_predictor,
+        save_predictor,
+        transfer as run,
+    )
 
+    check_predictor_path(output)
     known = open_predictor(source)
     backend = get_backend(engine, engine_option or ())
     with shown_progress() as progress:
@@ -120,7 +139,7 @@ def evaluate(
 
 
 def predict(
-    archs: Annotated[list[str], typer.Argument(help="space:code ...")],
+    archs: Annotated[list[str], typer.Argument(help="space:code or zoo:NAME ...")],
     predictor: FittedOrSimulated,
     confidence: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
     precision: SimulatedPrecision = None,
@@ -158,16 +177,25 @@ def predict(
     emit(rows, json_, _predictions_view(rows))
 
 
-def _simulation(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a simulated prediction has to say of itself; nothing for a fitted one."""
-    if not row.get("simulated"):
-        return {}
-    return {"simulated": f"{row['device']}, {row['engine']}, {row['precision']}"}
+def _prediction_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one line of predictions: what is known of it, or what it was simulated on."""
+    line = {name: row[name] for name in ("arch", "p50_ms", "lo_ms", "hi_ms")}
+    if row.get("simulated"):
+        return {**line, "simulated": f"{row['device']}, {row['engine']}, {row['precision']}"}
+    return {**line, "coverage": row["coverage"], "unfamiliar": row["unfamiliar"]}
+
+
+def _known(row: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+    """Return in a word how the time of a module of a prediction is known."""
+    if row.get("simulated"):
+        return "simulated"
+    if item["measured"]:
+        return "measured"
+    return "estimated" if item["familiar"] else "unlike any measured"
 
 
 def _predictions_view(rows: Sequence[Mapping[str, Any]]) -> Any:
-    names = ("arch", "p50_ms", "lo_ms", "hi_ms", "coverage")
-    table = [{name: row[name] for name in names} | _simulation(row) for row in rows]
+    table = [_prediction_row(row) for row in rows]
     if len(rows) > 1:
         return table
     modules = [
@@ -176,7 +204,7 @@ def _predictions_view(rows: Sequence[Mapping[str, Any]]) -> Any:
             "part": item["part"],
             "count": item["count"],
             "ms": item["ms"],
-            "measured": item["measured"],
+            "known": _known(rows[0], item),
         }
         for item in rows[0]["breakdown"]
     ]

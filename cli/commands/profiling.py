@@ -10,7 +10,7 @@ import typer
 
 from ..groups import DetectorOptions, RuntimeOptions
 from ..options import Exploratory, Json, Resume, Seconds, Seed, Space, positive, to_file
-from ..printing import emit
+from ..printing import emit, shortened
 from ..progress import shown_progress
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def profile(
 
     Short of time: `detfit profile --space crnas-resnet50 --minutes 10 --near 150 -o cpu.jsonl`
 
+    On a GPU: `detfit profile --engine tensorrt --device cuda:0 --precision fp16 -o v100.jsonl`
+
     Built otherwise: `detfit profile --engine torch --engine-option channels_last=true -o t.jsonl`
 
     Held-out detectors: `detfit profile --space detnas-nano --no-modules --seed 1 -o held.jsonl`
@@ -118,7 +120,8 @@ def profile(
             resume=resume,
             progress=progress,
         )
-    emit(describe_profile(made, config, table), json_)
+    fields = describe_profile(made, config, table)
+    emit(fields, json_, shortened(fields))
 
 
 def _profile_config(

@@ -1,4 +1,4 @@
-"""Search detectors under a budget, and look at what a search found."""
+"""Search detectors under a budget: ``search``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import typer
 
 from ..groups import DetectorOptions, TrainingOptions
 from ..options import (
-    Budget,
     Budgets,
     Data,
     Device,
@@ -19,15 +18,13 @@ from ..options import (
     Resume,
     Seed,
     SimulatedPrecision,
-    svg,
     to_folder,
 )
 from ..printing import emit
 from ..progress import shown_progress
-from ..watching import watch as show_live
 
 if TYPE_CHECKING:
-    from search import SearchSettings, SpaceChoice
+    from search import Fidelity, SearchSettings, SpaceChoice
 
 
 SEVERAL_BUDGETS = "crnas"
@@ -110,7 +107,52 @@ class StrategyOptions:
             help="An option of the strategy, such as audit=0.1; repeatable.",
         ),
     ] = None
-    evals: Annotated[int, typer.Option(min=1, max=10**7, help="Evaluations.")] = 1000
+    evals: Annotated[
+        int, typer.Option(min=1, max=10**7, help="Candidates that are evaluated, on any rung.")
+    ] = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FidelityOptions:
+    """How candidates are compared by parts of an evaluation first."""
+
+    fidelity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE,...,1",
+            help="Rungs: shares of the training's steps (scratch) or of the scoring images "
+            "(supernet). Only whole evaluations enter the front.",
+        ),
+    ] = None
+    eta: Annotated[int, typer.Option(min=2, help="One of so many goes on to the next rung.")] = 3
+    fidelity_audit: Annotated[
+        float, typer.Option(help="Share of a rung that goes on whatever its rank, as a check.")
+    ] = 0.1
+    fidelity_tau: Annotated[
+        float, typer.Option(help="Kendall's tau that neighbouring rungs should reach.")
+    ] = 0.5
+    stop_halving: Annotated[
+        bool, typer.Option(help="Evaluate all whole from when tau is surely below that.")
+    ] = True
+
+    def to_fidelity(self) -> Fidelity | None:
+        """Return the rungs, or ``None`` where every candidate is evaluated whole."""
+        from search import parse_fidelity
+
+        if self.fidelity is None:
+            if self != FidelityOptions():
+                raise typer.BadParameter(
+                    "--eta, --fidelity-audit, --fidelity-tau and --no-stop-halving are for rungs; "
+                    "name them by --fidelity, such as --fidelity 0.1,0.3,1"
+                )
+            return None
+        return parse_fidelity(
+            self.fidelity,
+            eta=self.eta,
+            audit=self.fidelity_audit,
+            min_tau=self.fidelity_tau,
+            stop=self.stop_halving,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +187,7 @@ def search(
     limit: LimitOptions,
     data: Data = None,
     method: StrategyOptions,
+    rungs: FidelityOptions,
     training: TrainingOptions,
     scoring: ScoringOptions,
     device: Device = "cpu",
@@ -168,6 +211,10 @@ def search(
     CR-NAS for two budgets, one supernet: `detfit search -t cpu.json --space crnas-resnet50
     --strategy crnas --budget-ms 20 --budget-ms 30 --data coco -o run`
 
+    Candidates trained a tenth, then three tenths of the steps; of each rung one of three goes on:
+    `detfit search -t cpu.json --budget-ms 30 --data coco --evaluator scratch --strategy ehvi
+    --fidelity 0.1,0.3,1 --eta 3 -o run`
+
     SM-NAS' second stage, on a structure of the first: `detfit search --from structures:C3
     --count macs --strategy smnas-ea --data coco -o blocks-c3`
     """
@@ -180,7 +227,7 @@ def search(
     )
 
     choice = _choice(space, detector)
-    settings = _search_settings(choice, limit, method, scoring, seed)
+    settings = _search_settings(choice, limit, method, scoring, rungs.to_fidelity(), seed)
     hands = parse_workers(processes, device)
     loaded = plan_search(predictor, settings, limit.precision)  # an impossible budget ends here
     trains = method.evaluator in TRAINING_EVALUATORS
@@ -214,6 +261,7 @@ def _search_settings(
     limit: LimitOptions,
     method: StrategyOptions,
     scoring: ScoringOptions,
+    fidelity: Fidelity | None,
     seed: int,
 ) -> SearchSettings:
     from search import SearchSettings, parse_counted, parse_device
@@ -244,75 +292,5 @@ def _search_settings(
         pretrained=scoring.pretrained,
         start=scoring.supernet_start,
         space=choice,
+        fidelity=fidelity,
     )
-
-
-def front(
-    runs: Annotated[
-        list[Path], typer.Argument(help="Folders of runs, finished or not; of one as a rule.")
-    ],
-    budget_ms: Budget = None,
-    pick: Annotated[
-        str | None,
-        typer.Option(
-            metavar="C0..C5|6", help="Pick members from the fastest to the slowest, by levels."
-        ),
-    ] = None,
-    correlations: Annotated[
-        bool, typer.Option(help="How the factors of an architecture go with what was found.")
-    ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Show it again whenever the running search adds to it.")
-    ] = False,
-    json_: Json = False,
-) -> None:
-    """Show the Pareto front of a run, within a budget if one is given; or of several together.
-
-    Example: `detfit front run --budget-ms 2`
-
-    Structures for SM-NAS' second stage: `detfit front structures --pick C0..C5`
-
-    One front of all second stages: `detfit front blocks-c0 blocks-c3 blocks-c5`
-
-    While it is searched: `detfit front run --watch`
-    """
-    from search import view_front
-
-    if watch:
-        if len(runs) != 1 or pick is not None or correlations:
-            raise typer.BadParameter("--watch shows one run, without picks and correlations.")
-        show_live(runs[0], lambda run: view_front([run], budget_ms=budget_ms)[0]["front"], json_)
-        return
-
-    fields, view = view_front(runs, budget_ms=budget_ms, pick=pick, correlate=correlations)
-    emit(fields, json_, view)
-
-
-def curve(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs, finished or not.")],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o", "--output", callback=svg, help="Picture (.svg); numbers beside it (.json)."
-        ),
-    ],
-    keep: Annotated[int, typer.Option(min=1, help="Best architectures in the mean.")] = 50,
-    generation: Annotated[int, typer.Option(min=1, help="Evaluations between two points.")] = 50,
-    json_: Json = False,
-) -> None:
-    """Draw how good the best so far are, generation by generation, of several runs.
-
-    Example: `detfit curve evolution random -o best50.svg`
-    """
-    from search import best_curve, curves_to_dict, load_result, write_best_curves
-
-    curves = [
-        best_curve(load_result(run), run.name, keep=keep, generation=generation) for run in runs
-    ]
-    files = write_best_curves(curves, output)
-    rows = [
-        {"run": each.label, "evaluations": each.evaluations[-1], "mean": each.mean[-1]}
-        for each in curves
-    ]
-    view = {"files": list(map(str, files)), "curves": rows}
-    emit({**view, **curves_to_dict(curves)}, json_, view)

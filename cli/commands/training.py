@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..groups import DetectorOptions, TrainingOptions
+from ..groups import DetectorOptions, LongTrainingOptions, TrainingOptions
 from ..options import Budget, Data, Device, Json, Resume, Seed, to_file
 from ..printing import emit, say
-from ..progress import shown_progress
+from ..progress import Progress, shown_progress
 from ..recipe_options import RecipeOptions
 
 Output = Annotated[Path | None, to_file("Weights (.safetensors).")]
@@ -35,6 +36,7 @@ def train(
     ] = True,
     by: RecipeOptions,
     training: TrainingOptions,
+    long: LongTrainingOptions,
     device: Device = "cpu",
     seed: Seed = 0,
     resume: Resume = False,
@@ -46,6 +48,8 @@ def train(
 
     Example: `detfit train run --data shapes --steps 2000 -o winner.safetensors`
 
+    Example: `detfit train zoo:E0 --data coco --evaluate-every 5000 --keep-best -o e0.safetensors`
+
     Example: `detfit train --recipe crnas-final-1x --set batch_size=8 --dry-run`
     """
     from detection import is_first_process
@@ -56,17 +60,18 @@ def train(
         source = context.get_parameter_source("classes")
         if source is not None and source.name == "DEFAULT":
             del options["num_classes"]  # the recipe's data has its own number
-        asked = {"seed": seed} | training.asked() | by.asked()
+        asked = {"seed": seed} | training.asked() | long.asked() | by.asked()
         found = _by_recipe(by, asked, target, options, budget_ms, data, output, device, resume)
     else:
         by.require_recipe()
+        _refuse_supernet(target)
         if target is None or data is None or output is None:
             raise typer.BadParameter("a training needs ARCH|RUN, --data and -o.")
         with shown_progress() as progress:
             trained = train_finalist(
                 target,
                 data,
-                training.to_config(seed),
+                training.to_config(seed, long.asked()),
                 output,
                 budget_ms=budget_ms,
                 options=options,
@@ -104,13 +109,37 @@ def _by_recipe(
         return describe_plan(plan_training(task, data, device=device, measure=by.measure))
     if data is None or output is None:
         raise typer.BadParameter("a training needs --data and -o; --dry-run does without.")
-    for change in task.recipe.changes:
-        say(change)
     with shown_progress() as progress:
-        trained = train_by_recipe(
-            task, data, output, resume=resume, device=device, progress=progress
-        )
+        told = _telling(task.recipe.changes, progress)
+        trained = train_by_recipe(task, data, output, resume=resume, device=device, progress=told)
     return describe_trained(trained)
+
+
+def _telling(changes: Sequence[str], progress: Progress) -> Progress:
+    """Say what follows from what was asked for, once the training is under way."""
+    left = list(changes)
+
+    def show(message: str, done: float, total: float) -> None:
+        while left:
+            say(left.pop(0))
+        progress(message, done, total)
+
+    return show
+
+
+def _refuse_supernet(target: str | None) -> None:
+    """Refuse a space where an architecture is asked for.
+
+    Raises:
+        typer.BadParameter: The target is the name of a space.
+    """
+    from searchspaces import SPACES
+
+    if target in SPACES:
+        raise typer.BadParameter(
+            f"{target} is a space: a recipe trains its supernet (`detfit train --recipe list`); "
+            f"an architecture is written {target}:CODE"
+        )
 
 
 def data_shapes(

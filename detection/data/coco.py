@@ -86,10 +86,10 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
             raise DatasetError(
                 f"{annotations.path}: outlines were not read; load it with masks=True"
             )
-        if drop_empty:
-            annotations = _without_empty(annotations)
         if not annotations.images:
             raise DatasetError(f"{annotations.path}: no image is left to read")
+        if drop_empty:
+            annotations = _without_empty(annotations)
         self.images_dir = Path(images_dir)
         self.annotations = annotations
         self.preprocess = preprocess
@@ -203,11 +203,18 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
 
 
 def _without_empty(annotations: CocoAnnotations) -> CocoAnnotations:
-    return annotations.subset(
+    kept = annotations.subset(
         image.id
         for index, image in enumerate(annotations.images)
         if len(annotations.training_objects(index)[1])
     )
+    if not kept.images:
+        raise DatasetError(
+            f"{annotations.path}: no image is left to learn from: none of the "
+            f"{len(annotations.images)} holds an object that is no crowd, not difficult and at "
+            "least a pixel wide and high; `detfit data check` counts what is left out"
+        )
+    return kept
 
 
 def _refuse_missing(images_dir: Path, annotations: CocoAnnotations) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from .aspect import aspect_groups, grouped_batch_order
 from .coco import CocoDataset, Target
 
 Batch = tuple[torch.Tensor, list[Target]]
+AnyBatch = TypeVar("AnyBatch")
 
 
 def collate(items: Sequence[tuple[torch.Tensor, Target]]) -> Batch:
@@ -110,3 +111,18 @@ def make_loader(
         pin_memory=pin_memory,
         generator=torch.Generator().manual_seed(seed),
     )
+
+
+def read_batches(loader: DataLoader[AnyBatch]) -> Iterator[AnyBatch]:
+    """Yield a loader's batches; what goes wrong in a process of its is told as if in this one.
+
+    torch puts that process's whole traceback before the message.
+
+    Raises:
+        DatasetError: An image is damaged.
+    """
+    try:
+        yield from loader
+    except DatasetError as error:
+        own = str(error).rpartition(f"{DatasetError.__name__}: ")[2]
+        raise DatasetError(own.strip()) from error

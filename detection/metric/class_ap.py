@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..data.coco_json import CocoCategory
 from ..errors import MetricError
+from .voc_matching import SIZES
 
 if TYPE_CHECKING:
     from .coco_ap import CocoReport
@@ -110,6 +111,7 @@ def voc_rows(report: VocReport) -> list[Row]:
             "class": "all",
             "ap50": _percent(report.ap50),
             "ap50_11_points": _percent(report.ap50_11_points),
+            **{f"ap50_{size}": _percent(report.ap50_of(size)) for size in SIZES},
             "objects": sum(item.objects for item in report.classes),
             "ignored": sum(item.ignored for item in report.classes),
             "detections": report.n_detections,
@@ -120,6 +122,7 @@ def voc_rows(report: VocReport) -> list[Row]:
             "class": item.name,
             "ap50": _percent(item.ap),
             "ap50_11_points": _percent(item.ap_11_points),
+            **{f"ap50_{size}": _percent(getattr(item, f"ap_{size}")) for size in SIZES},
             "objects": item.objects,
             "ignored": item.ignored,
             "detections": item.detections,

@@ -95,11 +95,11 @@ def detect_dataset(
             the data set's classes, or a number that is not finite.
         DatasetError: An image is damaged.
     """
-    from ..data.loader import make_loader
+    from ..data.loader import make_loader, read_batches
 
     category_ids = np.asarray(dataset.annotations.category_ids, np.int64)
     detections: list[ImageDetections] = []
-    for images, targets in make_loader(dataset, batch_size, workers=workers):
+    for images, targets in read_batches(make_loader(dataset, batch_size, workers=workers)):
         batch = images.numpy()
         if len(batch) < batch_size:
             filling = np.repeat(batch[-1:], batch_size - len(batch), axis=0)

@@ -15,17 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.annotations import CocoAnnotations
+from ..data.coco_json import CocoCategory
 from ..errors import MetricError
 from .coco_ap import check_scorable
 from .detections import ImageDetections
-from .matching import box_iou
+from .voc_matching import SIZES, VocBoxes, VocMatches, match_voc
 
 LEAST_IOU = 0.5  # of a hit; the border counts, as in VOCevaldet.m
 RECALL_POINTS = 11  # 0, 0.1, ... 1 until VOC2009
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,9 @@ class VocClassAp:
         objects: To be found: neither difficult nor crowds.
         ignored: Difficult objects and crowds.
         detections: Of the class.
+        ap_s: ``ap`` of objects up to 32² px.
+        ap_m: ``ap`` of objects between 32² and 96² px.
+        ap_l: ``ap`` of objects from 96² px.
     """
 
     name: str
@@ -49,6 +52,9 @@ class VocClassAp:
     objects: int
     ignored: int
     detections: int
+    ap_s: float = math.nan
+    ap_m: float = math.nan
+    ap_l: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,15 @@ class VocReport:
         """Return the same by VOC2007's eleven points, as papers quote it on VOC07 test."""
         return _mean([item.ap_11_points for item in self.classes])
 
+    def ap50_of(self, size: str) -> float:
+        """Return the mean AP of the classes that have objects of a size, ``s``, ``m`` or ``l``."""
+        return _mean([getattr(item, f"ap_{size}") for item in self.classes])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; NaN becomes None."""
-        fields = {"ap50": self.ap50, "ap50_11_points": self.ap50_11_points, **asdict(self)}
+        whole = {"ap50": self.ap50, "ap50_11_points": self.ap50_11_points}
+        by_size = {f"ap50_{size}": self.ap50_of(size) for size in SIZES}
+        fields = {**whole, **by_size, **asdict(self)}
         fields["classes"] = [_without_nan(item) for item in fields["classes"]]
         return _without_nan(fields)
 
@@ -95,7 +107,9 @@ def evaluate_voc(
     Class by class, the best score first, a detection is compared with the object of its image
     that it overlaps most. It is a hit if the IoU reaches `least_iou` and the object was not hit
     before; it is left out if that object is difficult or a crowd; else it is false. Detections
-    with equal scores keep the order in which they come.
+    with equal scores keep the order in which they come. By size, which VOC does not know, COCO's
+    rule is taken: objects of other sizes are left out as well, and so are detections of another
+    size that are of no object.
 
     Args:
         annotations: Ground truth; every image counts, with or without detections.
@@ -109,25 +123,28 @@ def evaluate_voc(
     if not 0 < least_iou <= 1:
         raise MetricError(f"least_iou must be above 0 and at most 1, got {least_iou}")
     check_scorable(annotations, detections, "bbox")
-    objects = _Boxes.of_objects(annotations)
-    found = _Boxes.of_detections(annotations, detections)
-    classes = []
-    for label, category in enumerate(annotations.categories):
-        truth, mine = objects.of_label(label), found.of_label(label)
-        hits, counted = _match(truth, mine, least_iou)
-        wanted = int((~truth.ignored).sum())
-        classes.append(
-            VocClassAp(
-                category.name,
-                category.id,
-                ap_all_points(hits[counted], wanted),
-                ap_11_points(hits[counted], wanted),
-                wanted,
-                int(truth.ignored.sum()),
-                len(mine.image),
-            )
-        )
-    return VocReport(tuple(classes), least_iou, len(annotations.images), len(found.image))
+    objects = VocBoxes.of_objects(annotations)
+    found = VocBoxes.of_detections(annotations, detections)
+    classes = tuple(
+        _class_ap(category, match_voc(objects.of_label(label), found.of_label(label), least_iou))
+        for label, category in enumerate(annotations.categories)
+    )
+    return VocReport(classes, least_iou, len(annotations.images), len(found.image))
+
+
+def _class_ap(category: CocoCategory, matches: VocMatches) -> VocClassAp:
+    hits, wanted = matches.hits()
+    by_size = {f"ap_{name}": ap_all_points(*matches.hits(size)) for name, size in SIZES.items()}
+    return VocClassAp(
+        name=category.name,
+        category_id=category.id,
+        ap=ap_all_points(hits, wanted),
+        ap_11_points=ap_11_points(hits, wanted),
+        objects=wanted,
+        ignored=int(matches.truth.ignored.sum()),
+        detections=len(matches.found.image),
+        **by_size,
+    )
 
 
 def ap_all_points(hits: Bools, wanted: int) -> float:
@@ -173,86 +190,6 @@ def ap_11_points(hits: Bools, wanted: int) -> float:
     reached = np.cumsum(hits) * (RECALL_POINTS - 1)
     levels = np.arange(RECALL_POINTS) * wanted
     return float(precision[np.searchsorted(reached, levels)].mean())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Boxes:
-    """Objects or detections, a row each.
-
-    Attributes:
-        image: (n,) position of the image.
-        label: (n,) position of the class.
-        boxes: (n, 4) xyxy in original pixels.
-        scores: (n,) zeros for objects.
-        ignored: (n,) false for detections.
-    """
-
-    image: Ints
-    label: Ints
-    boxes: Floats
-    scores: Floats
-    ignored: Bools
-
-    @classmethod
-    def of_objects(cls, annotations: CocoAnnotations) -> _Boxes:
-        table = annotations.objects
-        near = table.boxes[:, :2]
-        boxes = np.hstack([near, near + table.boxes[:, 2:]])
-        zeros = np.zeros(len(boxes))
-        return cls(table.image_index, table.labels, boxes, zeros, table.ignored)
-
-    @classmethod
-    def of_detections(
-        cls, annotations: CocoAnnotations, detections: Sequence[ImageDetections]
-    ) -> _Boxes:
-        position = {image.id: index for index, image in enumerate(annotations.images)}
-        label = {category_id: row for row, category_id in enumerate(annotations.category_ids)}
-        image = [position[item.image_id] for item in detections for _ in range(len(item))]
-        labels = [label[one] for item in detections for one in item.category_ids.tolist()]
-        return cls(
-            np.array(image, np.int64),
-            np.array(labels, np.int64),
-            np.concatenate([np.zeros((0, 4)), *(item.boxes for item in detections)]),
-            np.concatenate([np.zeros(0), *(item.scores for item in detections)]),
-            np.zeros(len(image), np.bool_),
-        )
-
-    def of_label(self, label: int) -> _Boxes:
-        """Return the rows of one class, best score first."""
-        rows = np.flatnonzero(self.label == label)
-        return self.take(rows[np.argsort(-self.scores[rows], kind="stable")])
-
-    def take(self, rows: Ints) -> _Boxes:
-        """Return some rows."""
-        return _Boxes(
-            self.image[rows],
-            self.label[rows],
-            self.boxes[rows],
-            self.scores[rows],
-            self.ignored[rows],
-        )
-
-
-def _match(truth: _Boxes, found: _Boxes, least_iou: float) -> tuple[Bools, Bools]:
-    """Return which detections of one class are hits, and which count at all; both (n,)."""
-    hits, counted = np.zeros(len(found.image), np.bool_), np.ones(len(found.image), np.bool_)
-    order = np.argsort(truth.image, kind="stable")
-    truth = truth.take(order)
-    taken = np.zeros(len(order), np.bool_)
-    rows_of = np.argsort(found.image, kind="stable")  # by image, best score first within each
-    starts = np.flatnonzero(np.diff(found.image[rows_of], prepend=-1))
-    for rows in np.split(rows_of, starts[1:]) if len(starts) else ():
-        first, last = np.searchsorted(truth.image, found.image[rows[0]] + np.arange(2))
-        if first == last:
-            continue
-        iou = box_iou(found.boxes[rows], truth.boxes[first:last])
-        best = iou.argmax(axis=1)
-        for row, nearest, overlap in zip(rows, first + best, iou.max(axis=1), strict=True):
-            if overlap >= least_iou:
-                counted[row] = not truth.ignored[nearest]
-                hits[row] = counted[row] and not taken[nearest]
-                taken[nearest] = True
-    return hits, counted
 
 
 def _falling_precision(hits: Bools) -> Floats:

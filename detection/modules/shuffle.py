@@ -33,6 +33,7 @@ class ShuffleBlock(nn.Module):
         c_in, c_out = spec.get_int("in_channels"), spec.get_int("out_channels")
         kernel, stride = spec.get_int("kernel"), spec.get_int("stride")
         self.even_odd = spec.get_str("shuffle") == "even_odd"
+        norm = str(dict(spec.params).get("norm", "bn"))
         if stride == 1 and not self.even_odd:
             # (2, c / 2) channels transposed, then split in halves. As picked channels it is one
             # plain operator for every engine, and any input size works.
@@ -42,12 +43,12 @@ class ShuffleBlock(nn.Module):
         self.projection: nn.Sequential | None = None
         if stride == 2:
             self.projection = nn.Sequential(
-                conv_norm(c_in, c_in, kernel, 2, groups=c_in, activation="none"),
-                conv_norm(c_in, c_in, 1),
+                conv_norm(c_in, c_in, kernel, 2, groups=c_in, norm=norm, activation="none"),
+                conv_norm(c_in, c_in, 1, norm=norm),
             )
         ends = (c_in // 2, c_out // 2) if stride == 1 else (c_in, c_out - c_in)
         branch = _BRANCHES[spec.get_str("op")]
-        self.branch = branch(*ends, spec.get_int("mid_channels"), kernel, stride)
+        self.branch = branch(*ends, spec.get_int("mid_channels"), kernel, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(n, in_channels, h, w)`` to ``(n, out_channels, h / stride, w / stride)``."""
@@ -60,21 +61,27 @@ class ShuffleBlock(nn.Module):
         return torch.cat((passed, self.branch(x)), 1)
 
 
-def conv_branch(c_in: int, c_out: int, mid: int, kernel: int, stride: int) -> nn.Sequential:
+def conv_branch(
+    c_in: int, c_out: int, mid: int, kernel: int, stride: int, norm: str = "bn"
+) -> nn.Sequential:
     """Return pointwise, depthwise ``kernel`` x ``kernel`` and pointwise convolution."""
     return nn.Sequential(
-        conv_norm(c_in, mid, 1),
-        conv_norm(mid, mid, kernel, stride, groups=mid, activation="none"),
-        conv_norm(mid, c_out, 1),
+        conv_norm(c_in, mid, 1, norm=norm),
+        conv_norm(mid, mid, kernel, stride, groups=mid, norm=norm, activation="none"),
+        conv_norm(mid, c_out, 1, norm=norm),
     )
 
 
-def xception_branch(c_in: int, c_out: int, mid: int, kernel: int, stride: int) -> nn.Sequential:
+def xception_branch(
+    c_in: int, c_out: int, mid: int, kernel: int, stride: int, norm: str = "bn"
+) -> nn.Sequential:
     """Return three separable 3x3 convolutions, the first of them strided."""
     layers: list[nn.Module] = []
     for source, target in ((c_in, mid), (mid, mid), (mid, c_out)):
-        layers.append(conv_norm(source, source, 3, stride, groups=source, activation="none"))
-        layers.append(conv_norm(source, target, 1))
+        layers.append(
+            conv_norm(source, source, 3, stride, groups=source, norm=norm, activation="none")
+        )
+        layers.append(conv_norm(source, target, 1, norm=norm))
         stride = 1
     return nn.Sequential(*layers)
 

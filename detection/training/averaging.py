@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -40,3 +43,17 @@ class WeightAverage:
     def write(self, root: nn.Module) -> None:
         """Give a module the averaged weights."""
         root.load_state_dict(self.values)
+
+
+@contextmanager
+def averaged(root: nn.Module, average: WeightAverage | None) -> Iterator[None]:
+    """Give a module the averaged weights meanwhile, where there is an average."""
+    if average is None:
+        yield
+        return
+    own = {name: value.clone() for name, value in root.state_dict().items()}
+    average.write(root)
+    try:
+        yield
+    finally:
+        root.load_state_dict(own)

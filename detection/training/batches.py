@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ..data.loader import Batch, batch_order, collate
+from ..data.loader import Batch, batch_order, collate, read_batches
 from ..errors import TrainingError
 from .config import TrainConfig
 from .processes import Processes
@@ -83,7 +83,7 @@ def step_batches(
             for batch in batches[skipped : skipped + total - step]
             for part in part_numbers(config, processes)
         ]
-        loader = iter(_loader(dataset, parts, epoch, config, pin_memory))
+        loader = read_batches(_loader(dataset, parts, epoch, config, pin_memory))
         while batch := list(islice(loader, config.accumulate)):
             yield batch
             step += 1

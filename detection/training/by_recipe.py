@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,15 @@ from ..weights import WeightsInfo, save_weights
 from .batches import TrainingData
 from .classifier import BackboneClassifier, LabelledImages, top1
 from .loop import train
+from .outputs import checkpoints_beside, refuse_existing
 from .processes import current_processes, joined_processes
 from .recipe_task import RecipeTask
 from .report import TrainReport
-from .standalone import TrainedDetector, refuse_existing, require_trainable, train_detector
+from .standalone import TrainedDetector, require_trainable, train_detector
 from .starts import SCRATCH, require_start
+from .validation import Progress, Validate
 
-Progress = Callable[[str, float, float], None]
+TOP1 = "top1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ def train_by_recipe(
     require_start(task.recipe.get("start", SCRATCH), task.start)  # before anything is opened
     with joined_processes(device) as local:
         work = _Work(task, Path(data_dir), Path(output), resume, local, progress)
+        checkpoints = work.checkpoints
         if not resume:
-            refuse_existing(work.output, work.checkpoints)
+            refuse_existing(work.output, checkpoints)
         if task.classifies:
             return _classify(work)
         return _train_supernet(work) if task.architecture is None else _train_detector(work)
@@ -93,9 +95,13 @@ class _Work:
     device: str
     progress: Progress | None
 
+    def heard(self, message: str, done: float, total: float) -> None:
+        if self.progress is not None:
+            self.progress(message, done, total)
+
     @property
     def checkpoints(self) -> Path:
-        return self.output.with_suffix(".training")
+        return checkpoints_beside(self.output)
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -118,6 +124,7 @@ def _train_detector(work: _Work) -> TrainedDetector:
         augment=task.augment(),
         split=task.recipe.get("split", "train"),
         notes=work.notes,
+        others=task.identity,
         resume=work.resume,
         device=work.device,
         progress=work.progress,
@@ -138,12 +145,11 @@ def _classify(work: _Work) -> TrainedWeights:
     require_trainable(dataset, work.task.recipe.config, work.device)
     root, classes = work.task.root(), len(dataset.images.class_names)
     learner, both = work.task.learner(root, classes)
-    report = _loop(work, learner, both, LabelledImages(dataset))
+    validate = _top1_of(work, root, learner(0))
+    report = _loop(work, learner, both, LabelledImages(dataset), validate)
     _save(work, root, ())
-    example = learner(0)
-    if not isinstance(root, Detector) or not isinstance(example, BackboneClassifier):
-        return TrainedWeights(work.output, report)  # each path needs statistics of its own
-    return TrainedWeights(work.output, report, _validate(work, example))
+    scores = {} if validate is None else validate(work.heard)
+    return TrainedWeights(work.output, report, scores.get(TOP1))
 
 
 def _train(work: _Work, root: Any, dataset: TrainingData, classes: int) -> TrainReport:
@@ -151,7 +157,13 @@ def _train(work: _Work, root: Any, dataset: TrainingData, classes: int) -> Train
     return _loop(work, learner, holder, dataset)
 
 
-def _loop(work: _Work, learner: Any, root: nn.Module, dataset: TrainingData) -> TrainReport:
+def _loop(
+    work: _Work,
+    learner: Any,
+    root: nn.Module,
+    dataset: TrainingData,
+    validate: Validate | None = None,
+) -> TrainReport:
     return train(
         learner,
         root,
@@ -160,19 +172,31 @@ def _loop(work: _Work, learner: Any, root: nn.Module, dataset: TrainingData) -> 
         work.checkpoints,
         resume=work.resume,
         device=work.device,
+        validate=validate,
+        others=work.task.identity,
         progress=work.progress,
     )
 
 
-def _validate(work: _Work, classifier: BackboneClassifier) -> float | None:
-    """Return the accuracy on the validation images, if there are any."""
+def _top1_of(work: _Work, root: nn.Module, learner: Any) -> Validate | None:
+    """Return what scores a backbone, if there are validation images.
+
+    Paths of a supernet have no score: each needs statistics of its own.
+    """
+    if not isinstance(root, Detector) or not isinstance(learner, BackboneClassifier):
+        return None
     try:
         images = find_classified(work.data_dir, "val")
     except DatasetError:
         return None
     dataset = ClassificationDataset(images, Preprocess(work.task.input_hw))
     workers = work.task.recipe.config.workers
-    return top1(classifier, dataset, device=work.device, workers=workers)
+
+    def score(progress: Progress) -> dict[str, float]:
+        found = top1(learner, dataset, device=work.device, workers=workers, progress=progress)
+        return {TOP1: found}
+
+    return score
 
 
 def _save(work: _Work, root: nn.Module, labels: tuple[str, ...]) -> None:

@@ -1,18 +1,19 @@
 """State of a training run on disk, whole or absent.
 
 A checkpoint is a folder ``step-00001000`` with ``weights.safetensors`` and ``state.pt``
-(optimiser, scaler, average, step, settings, history; plain data only). It is written under
-another name and renamed, so that a folder of that name is complete. Random numbers are functions
-of seed and step, so none are stored.
+(optimiser, scaler, average, step, settings, history, best step; plain data only). It is written
+under another name and renamed, so that a folder of that name is complete. Random numbers are
+functions of seed and step, so none are stored.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,48 @@ from ..errors import CheckpointError
 from ..weights import load_state, load_tensors, weights_bytes
 from .averaging import WeightAverage
 from .config import TrainConfig
-from .report import TrainRow
+from .report import BestStep, TrainRow
 
-SCHEMA, SCHEMA_VERSION = "detfit-training", 2
+SCHEMA, SCHEMA_VERSION = "detfit-training", 3
 WEIGHTS_NAME, STATE_NAME = "weights.safetensors", "state.pt"
 KEPT = 2  # the last one and the one before, in case a disk loses the last
 PARTIAL = ".partial-"
 FOLDER = re.compile(r"step-(\d{8})")
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """What a run is known by: only the same one goes on from its checkpoints.
+
+    Attributes:
+        config: Its settings.
+        images: How many it trains on.
+        others: Whatever else decides its steps, as plain values by name.
+    """
+
+    config: TrainConfig
+    images: int
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+    def differences(self, content: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what keeps this run from going on with a checkpoint's content."""
+        problems = list(self.config.differences(content["config"]))
+        then, now = content.get("others", {}), plain(self.others)
+        then, now = {"images": content["images"], **then}, {"images": self.images, **now}
+        return (
+            *problems,
+            *(
+                f"{name}: {then.get(name)!r} then, {now.get(name)!r} now"
+                for name in sorted(then.keys() | now.keys())
+                if then.get(name) != now.get(name)
+            ),
+        )
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as they come back from a file: tuples as lists."""
+    read: dict[str, Any] = json.loads(json.dumps(dict(values)))
+    return read
 
 
 @dataclass
@@ -46,6 +82,7 @@ class TrainState:
         average: Of the weights, where one is wanted.
         step: Steps done.
         history: Rows so far.
+        best: The step that scored best, where its checkpoint is to be kept.
         sums: Losses added up since the last row.
         counted: Steps since the last row.
     """
@@ -56,44 +93,38 @@ class TrainState:
     average: WeightAverage | None = None
     step: int = 0
     history: list[TrainRow] = field(default_factory=list)
+    best: BestStep | None = None
     sums: dict[str, float] = field(default_factory=dict)
     counted: int = 0
 
 
-def save_checkpoint(folder: Path, state: TrainState, config: TrainConfig, images: int) -> Path:
-    """Write a checkpoint, drop all but the last two, and return its folder."""
-    content = {
-        "schema": SCHEMA,
-        "version": SCHEMA_VERSION,
-        "step": state.step,
-        "images": images,
-        "config": asdict(config),
-        "history": [asdict(row) for row in state.history],
-        "sums": state.sums,
-        "counted": state.counted,
-        "optimizer": state.optimizer.state_dict(),
-        "scaler": state.scaler.state_dict(),
-        "average": None if state.average is None else state.average.values,
-    }
-    target = folder / f"step-{state.step:08d}"
-    partial = folder / f"{PARTIAL}{target.name}"
-    _remove([partial, target])
-    partial.mkdir(parents=True)
-    write_atomically(partial / WEIGHTS_NAME, weights_bytes(state.root))
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_atomically(partial / STATE_NAME, buffer.getvalue())
-    os.replace(partial, target)
-    _remove(list_checkpoints(folder)[:-KEPT])
+def save_checkpoint(folder: Path, state: TrainState, run: RunIdentity) -> Path:
+    """Write a checkpoint, drop all but the last two and the best, and return its folder.
+
+    Of a step that has one already, whose weights are the same, only the rest is written.
+    """
+    target = checkpoint_of(folder, state.step)
+    content = _state_bytes(state, run)
+    if target.is_dir():
+        write_atomically(target / STATE_NAME, content)
+    else:
+        partial = folder / f"{PARTIAL}{target.name}"
+        _remove([partial])
+        partial.mkdir(parents=True)
+        write_atomically(partial / WEIGHTS_NAME, weights_bytes(state.root))
+        write_atomically(partial / STATE_NAME, content)
+        os.replace(partial, target)
+    best = None if state.best is None else checkpoint_of(folder, state.best.step)
+    _remove([path for path in list_checkpoints(folder)[:-KEPT] if path != best])
     return target
 
 
-def load_checkpoint(path: Path, state: TrainState, config: TrainConfig, images: int) -> None:
+def load_checkpoint(path: Path, state: TrainState, run: RunIdentity) -> None:
     """Continue from a checkpoint: fill the state.
 
     Raises:
         CheckpointError: The checkpoint is damaged, of another schema, or belongs to a run of
-            other settings, data or architecture.
+            other settings, data or architecture; or that of the best step is not there.
     """
     content = load_state(path / STATE_NAME)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
@@ -103,16 +134,31 @@ def load_checkpoint(path: Path, state: TrainState, config: TrainConfig, images: 
             f"{path}: version {content.get('version')} of {SCHEMA} is unknown; this release "
             f"reads {SCHEMA_VERSION}"
         )
-    _refuse_other(path, content, config, images)
-    load_tensors(path / WEIGHTS_NAME, state.root)
+    _refuse_other(path, run.differences(content))
+    _load_weights(path, content, state)
     state.optimizer.load_state_dict(content["optimizer"])
     if state.scaler.is_enabled() and content["scaler"]:
         state.scaler.load_state_dict(content["scaler"])
-    if state.average is not None:
-        state.average.load(content["average"])
     state.step, state.counted = content["step"], content["counted"]
     state.sums = dict(content["sums"])
     state.history = [TrainRow(**row) for row in content["history"]]
+    state.best = _kept_best(path, content) if run.config.keep_best else None
+
+
+def load_best(folder: Path, state: TrainState) -> None:
+    """Take the weights, and their average, of the step that scored best.
+
+    Raises:
+        CheckpointError: Its checkpoint is missing or damaged.
+    """
+    if state.best is not None:
+        path = checkpoint_of(folder, state.best.step)
+        _load_weights(path, load_state(path / STATE_NAME), state)
+
+
+def checkpoint_of(folder: Path, step: int) -> Path:
+    """Return the folder of the checkpoint of a step."""
+    return folder / f"step-{step:08d}"
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -126,15 +172,53 @@ def clear(folder: Path) -> None:
     _remove([*list_checkpoints(folder), *folder.glob(f"{PARTIAL}*")])
 
 
-def _refuse_other(path: Path, content: dict[str, Any], config: TrainConfig, images: int) -> None:
-    problems = list(config.differences(content["config"]))
-    if content["images"] != images:
-        problems.append(f"images: {content['images']} then, {images} now")
+def _state_bytes(state: TrainState, run: RunIdentity) -> bytes:
+    content = {
+        "schema": SCHEMA,
+        "version": SCHEMA_VERSION,
+        "step": state.step,
+        "images": run.images,
+        "config": asdict(run.config),
+        "others": plain(run.others),
+        "history": [asdict(row) for row in state.history],
+        "best": None if state.best is None else asdict(state.best),
+        "sums": state.sums,
+        "counted": state.counted,
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "average": None if state.average is None else state.average.values,
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def _refuse_other(path: Path, problems: Sequence[str]) -> None:
     if problems:
         raise CheckpointError(
             f"{path}: belongs to a run of other settings ({'; '.join(problems)}); use these, "
             "another folder, or resume=False to start anew"
         )
+
+
+def _load_weights(path: Path, content: dict[str, Any], state: TrainState) -> None:
+    load_tensors(path / WEIGHTS_NAME, state.root)
+    if state.average is not None:
+        state.average.load(content["average"])
+
+
+def _kept_best(path: Path, content: dict[str, Any]) -> BestStep | None:
+    """Return the best step so far, whose checkpoint has to be there still."""
+    if content["best"] is None:
+        return None
+    best = BestStep(**content["best"])
+    kept = checkpoint_of(path.parent, best.step)
+    if not kept.is_dir():
+        raise CheckpointError(
+            f"{kept}: the checkpoint that scored best is gone; put it back, or resume without "
+            "keep_best"
+        )
+    return best
 
 
 def _remove(paths: Sequence[Path]) -> None:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from searchspaces import IMAGE
 
 from ..data.classification import ClassificationDataset, collate_classified
+from ..data.loader import read_batches
 from ..detector import Detector
 from ..errors import TrainingError
 
@@ -121,6 +122,7 @@ def top1(
     batch_size: int = 64,
     device: str = "cpu",
     workers: int = 0,
+    progress: Callable[[str, float, float], None] | None = None,
 ) -> float:
     """Return the share of images that are classified right, 0..1.
 
@@ -130,10 +132,19 @@ def top1(
         batch_size: Images at a time.
         device: Where the classifier is.
         workers: Processes that read images.
+        progress: Called as ``progress(message, done, total)`` in images.
     """
-    loader = DataLoader(dataset, batch_size, num_workers=workers, collate_fn=collate_classified)
-    right = sum(
-        int((classifier.logits(images.to(device)).argmax(1).cpu() == labels).sum())
-        for images, labels in loader
+    loader = DataLoader(
+        dataset,
+        batch_size,
+        num_workers=workers,
+        collate_fn=collate_classified,
+        generator=torch.Generator(),  # leaves torch's own random numbers alone
     )
+    right, done = 0, 0
+    for images, labels in read_batches(loader):
+        right += int((classifier.logits(images.to(device)).argmax(1).cpu() == labels).sum())
+        done += len(images)
+        if progress is not None:
+            progress("classifying", done, len(dataset))
     return right / len(dataset)

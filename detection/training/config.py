@@ -11,8 +11,15 @@ from ..errors import TrainingError
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("cosine", "linear", "step", "constant")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-FREE_TO_CHANGE = ("checkpoint_every", "checkpoint_minutes", "workers", "tensorboard")
-"""Settings that a resumed run may change: the result does not depend on them."""
+FREE_TO_CHANGE = (
+    "checkpoint_every",
+    "checkpoint_minutes",
+    "evaluate_every",
+    "keep_best",
+    "tensorboard",
+    "workers",
+)
+"""Settings that a resumed run may change: no step depends on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,10 @@ class TrainConfig:
         log_every: Steps between two rows of the history.
         checkpoint_every: Steps between two checkpoints; the last step always gives one.
         checkpoint_minutes: A checkpoint is also written when the last one is so old.
+        evaluate_every: Steps between two scores on the validation images, or epochs where the
+            length of the run is in epochs; the last step is scored too. 0 scores at the end alone.
+        keep_best: Whether to keep the checkpoint that scored best, and to leave its weights
+            instead of the last ones.
         workers: Processes that read images; 0 reads in this one.
         tensorboard: Whether to write the history for TensorBoard too, which must be installed.
 
@@ -77,6 +88,8 @@ class TrainConfig:
     log_every: int = 10
     checkpoint_every: int = 1000
     checkpoint_minutes: float = 10.0
+    evaluate_every: int = 0
+    keep_best: bool = False
     workers: int = 0
     tensorboard: bool = False
 
@@ -140,6 +153,8 @@ class TrainConfig:
             raise TrainingError(f"seed must be below 2**63, got {self.seed}")
         if self.ema_decay >= 1:
             raise TrainingError(f"ema_decay must be below 1, got {self.ema_decay}")
+        if self.keep_best and not self.evaluate_every:
+            raise TrainingError("keep_best needs scores to compare; set evaluate_every, got 0")
 
     def _check_drops(self) -> None:
         drops = tuple(self.drops)
@@ -163,5 +178,6 @@ _NOT_NEGATIVE = (
     "ema_decay",
     "seed",
     "checkpoint_minutes",
+    "evaluate_every",
     "workers",
 )

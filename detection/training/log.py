@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,24 +42,33 @@ class TrainLog:
         else:
             with self._path.open("a", encoding="utf-8", newline="") as file:
                 file.write(_text([_cells(row)], self._columns))
-        if self._writer is not None:
-            for name, value in _cells(row).items():
-                self._writer.add_scalar(name, value, row.step)
+        self._show(_cells(row), row.step)
+
+    def add_scores(self, history: Sequence[TrainRow]) -> None:
+        """Write the scores that the last row of a history, which is there, has got."""
+        self._write_all(history)
+        self._show(history[-1].scores, history[-1].step)
 
     def close(self) -> None:
         """Finish TensorBoard's file."""
         if self._writer is not None:
             self._writer.close()
 
+    def _show(self, values: Mapping[str, float], step: int) -> None:
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)
+
     def _write_all(self, history: Sequence[TrainRow]) -> None:
         losses = dict.fromkeys(name for row in history for name in row.losses)
-        self._columns = ["step", "lr", "total", *losses]
+        scores = dict.fromkeys(name for row in history for name in row.scores)
+        self._columns = ["step", "lr", "total", *losses, *scores]
         rows = [dict(zip(self._columns, self._columns, strict=True)), *map(_cells, history)]
         write_atomically(self._path, _text(rows, self._columns).encode())
 
 
 def _cells(row: TrainRow) -> dict[str, Any]:
-    return {"step": row.step, "lr": row.lr, "total": row.total, **row.losses}
+    return {"step": row.step, "lr": row.lr, "total": row.total, **row.losses, **row.scores}
 
 
 def _text(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
@@ -68,7 +77,12 @@ def _text(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
     return buffer.getvalue()
 
 
-def _summary_writer(folder: Path, history: Sequence[TrainRow]) -> Any:
+def require_tensorboard() -> Any:
+    """Return TensorBoard's writer class.
+
+    Raises:
+        TrainingError: It is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -76,5 +90,9 @@ def _summary_writer(folder: Path, history: Sequence[TrainRow]) -> Any:
             "tensorboard is not installed: pip install 'detfit[train]', or train without it; "
             f"{CSV_NAME} is written in any case"
         ) from error
+    return SummaryWriter
+
+
+def _summary_writer(folder: Path, history: Sequence[TrainRow]) -> Any:
     done = history[-1].step if history else 0
-    return SummaryWriter(str(folder / TENSORBOARD_FOLDER), purge_step=done + 1)
+    return require_tensorboard()(str(folder / TENSORBOARD_FOLDER), purge_step=done + 1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,9 +15,17 @@ from ..data.loader import batch_order
 from ..errors import CheckpointError, TrainingError
 from .averaging import WeightAverage
 from .batches import TrainingData, step_batches
-from .checkpoint import TrainState, clear, list_checkpoints, load_checkpoint, save_checkpoint
+from .checkpoint import (
+    RunIdentity,
+    TrainState,
+    clear,
+    list_checkpoints,
+    load_best,
+    load_checkpoint,
+    save_checkpoint,
+)
 from .config import TrainConfig
-from .log import TrainLog
+from .log import TrainLog, require_tensorboard
 from .optimizer import learning_rate, make_optimizer
 from .paths import LearnerForStep
 from .processes import Processes, current_processes
@@ -24,8 +33,7 @@ from .report import TrainReport, TrainRow
 from .step import StepRunner, resolve_precision
 from .stopping import StopRequest
 from .synced_norm import synced_norms
-
-Progress = Callable[[str, float, float], None]
+from .validation import Progress, Validate, Validator, progress_text
 
 
 def train(
@@ -37,6 +45,8 @@ def train(
     *,
     resume: bool = True,
     device: str = "cpu",
+    validate: Validate | None = None,
+    others: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> TrainReport:
     """Train, and leave the weights in ``root``, in evaluation mode.
@@ -58,17 +68,27 @@ def train(
             see.
         resume: Whether to go on from the last checkpoint there; otherwise they are removed.
         device: For example ``cpu`` or ``cuda:0``.
+        validate: Scores what is trained every ``config.evaluate_every``; needed for that alone.
+            Neither steps nor weights depend on it.
+        others: Whatever else decides the steps, as plain values by name: only a run of the same
+            goes on.
         progress: Called as ``progress(message, done, total)`` in steps.
 
     Raises:
         DatasetError: There are fewer images than a batch takes.
         TrainingError: The loss became infinite, NaN or far larger than it began; or the settings
-            do not fit the device or the number of processes.
+            do not fit the device or the number of processes, or lack what scores or TensorBoard.
         CheckpointError: The last checkpoint is damaged or belongs to a run of other settings.
     """
     batch_order(len(dataset), config.batch_size, drop_last=True)  # refuses too few images
-    total = config.total_steps(len(dataset) // config.batch_size)
-    run = _Run(config, len(dataset), Path(out_dir), device, total, current_processes(), progress)
+    per_epoch = len(dataset) // config.batch_size
+    total = config.total_steps(per_epoch)
+    validator = Validator(validate, config, total, per_epoch)
+    if config.tensorboard:
+        require_tensorboard()
+    identity = RunIdentity(config, len(dataset), others or {})
+    processes, folder = current_processes(), Path(out_dir)
+    run = _Run(identity, folder, device, total, validator, processes, progress)
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     run.processes.copy_state(root.to(device))
     state = _open_state(root.to(memory_format=layout), run, resume)
@@ -82,6 +102,7 @@ def train(
         raise TrainingError(
             f"stopped at step {state.step} of {run.total}, saved in {run.folder}; resume goes on"
         )
+    load_best(run.folder, state)
     if state.average is not None:
         state.average.write(root)
     root.eval().to(memory_format=torch.contiguous_format)
@@ -91,6 +112,7 @@ def train(
         seconds=time.monotonic() - started,
         history=tuple(state.history),
         checkpoint=list_checkpoints(run.folder)[-1],
+        best=state.best,
     )
 
 
@@ -98,19 +120,27 @@ def train(
 class _Run:
     """What stays the same over a run, and when it was last saved."""
 
-    config: TrainConfig
-    images: int
+    identity: RunIdentity
     folder: Path
     device: str
     total: int
+    validator: Validator
     processes: Processes
     progress: Progress | None
     saved_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def config(self) -> TrainConfig:
+        return self.identity.config
+
     def save(self, state: TrainState) -> None:
         if self.processes.writes:
-            save_checkpoint(self.folder, state, self.config, self.images)
+            save_checkpoint(self.folder, state, self.identity)
         self.saved_at = time.monotonic()
+
+    def tell(self, message: str, step: int) -> None:
+        if self.progress is not None and self.processes.writes:
+            self.progress(message, step, self.total)
 
 
 def _open_state(root: nn.Module, run: _Run, resume: bool) -> TrainState:
@@ -121,7 +151,7 @@ def _open_state(root: nn.Module, run: _Run, resume: bool) -> TrainState:
     state = TrainState(root, make_optimizer(root, config), scaler, average)
     found = list_checkpoints(run.folder) if resume else []
     if found:
-        load_checkpoint(found[-1], state, config, run.images)
+        load_checkpoint(found[-1], state, run.identity)
     steps = processes.gather(state.step)
     if len(set(steps)) > 1:
         raise CheckpointError(
@@ -141,7 +171,7 @@ def _run_steps(
     run: _Run,
     stop: StopRequest,
 ) -> bool:
-    """Do the steps that are left; return whether a signal to any process stopped them."""
+    """Do what is left; return whether a signal to any process stopped it."""
     config, processes = run.config, run.processes
     runner = StepRunner(state, config, processes, run.device, run.total, run.folder)
     batches = step_batches(
@@ -154,6 +184,8 @@ def _run_steps(
     )
     log = TrainLog(run.folder, state.history, config.tensorboard) if processes.writes else None
     try:
+        if _validate_if_due(state, run, log, stop):  # killed while it was scored
+            return True
         for parts in batches:
             told = stop.received is not None
             learner = learner_for_step(state.step)
@@ -163,6 +195,8 @@ def _run_steps(
             _report(state, run)
             if stopping:
                 run.save(state)
+                return True
+            if _validate_if_due(state, run, log, stop):
                 return True
             _save_if_due(state, run)
     finally:
@@ -178,7 +212,8 @@ def _count(state: TrainState, run: _Run, losses: dict[str, float]) -> bool:
     rate = learning_rate(state.step, run.total, run.config)
     state.counted += 1
     state.step += 1
-    if state.step < run.total and state.step % run.config.log_every:
+    due = state.step == run.total or state.step % run.config.log_every == 0
+    if not due and not run.validator.falls_on(state.step):
         return False
     means = {name: value / state.counted for name, value in state.sums.items()}
     state.history.append(TrainRow(state.step, rate, means))
@@ -187,8 +222,29 @@ def _count(state: TrainState, run: _Run, losses: dict[str, float]) -> bool:
 
 
 def _report(state: TrainState, run: _Run) -> None:
-    if run.progress is not None and run.processes.writes and not state.counted:
-        run.progress(f"loss {state.history[-1].total:.3f}", state.step, run.total)
+    if not state.counted:
+        run.tell(progress_text(state.history), state.step)
+
+
+def _validate_if_due(
+    state: TrainState, run: _Run, log: TrainLog | None, stop: StopRequest
+) -> bool:
+    """Score the run where that is due; return whether a signal cut it short."""
+    if not run.validator.is_due(state):
+        return False
+    alone = run.processes.count == 1  # others would wait for what gave up
+    run.save(state)  # scoring is long, and may be killed
+    if not run.validator.run(
+        state,
+        lambda message: run.tell(message, state.step),
+        lambda: alone and stop.received is not None,
+    ):
+        return True
+    run.save(state)
+    if log is not None:
+        log.add_scores(state.history)
+    _report(state, run)
+    return False
 
 
 def _save_if_due(state: TrainState, run: _Run) -> None:

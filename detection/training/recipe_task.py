@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from searchspaces import MASKS, Architecture, DetectorSpec, SearchSpace
+from searchspaces import MASKS, Architecture, DetectorSpec, SearchSpace, sha256_of_file
 
 from ..data.augment import TrainAugment
 from ..data.classification import ClassificationDataset
@@ -19,13 +19,13 @@ from ..data.image_folder import find_classified
 from ..data.preprocess import Preprocess
 from ..detector import Detector
 from ..recipes.plan import TrainingPlan
-from ..recipes.resolve import ResolvedRecipe
+from ..recipes.resolve import OWN_KEYS, ResolvedRecipe
 from ..supernet import Supernet
 from .binned_paths import binned_paths
 from .classifier import classifier_for_step, make_linear
 from .paths import LearnerForStep, one_detector, uniform_paths
 from .standalone import open_training_data
-from .starts import fresh_supernet, load_start, require_start, seeded
+from .starts import IMAGENET, SCRATCH, fresh_supernet, load_start, require_start, seeded
 from .timing import StepTime, measure_step
 
 CLASSIFICATION_HW = (224, 224)
@@ -71,6 +71,23 @@ class RecipeTask:
     def input_hw(self) -> tuple[int, int]:
         """Return height and width of what is trained on."""
         return CLASSIFICATION_HW if self.classifies else self.spec.input_hw
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the steps beside the loop's settings, as plain values.
+
+        Weights to start from are told by their content: a file may be moved.
+        """
+        names = (name for name in OWN_KEYS if name not in ("drops", "start"))
+        own = {name: self.recipe.get(name) for name in names}
+        start = require_start(self.recipe.get("start", SCRATCH), self.start)
+        known = start in (SCRATCH, IMAGENET) or not Path(start).is_file()
+        return {
+            "recipe": self.recipe.name,
+            "target": self.target,
+            "start": start if known else sha256_of_file(Path(start)),
+            **{name: value for name, value in own.items() if value is not None},
+        }
 
     def fresh(self) -> Detector | Supernet:
         """Return what is trained, with weights drawn from the recipe's seed."""

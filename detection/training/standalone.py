@@ -18,13 +18,13 @@ from ..data.layout import open_split
 from ..data.loader import batch_order
 from ..data.preprocess import Preprocess
 from ..detector import Detector
-from ..errors import CheckpointError, DatasetError, TrainingError
+from ..errors import DatasetError, TrainingError
 from ..metric.coco_ap import CocoReport
-from ..metric.score import score_detector
 from ..weights import WeightsInfo, save_weights
-from .checkpoint import list_checkpoints
 from .config import TrainConfig
+from .detector_scores import DetectorScores
 from .loop import train
+from .outputs import checkpoints_beside, refuse_existing
 from .paths import one_detector
 from .processes import is_first_process, joined_processes
 from .report import TrainReport
@@ -129,6 +129,7 @@ def train_detector(
     augment: TrainAugment | None = None,
     split: str = "train",
     notes: Mapping[str, Any] | None = None,
+    others: Mapping[str, Any] | None = None,
     resume: bool = False,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -149,9 +150,10 @@ def train_detector(
         augment: Another flip and jitter than the usual ones.
         split: What is trained on.
         notes: What else is written beside the weights.
+        others: As for :func:`train`.
         resume: Go on from the last checkpoint, if there is one.
         device: For example ``cpu`` or ``cuda:0``.
-        progress: Called as ``progress(message, done, total)`` in steps.
+        progress: Called as ``progress(message, done, total)`` in steps, at last in images.
 
     Raises:
         DatasetError: The data is not there or damaged, has no outlines for a detector of masks,
@@ -162,7 +164,7 @@ def train_detector(
             belongs to other settings.
     """
     spec, output = space.detector(arch), Path(output)
-    checkpoints = output.with_suffix(".training")
+    checkpoints = checkpoints_beside(output)
     if not resume:
         refuse_existing(output, checkpoints)
     masks = MASKS in spec.output_names
@@ -180,6 +182,7 @@ def train_detector(
     require_trainable(dataset, config, device)
     detector = start if start is not None else _fresh(space, arch, config.seed)
     with joined_processes(device) as local:
+        scores = DetectorScores(detector, validation, local, config.workers)
         report = train(
             one_detector(detector),
             detector,
@@ -188,9 +191,11 @@ def train_detector(
             checkpoints,
             resume=resume,
             device=local,
+            validate=scores,
+            others=others,
             progress=progress,
         )
-        accuracy = score_detector(detector, validation, device=local, workers=config.workers)
+        accuracy = scores.of_run(report, progress)
     info = WeightsInfo(
         space=space.name,
         num_classes=spec.num_classes,
@@ -213,19 +218,6 @@ def _notes(config: TrainConfig, accuracy: CocoReport) -> dict[str, Any]:
         "ap50": accuracy.ap50,
     }
     return notes if accuracy.masks is None else {**notes, "mask_ap": accuracy.masks.ap}
-
-
-def refuse_existing(output: Path, checkpoints: Path) -> None:
-    """Refuse to write over finished or unfinished work.
-
-    Raises:
-        CheckpointError: There is some.
-    """
-    for path in (output, *list_checkpoints(checkpoints)):
-        if path.exists():
-            raise CheckpointError(
-                f"{path} exists already; go on with it by --resume, or choose another -o"
-            )
 
 
 def _require_same_classes(training: CocoDataset, validation: CocoDataset) -> None:

@@ -86,6 +86,7 @@ class _Quantizer:
         self._ranges = ranges
         self._chosen = chosen
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
+        self._makers = {name: node for node in graph.node for name in node.output}
         self._made: dict[tuple[str, int | None], str] = {}
         self._nodes: list[onnx.NodeProto] = []
 
@@ -106,14 +107,38 @@ class _Quantizer:
     def _activation(self, name: str) -> str:
         if (name, None) in self._made:
             return self._made[name, None]
-        reach = max(map(abs, checked_range(name, self._ranges)))
-        scale, zero = self._store(name, np.float32(_step(reach)), np.int8(0))
+        step = np.float32(_step(max(map(abs, checked_range(name, self._ranges)))))
+        scale, zero = self._store(name, step, np.int8(0))
+        source = self._bounded(name, step) if self._is_joined(name) else name
         stored = f"{name}/int8"
         quantize = onnx.helper.make_node(
-            "QuantizeLinear", [name, scale, zero], [stored], name=f"{name}/QuantizeLinear"
+            "QuantizeLinear", [source, scale, zero], [stored], name=f"{name}/QuantizeLinear"
         )
         self._nodes.append(quantize)
         return self._dequantized(name, None, [stored, scale, zero])
+
+    def _is_joined(self, name: str) -> bool:
+        """Return whether a tensor is a concatenation, or its positive part."""
+        maker = self._makers.get(name)
+        if maker is not None and maker.op_type == "Relu":
+            maker = self._makers.get(maker.input[0])
+        return maker is not None and maker.op_type == "Concat"
+
+    def _bounded(self, name: str, step: np.float32) -> str:
+        """Bound a tensor below where its quantisation does so anyway: no number changes.
+
+        OpenVINO 2026.4 moves the quantisation of a concatenation before it, to each part, and on a
+        processor whose convolutions take unsigned bytes only it then rounds the parts to whole
+        numbers, whatever the scale. Behind a Max it does not (a Clip it takes away first). See
+        docs/precision.md.
+        """
+        bound = np.asarray(-(LEVELS + 1) * step, np.float32)
+        least = onnx.numpy_helper.from_array(bound, f"{name}/least")
+        self._graph.initializer.append(least)
+        made = f"{name}/bounded"
+        node = onnx.helper.make_node("Max", [name, least.name], [made], name=f"{name}/Max")
+        self._nodes.append(node)
+        return made
 
     def _weight(self, name: str, axis: int) -> str:
         if (name, axis) in self._made:

@@ -17,6 +17,7 @@ from ..options import options_text
 from ..timing import Timer
 from .calls import Prepared, compiling, prepare
 from .graphs import Replay, try_capture
+from .kernels import check_kernels
 from .options import OPTIONS, TorchOptions
 from .settings import running_on
 
@@ -28,14 +29,15 @@ def describe(device: str, options: TorchOptions) -> DeviceInfo:
 
     Raises:
         EngineBuildError: The text is none of these.
-        EngineUnavailableError: There is no such device.
+        EngineUnavailableError: There is no such device, or torch was built without kernels for it.
     """
     kind, index = parse_device(device)
-    info = (
-        cpu_device("torch", torch.__version__)
-        if kind == "cpu"
-        else cuda_device("torch", torch.__version__, index)
-    )
+    if kind == "cpu":
+        info = cpu_device("torch", torch.__version__)
+    else:
+        info = cuda_device("torch", torch.__version__, index)
+        capability = torch.cuda.get_device_capability(index)
+        check_kernels(info.name, capability, torch.cuda.get_arch_list(), torch.__version__)
     return replace(info, options=options_text(OPTIONS, options))
 
 

@@ -47,12 +47,17 @@ def read_descriptions(path: Path, values: Mapping[str, Any], batch: int) -> Desc
             f"{values.get('num_classes')} classes, {PREPROCESS} says {told[0]} and {LABELS} lists "
             f"{told[1]}"
         )
-    if 3 * _FLOAT32_BYTES * batch * math.prod(preprocess.input_hw) > MAX_INPUT_BYTES:
+    if input_bytes(batch, preprocess.input_hw) > MAX_INPUT_BYTES:
         raise BundleError(
             f"{path}: {batch} images of {told[0]} pixels (height, width) have more than "
             f"{MAX_INPUT_BYTES} bytes"
         )
     return preprocess, postprocess, labels
+
+
+def input_bytes(batch: int, input_hw: tuple[int, int]) -> int:
+    """Return the bytes of one batch of images as the engine takes them."""
+    return 3 * _FLOAT32_BYTES * batch * math.prod(input_hw)
 
 
 def labels_bytes(labels: tuple[str, ...]) -> bytes:

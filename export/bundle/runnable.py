@@ -9,7 +9,7 @@ from typing import Any
 
 from detection import Preprocess
 
-from ..errors import BundleError, ExportError
+from ..errors import BundleError, BundleRuntimeError, ExportError
 from ..machine import machine_name, runtime_version
 from ..records.engine import EngineRecord
 from .descriptions import read_descriptions
@@ -23,6 +23,9 @@ from .integrity import (
 )
 from .platforms import Platform, check_certified
 from .postprocess import Postprocess
+
+ENGINES = ("onnxruntime", "openvino", "tensorrt")
+"""Engines that run a bundle without torch."""
 
 ENGINE_TYPES: dict[str, type] = {"build": dict, "device": dict, "batch": int, "threads": int}
 """Types of the fields of an engine's record; the others are texts."""
@@ -84,6 +87,31 @@ def read_runnable(path: str | Path, *, check_machine: bool = True) -> Runnable:
     if check_machine:
         check_certified(ready.platforms, ready.engine.name)
     return ready
+
+
+def runnable_by(
+    path: str | Path, engine: str | None = None, *, verified_only: bool = True
+) -> Runnable:
+    """Check every file of a bundle and return it as an engine runs it, without torch.
+
+    Args:
+        path: The folder.
+        engine: One of `ENGINES`; the bundle's own if ``None``.
+        verified_only: Refuse what the bundle's certificates do not cover.
+
+    Raises:
+        BundleError: It is no whole and unchanged bundle, or not one for this engine and machine.
+    """
+    ready = read_runnable(path, check_machine=False)
+    wanted = engine or ready.engine.name
+    if wanted not in ENGINES:
+        raise BundleRuntimeError(
+            f"engine {wanted!r} does not run without torch; those that do are "
+            f"{', '.join(ENGINES)}: export the detector for one of them"
+        )
+    if verified_only:
+        check_certified(ready.platforms, wanted)
+    return run_by(ready, wanted)
 
 
 def runnable_of(path: Path, values: Mapping[str, Any]) -> Runnable:

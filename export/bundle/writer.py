@@ -15,7 +15,8 @@ from ..errors import BundleError, BundleFilesError
 from ..files import sha256_of
 from .bundle import Bundle, load_bundle
 from .integrity import MANIFEST, MANIFEST_DIGEST, REQUIRED, check_file_name, digest_line
-from .manifest import Manifest, is_manifest
+from .manifest import Manifest
+from .place import refuse_in_the_way
 
 
 def write_bundle(
@@ -56,23 +57,6 @@ def write_bundle(
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
     return load_bundle(path, check_machine=False)
-
-
-def refuse_in_the_way(path: Path, *, overwrite: bool) -> None:
-    """Refuse a target that is not free and may not be replaced; an empty folder is free.
-
-    Raises:
-        BundleError: A file, a link, another folder, or a bundle without ``overwrite``.
-    """
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise BundleError(f"{path} is not a folder; name another one for the bundle")
-    if not path.exists() or not any(path.iterdir()):
-        return
-    manifest = path / MANIFEST
-    if not manifest.is_file() or not is_manifest(manifest.read_bytes()):
-        raise BundleError(f"{path} holds something else than a bundle; it is left as it is")
-    if not overwrite:
-        raise BundleError(f"{path} is a bundle already; overwrite it with --overwrite")
 
 
 def digests_of(files: Mapping[str, bytes | Path]) -> dict[str, str]:

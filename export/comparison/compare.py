@@ -87,19 +87,7 @@ def compare(
         raise VerificationError(f"{data.name}: no image to verify on")
     found_torch, found_engine = _detect_all(torch, engine, data, progress)
     found = tuple(found_torch), tuple(found_engine)
-    ids = [image.id for image in data.annotations.images]
-    names = (*torch.labels, *(name for name in engine.labels if name not in torch.labels))
-    lengths = [side.max_detections for side in (torch, engine) if side.max_detections]
-    parity = compare_detections(
-        [_by_label(i, found) for i, found in zip(ids, found_torch, strict=True)],
-        [
-            _by_label(i, found, [names.index(name) for name in engine.labels])
-            for i, found in zip(ids, found_engine, strict=True)
-        ],
-        iou=iou,
-        top_d=max(lengths, default=None),  # a list that is cut shorter is a fault
-        labels=names,
-    )
+    parity = parity_between((torch, found_torch), (engine, found_engine), data, iou=iou)
     classes = shared_classes(torch.labels, data.annotations)
     if not classes:
         note = "the data and the detector share no class by name"
@@ -113,6 +101,37 @@ def compare(
     drops = drops_between(truth, by_torch, by_engine)
     accuracy = accuracy_of(data, classes, torch_coco, engine_coco, drops)
     return Comparison(parity, accuracy, torch_coco, engine_coco, *found)
+
+
+def parity_between(
+    torch: tuple[Finder, Sequence[Detections]],
+    engine: tuple[Finder, Sequence[Detections]],
+    data: EvaluationData,
+    *,
+    iou: float,
+) -> ParityReport:
+    """Match what torch and engine found in the same images.
+
+    Args:
+        torch: The torch model, and its detections per image.
+        engine: The engine, and its detections.
+        data: The images.
+        iou: IoU from which two boxes are the same detection.
+    """
+    (one, found_torch), (other, found_engine) = torch, engine
+    ids = [image.id for image in data.annotations.images]
+    names = (*one.labels, *(name for name in other.labels if name not in one.labels))
+    lengths = [side.max_detections for side in (one, other) if side.max_detections]
+    return compare_detections(
+        [_by_label(i, found) for i, found in zip(ids, found_torch, strict=True)],
+        [
+            _by_label(i, found, [names.index(name) for name in other.labels])
+            for i, found in zip(ids, found_engine, strict=True)
+        ],
+        iou=iou,
+        top_d=max(lengths, default=None),  # a list that is cut shorter is a fault
+        labels=names,
+    )
 
 
 def _detect_all(

@@ -23,7 +23,7 @@ from ..precision.descent import Prepared, with_delivered
 from ..records.engine import EngineRecord
 from ..report.bundle import manifest_report
 from ..report.page import report_html
-from ..report.tensorrt import check_releases
+from ..report.tensorrt import check_releases, wanted_releases
 from ..request.request import ExportRequest
 from ..running.network import weights_info
 from ..verification.examination import Examination
@@ -124,12 +124,14 @@ def report_bytes(
         CheckError: The ONNX model cannot be checked for TensorRT.
         DatasetError: An image is damaged.
     """
+    engine = manifest.engine
+    releases = wanted_releases(engine.name, engine.version, request.tensorrt)
     page = manifest_report(
         manifest,
         samples=draw_samples(request, data, found.comparison),
         front=request.front,
         agreement=request.agreement,
-        tensorrt=check_releases(onnx_path, request.precision),
+        tensorrt=check_releases(onnx_path, request.precision, releases),
         files=digests_of(files),
     )
     return report_html(page).encode()

@@ -17,7 +17,8 @@ from ..comparison.data import Progress
 from ..errors import VerificationError
 from ..graph.model import DEFAULT_OPSET
 from ..report.data import AgreementMark, Front
-from ..report.runs import search_front, table_report
+from ..report.fronts import search_front
+from ..report.runs import table_report
 from ..request.choices import PrecisionChoices
 from ..request.request import ExportRequest
 from ..running.network import load_detector, origin_of
@@ -59,6 +60,7 @@ class Delivery:
         table: Latency table whose whole detectors are shown in the report.
         protocol: How the engine is measured.
         commands: Command lines that led here, for the record.
+        tensorrt: Releases of TensorRT that the report says of whether they would take the graph.
     """
 
     target: str
@@ -83,6 +85,7 @@ class Delivery:
     table: LatencyTable | None = None
     protocol: TimingProtocol | None = None
     commands: tuple[str, ...] = ()
+    tensorrt: tuple[str, ...] = ()
 
 
 def deliver(
@@ -146,6 +149,7 @@ def deliver(
         protocol=delivery.protocol,
         front=_front(finalist, arch, budget),
         agreement=_agreement(delivery.table, predictor),
+        tensorrt=delivery.tensorrt,
     )
     return export_detector(request, out, overwrite=overwrite, progress=progress)
 
@@ -206,14 +210,21 @@ def _predicted(
             f"{delivery.engine} {delivery.precision}, {delivery.threads} threads, batch "
             f"{delivery.batch}; export what was profiled, or name another predictor by -t"
         )
-    options = get_backend(delivery.engine, delivery.engine_options).probe(delivery.device).options
-    if options != manifest.device.options:
+    here = get_backend(delivery.engine, delivery.engine_options).probe(delivery.device)
+    if here.options != manifest.device.options:
         raise VerificationError(
             f"the predictor is of {delivery.engine} with options {manifest.device.options}, the "
-            f"export with {options}; export what was profiled, or name another predictor by -t"
+            f"export with {here.options}; export what was profiled, or name another predictor by "
+            "-t"
         )
     graph = detector.spec.graph(delivery.batch, delivery.precision)
-    return predicted_latency(predictor.predict(graph), graph, predictor.reference_ms)
+    profiled = manifest.device.name
+    return predicted_latency(
+        predictor.predict(graph),
+        graph,
+        predictor.reference_ms,
+        device="" if profiled == here.name else profiled,
+    )
 
 
 def _front(finalist: Finalist, arch: Architecture, budget_ms: float | None) -> Front | None:

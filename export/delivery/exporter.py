@@ -13,7 +13,8 @@ from searchspaces import MASKS
 
 from ..bundle.bundle import Bundle
 from ..bundle.integrity import MODEL, REPORT
-from ..bundle.writer import refuse_in_the_way, write_bundle
+from ..bundle.place import refuse_in_the_way
+from ..bundle.writer import write_bundle
 from ..comparison.data import Progress, open_data
 from ..gate.outcome import GateVerdict
 from ..graph.file import example_inputs
@@ -79,7 +80,8 @@ def export_detector(
         BundleError: Something is in the way of the bundle, or it cannot be written.
         VerificationError: Detector, labels, origin and preprocessing contradict each other.
         GraphError: The detector cannot be an ONNX graph that every engine takes.
-        EngineError: The engine is not installed or cannot be built, run or measured.
+        EngineError: The engine is not installed, the device not there, or the engine cannot be
+            built, run or measured.
         DatasetError: The data is not there or damaged.
         PrecisionError: int8 without images to calibrate on.
     """
@@ -87,6 +89,7 @@ def export_detector(
     refuse_in_the_way(out, overwrite=overwrite)
     check_request(request)
     backend = get_backend(request.engine, request.engine_options)
+    backend.probe(request.device)
     data = None
     if request.data_dir is not None:
         data = open_data(

@@ -12,8 +12,8 @@ from ..comparison.compare import Comparison
 from ..comparison.data import EvaluationData
 from ..report.data import Picture, Sample
 from ..request.request import ExportRequest
-from ..running.detect import jpeg_bytes
 from ..running.drawing import draw
+from ..running.outputs import jpeg_bytes
 
 SAMPLES = 6
 SAMPLE_PX = 640

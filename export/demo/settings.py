@@ -14,6 +14,8 @@ from ..files import json_bytes, write_atomically
 
 DEMO_FILE = "demo.json"
 SCHEMA, SCHEMA_VERSION = "detfit-demo", 1
+DATA, TABLE, PREDICTOR, RUN = "shapes", "table.jsonl", "predictor.json", "run"
+WEIGHTS, BUNDLE, REPORT = "winner.safetensors", "bundle", "report.html"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,12 @@ from ..records.percentiles import samples_for
 from ..records.times import Attribution, Position
 from .outcome import Check, Outcome, pass_if
 
+FEED_BACK = "`detfit verify BUNDLE --data DIR --record TABLE` tells the table, for the next fit"
+"""What to do where a prediction missed."""
+
+PROFILE_HERE = "`detfit profile` this device to predict it"
+"""The same where it was of another device."""
+
 P50, P99 = BUDGET_ON = ("p50", "p99")
 """What of an engine's latency a budget may be about: its median, or its 99th percentile."""
 
@@ -74,13 +80,16 @@ def judge_prediction(
     reason = (
         f"{_measured_text(measured, speed)}, "
         f"{comparable_ms(measured, predicted) / predicted.p50_ms - 1:+.1%} off the predicted "
-        f"{predicted.p50_ms:.3f} ms, allowed {tolerance:.0%}: {position} {_interval(predicted)}"
+        f"{predicted.p50_ms:.3f} ms{_elsewhere(predicted)}, allowed {tolerance:.0%}: {position} "
+        f"{_interval(predicted)}"
         f"{_doubts(measured)}"
     )
     outcome = _within(low, high, tolerance)
     missed = position is not Position.INSIDE or outcome is not Outcome.PASS
     if missed and attribution is not None:
         reason += f"; by module: {attribution.explanation()}"
+    if missed:
+        reason += f"; {PROFILE_HERE if predicted.device else FEED_BACK}"
     return Check("prediction", outcome, reason)
 
 
@@ -127,6 +136,10 @@ def _measured_text(measured: MeasuredLatency, speed: float | None) -> str:
         return text
     there = measured.median_ms / speed
     return f"{text} ({there:.3f} ms at the speed of the machine when it was profiled)"
+
+
+def _elsewhere(predicted: PredictedLatency) -> str:
+    return f" of another device ({predicted.device})" if predicted.device else ""
 
 
 def _interval(predicted: PredictedLatency) -> str:

@@ -7,7 +7,7 @@ would lose more AP than allowed.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,14 @@ from ..running.reference import Reference
 from .arithmetic import FLOAT, INT8, ROUNDED, ROUNDED_WEIGHTS, arithmetic_of
 from .calibration import CalibrationSet, spread_batches
 from .journal import Journal
-from .lowerings import HalfLowering, Int8Lowering, Lowering, NativeInt8Lowering
-from .meter import Loss, LossMeter, Recorded
+from .lowerings import (
+    HalfLowering,
+    Int8Lowering,
+    Lowering,
+    NativeInt8Lowering,
+    lowered_and_kept,
+)
+from .meter import Alike, Loss, LossMeter, Recorded
 from .rungs import FULL, Rungs, row_of
 from .search import find_kept
 from .written import COMPARED, NATIVE, WRITTEN
@@ -137,7 +143,7 @@ class _Descent:
         names = [node.name for node in kept]
         images = None if self._calibration is None else self._calibration.record
         record = PrecisionRecord(rows, images, (*lowering.always, *kept), search, note)
-        return Prepared(lowering.write(names), wanted, _counts(lowering, names), record)
+        return Prepared(lowering.write(names), wanted, lowered_and_kept(lowering, names), record)
 
     def _torch(self, data: EvaluationData) -> Recorded:
         request = self._request
@@ -162,7 +168,7 @@ class _Descent:
         for precision in DESCENT[1 : DESCENT.index(wanted)]:
             lowering = self._lowering(precision)
             kind = arithmetic_of(self._backend, precision, self._request.device)
-            content, counts = lowering.write(()), _counts(lowering, ())
+            content, counts = lowering.write(()), lowered_and_kept(lowering, ())
             rows += (rungs.compared(content, precision, kind, counts)[0],)
             rows += self._emulated(lowering, (), rungs)
         return rows
@@ -174,7 +180,7 @@ class _Descent:
         kind = arithmetic_of(self._backend, lowering.precision, self._request.device)
         if kind != ROUNDED_WEIGHTS:
             return ()
-        content, counts = lowering.judged(kept), _counts(lowering, kept)
+        content, counts = lowering.judged(kept), lowered_and_kept(lowering, kept)
         return (rungs.compared(content, lowering.precision, ROUNDED, counts, emulated_in=FULL)[0],)
 
     def _kept(
@@ -183,28 +189,34 @@ class _Descent:
         limit, choices = self._request.limits.max_ap_drop, self._request.lowering
         if not choices.search:
             return (), None, "no search was asked for"
-        if self._fp32 is None or not _kept_within(self._fp32, limit):
-            return (), None, f"in fp32 already it is not certain that {limit:g} AP are kept"
+        if doubt := _doubt(self._fp32, limit, rungs.alike(FULL)):
+            return (), None, doubt
+        alike = rungs.alike(lowering.precision)
         try:
-            meter = LossMeter(recorded, limit)
+            meter = LossMeter(recorded, limit, alike)
         except (PrecisionError, VerificationError) as error:
             return (), None, str(error)  # told in the record: the bundle is written whatever
         half = lowering.precision == "fp16"
+        batches = spread_batches(recorded.data.dataset, RANKED_ON, self._request.batch)
         judged_by = ROUNDED if half else f"{self._request.engine}, {INT8}"
 
         def loss_of(content: bytes) -> Loss:
             precision = FULL if half else lowering.precision
             with rungs.session(content, precision, emulated=half) as session:
-                return meter.loss(session)
+                loss = meter.loss(session)
+            if half or not loss.passed:
+                return loss
+            return replace(loss, passed=rungs.is_right_inside(content, precision, batches))
 
-        journal = Journal(self._log, self._subject(lowering, judged_by))
+        journal = Journal(self._log, self._subject(lowering, judged_by, alike))
         found = find_kept(
             lowering,
             meter,
             loss_of,
-            spread_batches(recorded.data.dataset, RANKED_ON, self._request.batch),
+            batches,
             judged_by=judged_by,
             max_evaluations=choices.max_evaluations,
+            strayed=None if half else rungs.strayed(lowering, batches),
             threads=self._request.threads,
             journal=journal,
             progress=self._progress,
@@ -212,7 +224,7 @@ class _Descent:
         journal.remove()
         return found.nodes, found.record, ""
 
-    def _subject(self, lowering: Lowering, judged_by: str) -> str:
+    def _subject(self, lowering: Lowering, judged_by: str, alike: Alike) -> str:
         """Return what every loss depends on, as one hash."""
         request = self._request
         subject = {
@@ -222,6 +234,7 @@ class _Descent:
             "data": "" if self._data is None else self._data.name,
             "images": 0 if self._data is None else len(self._data),
             "limit": request.limits.max_ap_drop,
+            "alike": asdict(alike),
         }
         return sha256_of(json_bytes(subject))
 
@@ -236,11 +249,8 @@ class _Descent:
             self._progress(message, 0, 1)
 
 
-def _counts(lowering: Lowering, kept: Collection[str]) -> tuple[int, int]:
-    whole = len(lowering.candidates) + len(lowering.always)
-    left = len(kept) + len(lowering.always)
-    return whole - left, left
-
-
-def _kept_within(comparison: Comparison, limit: float) -> bool:
-    return judge_accuracy(comparison.accuracy, limit).outcome is Outcome.PASS
+def _doubt(fp32: Comparison | None, limit: float, alike: Alike) -> str:
+    """Return why nothing is searched, since fp32 falls short already; empty where it does not."""
+    if fp32 is None or judge_accuracy(fp32.accuracy, limit).outcome is not Outcome.PASS:
+        return f"in fp32 already it is not certain that {limit:g} AP are kept"
+    return "" if alike.holds(fp32.parity) else "in fp32 already other objects are detected"

@@ -14,7 +14,7 @@ from ..files import sha256_of
 from .meter import Loss
 
 SCHEMA = "detfit-precision-search"
-VERSION = 1
+VERSION = 2
 
 
 class Journal:

@@ -144,3 +144,10 @@ class NativeInt8Lowering(Int8Lowering):
     def write(self, keep: Collection[str]) -> bytes:
         """Return the model quantised but for some candidates."""
         return with_native_quantization(self.content, self._ranges, keep)
+
+
+def lowered_and_kept(lowering: Lowering, kept: Collection[str]) -> tuple[int, int]:
+    """Return how many nodes are lowered, and how many could be and are not."""
+    whole = len(lowering.candidates) + len(lowering.always)
+    left = len(kept) + len(lowering.always)
+    return whole - left, left

@@ -11,11 +11,14 @@ import numpy as np
 from detection import AP_NAMES, ImageDetections, ImageMatches, match_images, weighted_ap
 
 from ..bundle.postprocess import Detections
-from ..comparison.compare import Finder
+from ..comparison.compare import Finder, parity_between
 from ..comparison.data import EvaluationData
 from ..comparison.scoring import scorable
 from ..errors import PrecisionError
 from ..gate.bootstrap import Drop, paired_drops
+from ..gate.detections import MAX_SCORE_DIFFERENCE, MIN_MATCHED, judge_parity, parity_limits
+from ..gate.outcome import Outcome
+from ..gate.parity import ParityReport
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,11 +38,41 @@ class Loss:
         high: Upper end of the interval of the loss; ``None`` where the points alone exceed the
             limit.
         passed: Whether the gate would pass it.
+        matched: Fraction of the detections that match the reference's; ``None`` where they
+            were not compared.
     """
 
     points: float
     high: float | None
     passed: bool
+    matched: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """State how alike an engine's detections must be to the reference's: as the gate asks.
+
+    AP alone may rise while a third of the detections are others.
+
+    Attributes:
+        precision: Of the engine.
+        min_matched: Fraction of detections that the caller needs matched.
+        max_score_difference: Of a pair, that the caller allows.
+    """
+
+    precision: str
+    min_matched: float = MIN_MATCHED
+    max_score_difference: float = MAX_SCORE_DIFFERENCE
+
+    @property
+    def iou(self) -> float:
+        """Return the IoU from which two boxes are the same detection."""
+        return parity_limits(self.precision).iou
+
+    def holds(self, parity: ParityReport) -> bool:
+        """Return whether the gate would not fail what was compared."""
+        check = judge_parity(parity, self.min_matched, self.max_score_difference, self.precision)
+        return check.outcome is not Outcome.FAIL
 
 
 class Replay:
@@ -115,6 +148,7 @@ class LossMeter:
     Args:
         recorded: The reference and the images.
         limit: AP points that the upper end of the interval must not exceed.
+        alike: How alike detections must be besides; only AP counts if ``None``.
 
     Raises:
         PrecisionError: The reference finds nothing worth losing, or there are too few images for
@@ -122,10 +156,11 @@ class LossMeter:
         VerificationError: Data and detector share no class.
     """
 
-    def __init__(self, recorded: Recorded, limit: float) -> None:
+    def __init__(self, recorded: Recorded, limit: float, alike: Alike | None = None) -> None:
         self._recorded = recorded
         self._data = recorded.data
         self._limit = limit
+        self._alike = alike
         truth, found = scorable(recorded.found, self._data.annotations, recorded.labels)
         self._truth = truth
         self._torch = self._match(found)
@@ -158,7 +193,11 @@ class LossMeter:
         if points > self._limit or set(mine) != set(self._torch):
             return Loss(points, None, False)
         high = max(self._drop(torch, mine[kind]).ci[1] for kind, torch in self._torch.items())
-        return Loss(points, high, high <= self._limit)
+        if high > self._limit or self._alike is None:
+            return Loss(points, high, high <= self._limit)
+        sides = (self._recorded.replay(), self._recorded.found), (engine, detected)
+        parity = parity_between(*sides, self._data, iou=self._alike.iou)
+        return Loss(points, high, self._alike.holds(parity), parity.matched_fraction)
 
     def _match(self, found: Sequence[ImageDetections]) -> Mapping[str, ImageMatches]:
         masks = self._truth.has_masks and any(item.masks is not None for item in found)

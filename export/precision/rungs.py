@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from engines import OnnxModel, TimingProtocol, get_backend
+from searchspaces import IMAGE
 
 from ..comparison.compare import Comparison, compare
 from ..comparison.data import Progress
+from ..comparison.tensors import look_inside
+from ..gate.outcome import Outcome
+from ..gate.tensors import judge_tensors
 from ..graph.file import example_inputs
 from ..records.latency import MeasuredLatency
 from ..records.precision import PrecisionRow
 from ..running.session import Session
 from ..timing.measuring import first_images, measure_engine
-from .meter import Recorded
+from .lowerings import Lowering
+from .meter import Alike, Recorded
+from .sensitivity import ENGINE, Batch
+from .strays import strayed_nodes
 
 if TYPE_CHECKING:
     from engines import Engine
@@ -105,6 +115,45 @@ class Rungs:
             found = compare(self._recorded.replay(), session, self._recorded.data, self._progress)
             measured = None if emulated else self._measure(session.engine, precision)
         return row_of(precision, arithmetic, nodes, found, measured), found
+
+    def alike(self, precision: str) -> Alike:
+        """Return how alike detections must be for the gate to pass an engine of a precision."""
+        limits = self._request.limits
+        return Alike(precision, limits.min_matched, limits.max_score_difference)
+
+    def is_right_inside(self, content: bytes, precision: str, batches: Sequence[Batch]) -> bool:
+        """Return whether the gate would not fail the engine's modules, looked at one by one."""
+        request = self._request
+        with TemporaryDirectory(prefix="detfit-") as folder:
+            path = Path(folder) / "model.onnx"
+            path.write_bytes(content)
+            report = look_inside(
+                request.detector.eval(),
+                path,
+                [batch[IMAGE] for batch in batches],
+                engine=request.engine,
+                precision=precision,
+                threads=request.threads,
+                device=request.device,
+            )
+        return judge_tensors(report, precision).outcome is not Outcome.FAIL
+
+    def strayed(
+        self, lowering: Lowering, batches: Sequence[Batch]
+    ) -> Callable[[], Mapping[str, float]] | None:
+        """Return what finds the nodes whose input the engine makes something else of.
+
+        ``None`` for the engine that others are compared with.
+        """
+        if self._request.engine == ENGINE:
+            return None
+
+        @contextmanager
+        def build(content: bytes) -> Iterator[Engine]:
+            with self.session(content, lowering.precision) as session:
+                yield session.engine
+
+        return partial(strayed_nodes, lowering, build, batches, threads=self._request.threads)
 
     def _engine(self) -> tuple[str, tuple[str, ...]]:
         return self._request.engine, self._request.engine_options

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..records.precision import KeptNode, SearchRecord
@@ -43,6 +43,7 @@ def find_kept(
     *,
     judged_by: str,
     max_evaluations: int,
+    strayed: Callable[[], Mapping[str, float]] | None = None,
     threads: int = 1,
     journal: Journal | None = None,
     progress: Progress | None = None,
@@ -58,6 +59,8 @@ def find_kept(
         batches: Inputs by name of a few real images, which rank the nodes.
         judged_by: What computes the detections, for the record.
         max_evaluations: Models to judge at most.
+        strayed: Finds the nodes whose input the engine makes something else of than the model
+            says, with its signal to noise in decibels; they are looked at first.
         threads: CPU threads.
         journal: Remembers losses; without it an interrupted search begins anew.
         progress: Called as ``progress(message, done, total)``.
@@ -73,6 +76,8 @@ def find_kept(
         if progress is not None:
             progress("ranking the nodes by the noise they make", 0, max_evaluations)
         noise = {row.name: row for row in node_noise(lowering, batches, threads=threads)}
+        if strayed is not None:
+            noise = _first(strayed(), noise)
     found = smallest_kept(list(noise), judge, max_evaluations=max_evaluations)
     after = before if not found.kept else found.judged
     record = SearchRecord(
@@ -84,6 +89,8 @@ def find_kept(
         drop_before=before.points,
         drop_after=0.0 if after is None else after.points,
         judged_by=judged_by,
+        matched_before=before.matched,
+        matched_after=None if after is None else after.matched,
     )
     return Kept(found.kept, _described(found, noise), record)
 
@@ -121,13 +128,24 @@ class _Judge:
                 self._journal.put(kept, loss)
         if self._progress is not None:
             upto = "" if loss.high is None else f", at most {loss.high:+.2f}"
+            alike = "" if loss.matched is None else f"; {loss.matched:.1%} of the detections match"
             self._progress(
                 f"{len(kept)} of {len(self._lowering.candidates)} nodes in fp32: "
-                f"{loss.points:+.2f} AP lost{upto}, allowed {self._limit:g}",
+                f"{loss.points:+.2f} AP lost{upto}, allowed {self._limit:g}{alike}",
                 len(self._known) + 1,
                 self._most,
             )
         return loss
+
+
+def _first(strayed: Mapping[str, float], noise: dict[str, NodeNoise]) -> dict[str, NodeNoise]:
+    """Return the ranking with nodes at its head whose input is not what the model says."""
+    head = {
+        name: replace(noise[name], taken_db=ratio)
+        for name, ratio in strayed.items()
+        if name in noise
+    }
+    return {**head, **{name: row for name, row in noise.items() if name not in head}}
 
 
 def _described(found: Found[Loss], noise: dict[str, NodeNoise]) -> tuple[KeptNode, ...]:

@@ -38,6 +38,8 @@ class NodeNoise:
             finite any more, infinity where nothing changes.
         reach: Largest magnitude of what it gives, in fp32.
         reach_in: Largest magnitude of what it takes, in fp32, weights apart.
+        taken_db: Signal to noise, in decibels, of what it takes on the engine of the whole lowered
+            model, beside what onnxruntime makes of it; ``None`` where both agree.
     """
 
     name: str
@@ -45,10 +47,16 @@ class NodeNoise:
     sqnr_db: float
     reach: float
     reach_in: float
+    taken_db: float | None = None
 
     @property
     def why(self) -> str:
         """Return what lowering does to it, in words and numbers."""
+        if self.taken_db is not None:
+            return (
+                "the engine quantises what it takes otherwise than the model says: "
+                f"{self.taken_db:.1f} dB of signal to noise beside {ENGINE}"
+            )
         if self.sqnr_db > -math.inf:
             return f"alone it gives {self.sqnr_db:.1f} dB of signal to noise"
         if self.reach > MAX_HALF:
@@ -113,7 +121,7 @@ class _Watched:
         return NodeNoise(
             name,
             node.op_type,
-            _decibels(totals[_sum(name, "signal")], totals[_sum(name, "noise")]),
+            decibels(totals[_sum(name, "signal")], totals[_sum(name, "noise")]),
             totals[_largest(node.output[0])],
             max(taken, default=0.0),
         )
@@ -178,7 +186,11 @@ def _largest(tensor: str) -> str:
     return f"{tensor}/largest"
 
 
-def _decibels(signal: float, noise: float) -> float:
+def decibels(signal: float, noise: float) -> float:
+    """Return the ratio of signal to noise in decibels, from sums of squares.
+
+    Minus infinity where one is not finite, infinity where there is no noise.
+    """
     if not math.isfinite(noise) or not math.isfinite(signal):
         return -math.inf
     if noise == 0:

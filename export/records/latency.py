@@ -42,6 +42,8 @@ class PredictedLatency:
         breakdown: Times of the modules; they add up to about ``p50_ms``.
         reference_ms: What the sentinel takes at the speed of the machine that the prediction is
             for; ``None`` where no sentinel was timed.
+        device: Name of the device that it is for, where that is another one than the engine's;
+            empty where it is the same.
 
     Raises:
         ExportError: The median is no positive number.
@@ -54,6 +56,7 @@ class PredictedLatency:
     coverage: float | None = None
     breakdown: tuple[ModuleShare, ...] = ()
     reference_ms: float | None = None
+    device: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.p50_ms < math.inf:

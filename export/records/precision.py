@@ -75,6 +75,9 @@ class SearchRecord:
         drop_before: AP points lost with every candidate lowered.
         drop_after: AP points lost with the kept nodes in fp32.
         judged_by: What computed the detections.
+        matched_before: Fraction of the detections that match torch's with every candidate lowered;
+            ``None`` where AP decided before.
+        matched_after: The same with the kept nodes in fp32.
     """
 
     limit: float
@@ -85,6 +88,8 @@ class SearchRecord:
     drop_before: float
     drop_after: float
     judged_by: str
+    matched_before: float | None = None
+    matched_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

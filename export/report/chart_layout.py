@@ -49,9 +49,9 @@ def names_axis(names: Sequence[str]) -> dict[str, Any]:
 
 
 def mark_limit(layout: dict[str, Any], x: float, text: str) -> None:
-    """Draw a limit as a vertical line with its name."""
-    layout["shapes"] = [_vertical_line(x)]
-    layout["annotations"] = [
+    """Draw a limit as a vertical line with its name; another one may be there already."""
+    layout.setdefault("shapes", []).append(_vertical_line(x))
+    layout.setdefault("annotations", []).append(
         {
             "x": x,
             "y": 1,
@@ -62,7 +62,7 @@ def mark_limit(layout: dict[str, Any], x: float, text: str) -> None:
             "showarrow": False,
             "text": text,
         }
-    ]
+    )
 
 
 def _vertical_line(x: float) -> dict[str, Any]:

@@ -27,11 +27,9 @@ _BAR_PX = 17
 
 
 def front_figure(front: Front) -> Figure:
-    """Draw predicted latency against accuracy: the front, what it dominates, the budget."""
+    """Draw cost against accuracy: the front with intervals, what it dominates, the budgets."""
     dominated = [mark for mark in front.marks if mark.dominated and not mark.chosen]
-    best = sorted(
-        (mark for mark in front.marks if not mark.dominated), key=lambda mark: mark.predicted_ms
-    )
+    best = sorted((mark for mark in front.marks if not mark.dominated), key=lambda m: m.cost)
     chosen = [mark for mark in front.marks if mark.chosen]
     traces = [
         _marks("dominated", dominated, {"color": "@muted", "size": 7, "opacity": 0.6}, "markers"),
@@ -44,10 +42,11 @@ def front_figure(front: Front) -> Figure:
         ),
     ]
     layout = chart_layout(
-        "predicted latency (ms)", f"{plain(front.accuracy_name)} (0..100)", height=420
+        plain(front.cost_title), f"{plain(front.accuracy_name)} (0..100)", height=420
     )
-    if front.budget_ms is not None:
-        mark_limit(layout, front.budget_ms, f"budget {front.budget_ms:.4g} ms")
+    own = () if front.budget_ms is None else (front.budget_ms,)
+    for budget in dict.fromkeys((*own, *front.budgets)):
+        mark_limit(layout, budget, f"budget {budget:.4g} {plain(front.cost_unit)}".rstrip())
     return {"data": [trace for trace in traces if trace["x"]], "layout": layout}
 
 
@@ -196,10 +195,27 @@ def _marks(
         "type": "scatter",
         "mode": mode,
         "name": name,
-        "x": [mark.predicted_ms for mark in marks],
+        "x": [mark.cost for mark in marks],
         "y": [mark.accuracy for mark in marks],
         "text": [plain(mark.label) for mark in marks],
         "marker": marker,
         "line": {"color": marker["color"], "width": 1.5, "shape": "hv"},
-        "hovertemplate": "%{text}<br>%{x:.3f} ms<br>%{y:.2f}<extra></extra>",
+        "hovertemplate": "%{text}<br>%{x:,.4~f}<br>%{y:.2f}<extra></extra>",
+    } | _intervals(marks, marker["color"])
+
+
+def _intervals(marks: Sequence[FrontMark], colour: str) -> dict[str, Any]:
+    """Return the bars of the predictions' intervals, where all of the marks have one."""
+    known = [(mark.cost, mark.interval) for mark in marks if mark.interval is not None]
+    if not known or len(known) < len(marks):
+        return {}
+    bars = {
+        "type": "data",
+        "symmetric": False,
+        "array": [interval[1] - cost for cost, interval in known],
+        "arrayminus": [cost - interval[0] for cost, interval in known],
+        "color": colour,
+        "thickness": 1,
+        "width": 3,
     }
+    return {"error_x": bars}

@@ -103,7 +103,8 @@ def course_html(course: Course | None, chart: str) -> str:
     if course is None:
         return ""
     ms, accuracy = course.reference
-    reached = next(n for n, share in enumerate(course.volumes, 1) if share >= 0.99)
+    whole = len(course.volumes)  # where nothing was better than the worst, no share is reached
+    reached = next((n for n, share in enumerate(course.volumes, 1) if share >= 0.99), whole)
     text = (
         f"{reached} of {len(course.volumes)} evaluations had 99 % of the final hypervolume, "
         f"bounded by {ms:.3f} ms and {accuracy:.2f}."

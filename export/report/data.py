@@ -14,26 +14,32 @@ from ..records.times import LatencyReport
 
 if TYPE_CHECKING:
     from ..check import CheckReport
+    from .baselines import Baselines
+    from .correlations import CorrelationTable
     from .course import Course
+    from .family import Family
 
 
 @dataclass(frozen=True, slots=True)
 class FrontMark:
-    """Place one architecture in the plane of latency and accuracy.
+    """Place one architecture in the plane of cost and accuracy.
 
     Attributes:
         label: The architecture's code.
-        predicted_ms: Predicted latency.
+        cost: Predicted latency in ms, or another cost in the unit of its front.
         accuracy: In points, 0..100.
         dominated: Whether another architecture is at least as good in both and better in one.
         chosen: Whether it is the one that was chosen.
+        interval: Lower and upper end of the prediction's 90 % interval; ``None`` where it is not
+            known, or not shown.
     """
 
     label: str
-    predicted_ms: float
+    cost: float
     accuracy: float
     dominated: bool = False
     chosen: bool = False
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +49,30 @@ class Front:
     Attributes:
         marks: Every evaluated architecture.
         accuracy_name: What the search maximised, such as ``AP50``.
-        budget_ms: The budget, if there was one.
+        budget_ms: The budget, if there was one, in the unit of the cost.
         failed: Architectures whose evaluation failed; they have no mark.
+        cost_name: What was minimised.
+        cost_unit: Its unit; may be empty.
+        budgets: Further budgets, where a search took several one by one.
     """
 
     marks: tuple[FrontMark, ...]
     accuracy_name: str = "AP"
     budget_ms: float | None = None
     failed: int = 0
+    cost_name: str = "predicted latency"
+    cost_unit: str = "ms"
+    budgets: tuple[float, ...] = ()
+
+    @property
+    def cost_title(self) -> str:
+        """Return name and unit of the cost."""
+        known = self.cost_unit not in ("", self.cost_name)
+        return f"{self.cost_name} ({self.cost_unit})" if known else self.cost_name
+
+    def show_cost(self, cost: float) -> str:
+        """Write a cost as the report does: milliseconds to the third place."""
+        return f"{cost:.3f}" if self.cost_unit == "ms" else f"{cost:.5g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +160,11 @@ class ReportData:
         budget_ms: Latency budget.
         max_ap_drop: AP points that the engine may lose.
         front: What the search evaluated.
+        fronts: The same against further costs: other devices, multiply-adds.
+        baselines: Published models beside it, at equal latency.
         course: How it went.
+        family: Parents and mutations of the front's members.
+        correlations: How factors of the architectures go with what was found.
         agreement: Predictions beside measurements.
         accuracy: COCO numbers of torch and engine.
         parity: Matched detections of torch and engine.
@@ -160,7 +186,11 @@ class ReportData:
     budget_ms: float | None = None
     max_ap_drop: float | None = None
     front: Front | None = None
+    fronts: tuple[Front, ...] = ()
+    baselines: Baselines | None = None
     course: Course | None = None
+    family: Family | None = None
+    correlations: tuple[CorrelationTable, ...] = ()
     agreement: tuple[AgreementMark, ...] = ()
     accuracy: Accuracy | None = None
     parity: ParityReport | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..bundle.manifest import Manifest
 from ..bundle.platforms import check_certified
 from ..errors import BundleError
 from ..records.accuracy import Accuracy
+from ..records.times import LatencyReport
 from .bundle import certificate_rows
 from .precision_summary import precision_summary
 
@@ -102,7 +104,16 @@ def _latency(manifest: Manifest) -> dict[str, Any]:
         "measured_interval": None if measured is None else list(measured.ci_ms),
         "measured_p99": None if measured is None else measured.p99_ms,
         "unstable": [] if measured is None else list(measured.unstable),
+        "stages": _stages(latency),
     }
+
+
+def _stages(latency: LatencyReport | None) -> list[dict[str, Any]]:
+    """Return the stages from image files to objects; none where there were no photographs."""
+    if latency is None or latency.end_to_end is None:
+        return []
+    found = latency.end_to_end
+    return [asdict(stage) for stage in (*found.stages, found.total)]
 
 
 def _files(bundle: Bundle) -> list[dict[str, Any]]:

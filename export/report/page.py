@@ -14,6 +14,7 @@ from ..files import sha256_of, write_atomically
 from ..machine import detfit_version
 from ..records.engine import Artifact
 from .accuracy import accuracy_html
+from .baselines_view import baselines_figure, baselines_html
 from .chart_layout import Figure
 from .charts import (
     agreement_figure,
@@ -22,8 +23,10 @@ from .charts import (
     difference_figure,
     front_figure,
 )
+from .correlations import correlations_html
 from .course import course_html, volume_figure
-from .data import ReportData
+from .data import Front, ReportData
+from .family import family_figure, family_html
 from .latency import latency_html
 from .markup import section
 from .parts import (
@@ -31,7 +34,7 @@ from .parts import (
     commands_html,
     contents_html,
     footer_html,
-    front_html,
+    fronts_html,
     header_html,
     provenance_html,
     verdict_html,
@@ -47,8 +50,10 @@ Section = tuple[str, str, str]
 """Id, title and content; without content the page does not have it."""
 
 ALT = {
-    "front": "Chart of predicted latency against accuracy; the table below lists the front",
+    "front": "Chart of cost against accuracy; the table below lists the front",
+    "baselines": "Chart of predicted latency against published AP; the table below lists them",
     "course": "Chart of the hypervolume against the number of evaluations; it never falls",
+    "family": "Chart of lines from parents to children; the table below lists every step",
     "differences": "Chart of the differences of AP with their intervals, as in the table above",
     "breakdown": "Chart of the milliseconds of every module; the table below lists them",
     "agreement": "Chart of predicted against measured latency; the table below lists the points",
@@ -102,11 +107,18 @@ def report_html(data: ReportData) -> str:
 
 def _sections(data: ReportData, charts: Mapping[str, str]) -> tuple[Section, ...]:
     """Return every section in reading order."""
-    chart = defaultdict(str, charts)
+    chart, fronts = defaultdict(str, charts), _fronts(data)
     return (
         ("verdict", "Verdict", verdict_html(data.verdict)),
-        ("front", "Front", front_html(data.front, chart["front"])),
+        ("front", "Front", fronts_html(fronts.values(), map(chart.__getitem__, fronts))),
+        (
+            "baselines",
+            "Beside published models",
+            baselines_html(data.baselines, chart["baselines"]),
+        ),
         ("course", "How the search went", course_html(data.course, chart["course"])),
+        ("family", "Where the front came from", family_html(data.family, chart["family"])),
+        ("correlations", "What goes with what", correlations_html(data.correlations)),
         ("accuracy", "Accuracy", accuracy_html(data.accuracy, data.parity, chart["differences"])),
         ("precision", "Precision", precision_html(data.precision)),
         ("latency", "Where the time goes", latency_html(data, chart["breakdown"])),
@@ -129,8 +141,14 @@ def _sections(data: ReportData, charts: Mapping[str, str]) -> tuple[Section, ...
 
 def _figures(data: ReportData) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
-    if data.front is not None and data.front.marks:
-        figures["front"] = front_figure(data.front)
+    for key, front in _fronts(data).items():
+        if front.marks:
+            figures[key] = front_figure(front)
+    compared = None if data.baselines is None else baselines_figure(data.baselines)
+    if compared is not None:
+        figures["baselines"] = compared
+    if data.family is not None:
+        figures["family"] = family_figure(data.family)
     if data.course is not None:
         figures["course"] = volume_figure(data.course)
     if data.accuracy is not None and any(row.drop_ci for row in data.accuracy.rows):
@@ -144,10 +162,16 @@ def _figures(data: ReportData) -> dict[str, Figure]:
     return figures
 
 
+def _fronts(data: ReportData) -> dict[str, Front]:
+    """Return the fronts by the ids of their charts: ``front``, ``front-2``."""
+    fronts = (*(() if data.front is None else (data.front,)), *data.fronts)
+    return {"front" if n == 1 else f"front-{n}": front for n, front in enumerate(fronts, 1)}
+
+
 def _chart(name: str, figure: Figure) -> str:
-    height = figure["layout"]["height"]
+    height, alt = figure["layout"]["height"], ALT[name.partition("-")[0]]
     return (
-        f'<div class="chart" id="{name}-chart" role="img" aria-label="{ALT[name]}" '
+        f'<div class="chart" id="{name}-chart" role="img" aria-label="{alt}" '
         f'style="height: {height}px"></div>\n'
     )
 

@@ -7,7 +7,7 @@ from html import escape
 
 from ..gate.outcome import GateVerdict
 from ..records.latency import MeasuredLatency, PredictedLatency
-from .data import AgreementMark, Front, ReportData
+from .data import AgreementMark, Front, FrontMark, ReportData
 from .markup import details, note, points, table, verdict_word
 
 Pairs = Sequence[tuple[str, str]]
@@ -50,25 +50,48 @@ def verdict_html(verdict: GateVerdict | None) -> str:
     )
 
 
-def front_html(front: Front | None, chart: str) -> str:
-    """Return what a search evaluated: its chart and the best as a table."""
-    if front is None or not front.marks:
-        return ""
-    failed = f" {front.failed} evaluations failed." if front.failed else ""
-    text = (
-        f"{len(front.marks)} architectures were evaluated.{failed} Up and to the left is "
-        "better; grey ones are dominated."
-    )
-    best = sorted(
-        (m for m in front.marks if m.chosen or not m.dominated), key=lambda m: m.predicted_ms
-    )
+def fronts_html(fronts: Iterable[Front], charts: Iterable[str]) -> str:
+    """Return what a search evaluated against every cost: a chart and the best as a table of each.
+
+    Args:
+        fronts: The first is the one that the choice was made on.
+        charts: One for each.
+    """
+    pairs = [(front, chart) for front, chart in zip(fronts, charts, strict=True) if front.marks]
+    return "\n".join(_front_html(*pair, first=not place) for place, pair in enumerate(pairs))
+
+
+def _front_html(front: Front, chart: str, *, first: bool) -> str:
+    best = sorted((m for m in front.marks if m.chosen or not m.dominated), key=lambda m: m.cost)
+    told = any(m.interval is not None for m in best)
     rows = [
-        (m.label, f"{m.predicted_ms:.3f}", f"{m.accuracy:.2f}", "chosen" if m.chosen else "")
+        (
+            m.label,
+            front.show_cost(m.cost),
+            *((_ends(front, m.interval),) if told else ()),
+            f"{m.accuracy:.2f}",
+            "chosen" if m.chosen else "",
+        )
         for m in best
     ]
-    heads = ("architecture", "predicted ms", front.accuracy_name, "choice")
-    listed = table("The front", heads, rows, wrap=(0,))
-    return note(text) + chart + details("The front as a table", listed)
+    interval = ("90 % interval",) if told else ()
+    heads = ("architecture", front.cost_title, *interval, front.accuracy_name, "choice")
+    listed = table(f"The front against {front.cost_name}", heads, rows, wrap=(0,))
+    text = _front_note(front, told) if first else f"The front against {front.cost_name}."
+    return note(text) + chart + details(f"The front against {front.cost_name} as a table", listed)
+
+
+def _front_note(front: Front, told: bool) -> str:
+    failed = f" {front.failed} evaluations failed." if front.failed else ""
+    bars = " Bars are the 90 % intervals of the predictions." if told else ""
+    return (
+        f"{len(front.marks)} architectures were evaluated.{failed} Up and to the left is "
+        f"better; grey ones are dominated.{bars}"
+    )
+
+
+def _ends(front: Front, interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else " to ".join(map(front.show_cost, interval))
 
 
 def agreement_html(marks: Sequence[AgreementMark], chart: str) -> str:
@@ -127,7 +150,7 @@ def _tiles(data: ReportData) -> Iterable[tuple[str, str, str, str]]:
         yield "budget", f"{data.budget_ms:.4g} ms", "upper limit", ""
     for mark in data.front.marks if data.front is not None and data.verdict is None else ():
         if mark.chosen:
-            yield "chosen", mark.label, f"{mark.accuracy:.2f} at {mark.predicted_ms:.3f} ms", ""
+            yield "chosen", mark.label, _chosen_note(data.front, mark), ""
     if len(data.agreement) > 1:
         errors = [abs(m.predicted_ms / m.measured_ms - 1) for m in data.agreement]
         share = sum(errors) / len(errors)
@@ -138,6 +161,11 @@ def _tiles(data: ReportData) -> Iterable[tuple[str, str, str, str]]:
     if data.parity is not None:
         value = f"{data.parity.matched_fraction:.1%}"
         yield "same detections", value, f"torch and engine, IoU {data.parity.iou:g}", ""
+
+
+def _chosen_note(front: Front | None, mark: FrontMark) -> str:
+    cost = "" if front is None else f" at {front.show_cost(mark.cost)} {front.cost_unit}".rstrip()
+    return f"{mark.accuracy:.2f}{cost}"
 
 
 def _interval(predicted: PredictedLatency) -> str:

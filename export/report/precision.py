@@ -70,12 +70,20 @@ def _ladder(rows: Sequence[PrecisionRow]) -> str:
 
 
 def _searched(search: SearchRecord) -> str:
+    alike = "".join(
+        f"; {matched:.1%} of the detections match {when}"
+        for matched, when in (
+            (search.matched_before, "with all lowered"),
+            (search.matched_after, "in the end"),
+        )
+        if matched is not None
+    )
     minimal = "each of them is needed" if search.minimal else "not shown to be the fewest"
     return (
         f"Searched for the fewest of {search.candidates} nodes to keep in fp32: "
         f"{search.evaluations} engines, judged by {search.judged_by} on {search.images} images. "
         f"AP lost {search.drop_before:.2f} with all lowered, {search.drop_after:.2f} with the "
-        f"kept ones in fp32, allowed {search.limit:g}; {minimal}."
+        f"kept ones in fp32, allowed {search.limit:g}{alike}; {minimal}."
     )
 
 

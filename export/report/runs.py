@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from search import Objective, nondominated, read_agreement, simulation_of
+from latency import describe_closure, describe_table_closure
+from search import load_certification, simulation_of
 from searchspaces import SPACES, make_space
 
-from ..errors import ReportError
+from .baselines import baselines_of
+from .correlations import correlation_tables
 from .course import Course, course_of, order_of_results
-from .data import AgreementMark, Front, FrontMark, ReportData
+from .data import AgreementMark, Front, ReportData
+from .family import family_of
+from .fronts import column_of, further_fronts, search_front
 from .provenance import flat
+from .rungs import order_warning, rung_provenance
 
 if TYPE_CHECKING:
     from latency import LatencyTable, Predictor
@@ -37,8 +39,10 @@ def table_report(table: LatencyTable, predictor: Predictor | None = None) -> Rep
             for ms, (workload, measurement) in zip(predicted.tolist(), detectors, strict=True)
         )
     unstable = sum(bool(m.unstable_reasons()) for m in table.measurements.values())
+    closes = describe_table_closure(table) if predictor is None else describe_closure(predictor)
     provenance = (
         *(row for space in manifest.spaces for row in flat("space", space)),
+        *flat("closure", {name: _rounded(value) for name, value in (closes or {}).items()}),
         ("workloads measured", str(len(table.measurements))),
         ("workloads failed", str(len(table.failures))),
         ("unstable measurements", str(unstable)),
@@ -55,6 +59,10 @@ def table_report(table: LatencyTable, predictor: Predictor | None = None) -> Rep
         agreement=marks,
         provenance=provenance,
     )
+
+
+def _rounded(value: object) -> object:
+    return f"{value:.2f}" if isinstance(value, float) else value
 
 
 def run_report(
@@ -84,19 +92,26 @@ def run_report(
         ("started", config.created_at),
         *flat("context", config.context),
         *flat("note", config.notes),
+        *flat("summary", result.summary),
         *flat("version", config.versions),
     )
     if result.stopped is not None:
         provenance = (*provenance, ("stopped early", result.stopped))
+    provenance = (*provenance, *rung_provenance(result))
     simulated = simulation_of(result)
     label = "" if simulated is None else f" on a simulated {simulated['device']}"
     note = "" if simulated is None else f"; latencies {simulated['note']}"
     return ReportData(
         title=f"Search of {config.space}{label}",
         subject=f"{config.strategy}, {len(result.finished)} architectures evaluated{note}",
-        budget_ms=front.budget_ms,
+        budget_ms=front.budget_ms if front.cost_unit == "ms" else None,
         front=front,
+        fronts=further_fronts(result),
+        baselines=baselines_of(result, front),
         course=_course(result, front),
+        family=family_of(result, front, (column_of(result, "min"), column_of(result, "max"))),
+        correlations=correlation_tables(result),
+        agreement=_measured(result),
         provenance=provenance,
     )
 
@@ -104,53 +119,27 @@ def run_report(
 def _course(result: SearchResult, front: Front) -> Course | None:
     """Return how the search went; without sketches where the space is not one of the project's."""
     config = result.config
-    best = sorted((m for m in front.marks if not m.dominated), key=lambda m: m.predicted_ms)
+    best = sorted((m for m in front.marks if not m.dominated), key=lambda m: m.cost)
     members = []
     if config.space in SPACES:
         space = make_space(config.space, **config.space_options)
         members = [(mark.label, space.detector(space.decode(mark.label))) for mark in best]
-    ranking = read_agreement(result)
-    rows = order_of_results(result, (_first(result, "min"), _first(result, "max")))
-    return course_of(rows, members, None if ranking is None else ranking.warning)
+    rows = order_of_results(result, (column_of(result, "min"), column_of(result, "max")))
+    return course_of(rows, members, order_warning(result))
 
 
-def search_front(
-    result: SearchResult, *, chosen: str | None = None, budget_ms: float | None = None
-) -> Front:
-    """Return every evaluated architecture of a run, marked by whether another one beats it.
-
-    Raises:
-        ReportError: The run minimises or maximises nothing.
-    """
-    latency = _first(result, "min")
-    accuracy = _first(result, "max")
-    if budget_ms is None:
-        bounds = {c.objective: c.upper for c in result.config.constraints}
-        budget_ms = bounds.get(result.objectives[latency].name)
-    rows = [
-        (e.code, e.values[latency], e.values[accuracy])
-        for e in result.candidates
-        if e.status == "ok"
-    ]
-    points = np.array([(ms, ap) for _, ms, ap in rows], np.float64).reshape(-1, 2)
-    kept = nondominated(points, (Objective("ms", "min"), Objective("accuracy", "max")))
-    if chosen is None:
-        chosen = _best_code(rows, budget_ms)
-    marks = tuple(
-        FrontMark(code, ms, ap, dominated=not on_front, chosen=code == chosen)
-        for (code, ms, ap), on_front in zip(rows, kept.tolist(), strict=True)
+def _measured(result: SearchResult) -> tuple[AgreementMark, ...]:
+    """Return what certification measured of the front beside what had been predicted."""
+    certification = load_certification(result.folder)
+    if certification is None:
+        return ()
+    return tuple(
+        AgreementMark(
+            label=each.arch.partition(":")[2],
+            predicted_ms=each.predicted_ms,
+            measured_ms=each.measured_ms,
+            group="certified" if each.certified else "not certified",
+        )
+        for each in certification.measured
+        if each.measured_ms is not None
     )
-    return Front(marks, result.objectives[accuracy].name, budget_ms, len(result.failures))
-
-
-def _first(result: SearchResult, direction: str) -> int:
-    for column, objective in enumerate(result.objectives):
-        if objective.direction == direction:
-            return column
-    wanted = "minimises no latency" if direction == "min" else "maximises no accuracy"
-    raise ReportError(f"the run in {result.folder} {wanted}; there is no front to draw")
-
-
-def _best_code(rows: Sequence[tuple[str, float, float]], budget_ms: float | None) -> str | None:
-    within = [row for row in rows if budget_ms is None or row[1] <= budget_ms]
-    return max(within, key=lambda row: (row[2], -row[1]))[0] if within else None

@@ -9,6 +9,7 @@ from latency import load_predictor, read_table
 from search import load_result
 
 from ..bundle.bundle import Bundle, load_bundle
+from ..bundle.place import refuse_inside_bundle
 from ..errors import ReportError
 from ..records.engine import Artifact
 from .data import ReportData
@@ -40,9 +41,13 @@ def report_of(
 
     Raises:
         ReportError: The path holds none of these, or an option is given that it does not take.
+        BundleError: The HTML file would lie in a bundle.
         ExportError: It does, but it is damaged; likewise the errors of the other rooms.
     """
     source, output = Path(source), Path(output)
+    if source.is_file() and output.resolve() == source.resolve():
+        raise ReportError(f"the report would replace {source} itself; name another file by -o")
+    refuse_inside_bundle(output.parent)
     if predictor is not None and source.is_dir():
         raise ReportError(f"a predictor goes with a latency table, but {source} is a folder")
     if (source / MANIFEST_FILE).is_file():

@@ -11,13 +11,35 @@ from ..gate.outcome import Outcome
 from .markup import details, html_table, note, table, verdict_word
 
 if TYPE_CHECKING:
-    from ..check import CheckReport, Finding
+    from ..check import CheckReport, Finding, Target
+    from ..check.versions import Release
 
 RELEASES = ("8.6", "10.4", "11.x")
 """Checked where no other are asked for: the last release for GPUs before Volta, the last one for
 Volta (V100), and the newest."""
 
 HEADS = ("severity", "where", "why", "what to do", "rule")
+
+
+def wanted_releases(engine: str, version: str, asked: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the releases that the report of an engine speaks of, its own one first.
+
+    Args:
+        engine: Name of the engine.
+        version: Of its runtime, such as ``10.4.0 (timing cache empty)``.
+        asked: Releases that the caller asked for; the usual ones where none is.
+    """
+    from ..check import CheckError, parse_target
+
+    chosen = tuple(asked) or RELEASES
+    if engine != "tensorrt":
+        return chosen
+    own = version.partition(" ")[0]
+    try:
+        parse_target(own)
+    except CheckError:  # no rules are known for it, which is no reason to refuse the engine
+        return chosen
+    return (own, *chosen)
 
 
 def check_releases(
@@ -37,9 +59,11 @@ def check_releases(
     from ..check import PRECISIONS, check_model, parse_target, read_model
 
     checked = precision if precision in PRECISIONS else PRECISIONS[0]
-    targets = [parse_target(release, checked) for release in dict.fromkeys(releases)]
+    targets: dict[Release, Target] = {}
+    for target in (parse_target(release, checked) for release in releases):
+        targets.setdefault(target.release, target)  # 10.4 and 10.4.0 are one
     graph = read_model(model)
-    return tuple(check_model(graph, target) for target in targets)
+    return tuple(check_model(graph, target) for target in targets.values())
 
 
 def tensorrt_html(reports: Sequence[CheckReport]) -> str:
@@ -48,7 +72,7 @@ def tensorrt_html(reports: Sequence[CheckReport]) -> str:
         return ""
     text = (
         "Whether a release would parse and run model.onnx, by the static rules of `detfit check`. "
-        "TensorRT itself was not run here: latency and accuracy on it are not measured."
+        "They run no TensorRT: latency and accuracy are not measured by them."
     )
     rows = [
         (

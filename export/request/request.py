@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detection import Detector, Preprocess
 from engines import TimingProtocol
 
+from ..bundle.descriptions import MAX_INPUT_BYTES, input_bytes
 from ..bundle.manifest import GateLimits
 from ..bundle.postprocess import Postprocess
 from ..errors import VerificationError
@@ -47,6 +48,8 @@ class ExportRequest:
         protocol: How to measure; the engines' defaults if ``None``.
         front: What the search evaluated, for the report.
         agreement: Predictions beside measurements, for the report.
+        tensorrt: Releases of TensorRT that the report says of whether they would take the graph;
+            the usual ones where none is named. That of a TensorRT engine is always among them.
     """
 
     detector: Detector
@@ -71,14 +74,32 @@ class ExportRequest:
     protocol: TimingProtocol | None = None
     front: Front | None = None
     agreement: tuple[AgreementMark, ...] = ()
+    tensorrt: tuple[str, ...] = ()
+
+    def timing(self) -> TimingProtocol:
+        """Return how the engine is measured.
+
+        Raises:
+            MeasurementError: Precision or threads are none that an engine can have.
+        """
+        usual = self.protocol or TimingProtocol()
+        return replace(usual, threads=self.threads, precision=self.precision)
 
 
 def check_request(request: ExportRequest) -> None:
-    """Refuse a request whose parts contradict each other.
+    """Refuse a request whose parts contradict each other, before any work.
 
     Raises:
-        VerificationError: Detector, labels, origin and preprocessing are not of one network.
+        VerificationError: Detector, labels, origin and preprocessing are not of one network; or an
+            option would do nothing, or make a bundle that nobody can load.
+        MeasurementError: Precision or threads are none that an engine can have.
+        CheckError: No rules are known for a release of TensorRT.
     """
+    _check_network(request)
+    _check_options(request)
+
+
+def _check_network(request: ExportRequest) -> None:
     spec = spec_of(request.origin)
     if spec != request.detector.spec:
         raise VerificationError(
@@ -95,3 +116,27 @@ def check_request(request: ExportRequest) -> None:
             f"preprocessing makes images of {request.preprocess.input_hw} (height, width), the "
             f"detector takes {spec.input_hw}"
         )
+
+
+def _check_options(request: ExportRequest) -> None:
+    request.timing()  # refuses what no engine can have
+    if request.limit is not None and request.data_dir is None:
+        raise VerificationError(
+            f"a limit of {request.limit} images, but none to verify on; name a folder by --verify"
+        )
+    if request.lowering.calibration_dir is not None and request.precision != "int8":
+        raise VerificationError(
+            f"images to calibrate on go with int8, the precision is {request.precision}; ask for "
+            "--precision int8, or leave --calibrate out"
+        )
+    if input_bytes(request.batch, request.preprocess.input_hw) > MAX_INPUT_BYTES:
+        height, width = request.preprocess.input_hw
+        raise VerificationError(
+            f"{request.batch} images of {width}x{height} pixels have more than {MAX_INPUT_BYTES} "
+            "bytes; choose a smaller batch"
+        )
+    if request.tensorrt:
+        from ..check import parse_target
+
+        for release in request.tensorrt:
+            parse_target(release)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +13,19 @@ from detection import DetectionError, Rle, load_image
 from engines import Engine
 
 from ..bundle.postprocess import Detections
-from ..bundle.runnable import Runnable
+from ..bundle.runnable import Runnable, runnable_by
 from ..errors import DetectError
 from ..files import json_bytes, write_atomically
 from .drawing import draw
+from .outputs import RESULTS, target_files, write_drawing
 from .session import Session
 
 Progress = Callable[[str, float, float], None]
 Job = tuple[Path, Path | None]
 """An image file, and the file to draw it into."""
 
-RESULTS = "detections.json"
 RESULTS_SCHEMA = "detfit-detections"
 RESULTS_VERSION = 1
-JPEG_QUALITY = 92
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +105,7 @@ def detect_files(
     out_dir: str | Path | None = None,
     *,
     score_threshold: float | None = None,
+    engine: str | None = None,
     verified_only: bool = True,
     progress: Progress | None = None,
 ) -> list[ImageResult]:
@@ -121,6 +120,7 @@ def detect_files(
         out_dir: Folder for the drawn images and the list; made if missing. ``None`` writes
             nothing. Files of earlier calls are replaced, the given images never.
         score_threshold: Objects below it are left out; ``None`` takes the bundle's own.
+        engine: Engine to run the ONNX model, which needs no torch; the bundle's own if ``None``.
         verified_only: Refuse a bundle where its certificates do not cover this machine.
         progress: Called as ``progress(message, done, total)`` in images.
 
@@ -128,9 +128,9 @@ def detect_files(
         One result per path, in their order.
 
     Raises:
-        DetectError: No image is given or none can be read, the threshold is out of range, or the
-            output cannot be written.
-        BundleError: The bundle cannot be used.
+        DetectError: No image is given or none can be read, or the threshold is out of range.
+        ExportError: The output cannot be written.
+        BundleError: The bundle cannot be used, or `out_dir` lies in a bundle.
     """
     if not paths:
         raise DetectError("name at least one image")
@@ -138,8 +138,10 @@ def detect_files(
         raise DetectError(f"score_threshold must lie in 0..1, got {score_threshold}")
     folder = None if out_dir is None else Path(out_dir)
     sources = [Path(path) for path in paths]
-    targets = _targets(sources, folder)
-    jobs = list(zip(sources, targets, strict=True))
+    jobs = list(zip(sources, target_files(sources, folder), strict=True))
+    if engine is not None:
+        place = source.path if isinstance(source, Runnable) else source
+        source = runnable_by(place, engine, verified_only=verified_only)
     results: list[ImageResult] = []
     with Session.open(source, verified_only=verified_only) as session:
         default = session.postprocess.score_threshold
@@ -185,48 +187,18 @@ def _detect_some(
             continue
         detections = next(found).above(threshold)
         if target is not None:
-            _make_folder(target.parent)
-            write_atomically(target, jpeg_bytes(draw(image, detections, session.labels)))
+            write_drawing(target, draw(image, detections, session.labels))
         results.append(ImageResult(path, target, objects_of(detections, session.labels)))
     return results
 
 
 def _opened(path: Path) -> Image.Image | DetectionError:
+    if path.is_dir():
+        return DetectionError(f"{path} is a folder; name the image files in it")
     try:
         return load_image(path, apply_exif=True)
     except DetectionError as error:
         return error
-
-
-def jpeg_bytes(image: Image.Image) -> bytes:
-    """Return an RGB image as a JPEG file of good quality."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DetectError(f"cannot make the folder {folder}: {error.strerror}") from error
-
-
-def _targets(sources: Sequence[Path], folder: Path | None) -> list[Path | None]:
-    """Name one new file per image; images of one name in several folders are numbered."""
-    if folder is None:
-        return [None] * len(sources)
-    used: dict[str, int] = {}
-    targets: list[Path | None] = []
-    for path in sources:
-        used[path.stem] = used.get(path.stem, 0) + 1
-        number = f"-{used[path.stem]}" if used[path.stem] > 1 else ""
-        targets.append(folder / f"{path.stem}-detected{number}.jpg")
-    originals = {path.resolve() for path in sources}
-    clash = [target for target in targets if target is not None and target.resolve() in originals]
-    if clash:
-        raise DetectError(f"{clash[0]} is one of the given images; name another output folder")
-    return targets
 
 
 def _results_bytes(results: Sequence[ImageResult], threshold: float) -> bytes:

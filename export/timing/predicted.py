@@ -15,7 +15,7 @@ CLOSURE = "between modules"
 
 
 def predicted_latency(
-    latency: Latency, graph: Graph, reference_ms: float | None = None
+    latency: Latency, graph: Graph, reference_ms: float | None = None, device: str = ""
 ) -> PredictedLatency:
     """Write a prediction down with one entry per node of the detector's graph.
 
@@ -24,6 +24,7 @@ def predicted_latency(
         graph: The detector's, of the batch size and precision that were predicted.
         reference_ms: What the sentinel takes at the speed of the machine that was predicted for;
             ``None`` where that is not known.
+        device: Name of the device that was predicted for, where it is not the engine's.
 
     Raises:
         KeyError: The prediction is of other modules than the graph's.
@@ -43,4 +44,5 @@ def predicted_latency(
         coverage=latency.coverage,
         breakdown=(*shares, ModuleShare(CLOSURE, "other", latency.unattributed_ms)),
         reference_ms=reference_ms,
+        device=device,
     )

@@ -13,6 +13,7 @@ from engines import get_backend, option_texts
 from ..bundle.bundle import Bundle, load_bundle
 from ..bundle.certificate import Certificate
 from ..bundle.integrity import REPORT
+from ..bundle.place import refuse_in_the_way
 from ..bundle.platforms import Platform
 from ..bundle.runnable import run_by
 from ..bundle.writer import write_bundle
@@ -85,11 +86,14 @@ def verify_here(
         DatasetError: The data is not there or damaged.
         VerificationError: This version cannot build the torch model, or there are no images.
         EngineError: The engine is not installed, or cannot be loaded, run or measured.
+        ExportError: A certificate is asked for, and nothing can be written there.
     """
     bundle = load_bundle(path, check_machine=False)
     there = bundle_here(bundle, engine or bundle.engine.name)
     platform = Platform.of(there.engine)
     known = any(platform.same_as(other) for other in bundle.platforms)
+    if certify and not known:  # what could not be added is refused before hours of comparing
+        refuse_in_the_way(bundle.path.resolve(), overwrite=True)
     report = verify_bundle(
         there,
         data_dir,
@@ -180,4 +184,4 @@ def add_certificate(bundle: Bundle, certificate: Certificate) -> Bundle:
     page = bundle.report_path.read_text(encoding="utf-8")
     section = certificates_html(certificate_rows(manifest))
     files[REPORT] = replace_section(page, CERTIFICATES, section).encode()
-    return write_bundle(bundle.path, manifest, files, overwrite=True)
+    return write_bundle(bundle.path.resolve(), manifest, files, overwrite=True)

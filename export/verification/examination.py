@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines import Engine, TimingProtocol, get_backend
+from engines import Engine, get_backend
 
 from ..comparison.compare import Comparison
 from ..comparison.data import EvaluationData, Progress
@@ -110,12 +110,10 @@ def examine(
 def _measure(
     request: ExportRequest, session: Session[Engine], data: EvaluationData | None
 ) -> EngineTimes:
-    wanted = request.protocol or TimingProtocol()
-    protocol = replace(wanted, threads=request.threads, precision=request.precision)
     return time_engine(
         session,
         data,
-        budget_protocol(protocol, request.limits.budget_on),
+        budget_protocol(request.timing(), request.limits.budget_on),
         get_backend(request.engine, request.engine_options),
         device=request.device,
         profile=request.predicted is not None and bool(request.predicted.breakdown),

@@ -3,8 +3,9 @@
 A module is compared with measured ones of its family: the time that whole waves of tiles take
 (:mod:`.waves`), a local Gaussian process over its shape (:mod:`.kriging`), its next neighbours
 along every axis of the shape (:mod:`.neighbours`) and what hardware makes of it
-(:mod:`.features`) are put together by boosted trees (:mod:`.trees`). Only fitting loads
-scikit-learn.
+(:mod:`.features`) are put together by boosted trees (:mod:`.trees`). Where modules are many,
+networks that know no neighbours are mixed in, because they err elsewhere (:mod:`.network`,
+:mod:`.blend`). Only fitting loads scikit-learn.
 """
 
 from __future__ import annotations

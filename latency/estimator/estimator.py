@@ -108,6 +108,8 @@ def fit_estimator(
     Raises:
         PredictorError: A number of milliseconds is not finite.
     """
+    from threadpoolctl import threadpool_limits
+
     wrong = [spec.key for spec, ms in measured.items() if not np.isfinite(ms)]
     if wrong:
         raise PredictorError(f"the time of {wrong[0]} is not finite; measure it again")
@@ -117,6 +119,7 @@ def fit_estimator(
             grouped.setdefault(family_of(spec), {})[spec] = ms
     large = {name: each for name, each in sorted(grouped.items()) if len(each) >= MIN_MODULES}
     rngs = [np.random.default_rng(seed) for seed in rng.integers(2**63, size=len(large))]
-    with ThreadPoolExecutor(WORKERS) as pool:
+    # Products of small matrices: families share the cores, and sums come out alike on any number.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
         found = list(pool.map(fit_family, large.values(), rngs))
     return ModuleEstimator(dict(zip(large, found, strict=True)))

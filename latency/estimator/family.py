@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from searchspaces import ModuleSpec
 
+from .blend import Blend, fit_blend
 from .features import COUNT, features
 from .kriging import Kriging, fit_kriging
 from .neighbours import REACH, AxisNeighbours
@@ -23,6 +24,9 @@ MIN_MODULES = 8
 
 MIN_FOR_TREES = 100
 """Below, trees predict left-out modules no better than kriging alone."""
+
+MIN_FOR_NETWORKS = 500
+"""Below, a network sees too little to add to trees."""
 
 FOLDS, MAX_SCORES = 3, 2000
 ROUNDS, RATE, SEEDS = 400, 0.07, 2
@@ -52,6 +56,7 @@ class Family:
         log_ms: Logarithms of the measured times ``(n,)``.
         reach: Distance to the nearest measured module that is still usual.
         forest: What kriging leaves; ``None`` where modules are too few.
+        blend: What networks leave of the trend; ``None`` where they add nothing.
         scores: Absolute errors of log(ms) of modules that were left out, sorted.
     """
 
@@ -61,6 +66,7 @@ class Family:
     log_ms: Floats
     reach: float
     forest: Forest | None
+    blend: Blend | None
     scores: Floats
 
     def same_as(self, other: Family) -> bool:
@@ -78,6 +84,8 @@ class Family:
                 or other.forest is None
                 or np.array_equal(self.forest.value, other.forest.value)
             )
+            and (self.blend is None) == (other.blend is None)
+            and (self.blend is None or other.blend is None or self.blend.same_as(other.blend))
         )
 
     def estimate(self, specs: Sequence[ModuleSpec]) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -90,6 +98,8 @@ class Family:
         if self.forest is not None:
             columns = _columns(self, table, places, level, mean, variance, distance)
             found = found + self.forest.predict(columns)
+        if self.blend is not None:
+            found = self.blend.mix(found, level, table, places)
         return found, inside & (distance <= self.reach)
 
 
@@ -106,12 +116,15 @@ def fit_family(measured: Mapping[ModuleSpec, float], rng: np.random.Generator) -
     mean, variance, distance = kriging.predict(places, leave_out=True)
     reach = REACH_SLACK * float(np.quantile(distance, REACH_QUANTILE))
     left = log_ms - level - mean
-    family = Family(axes, grown, kriging, log_ms, reach, None, _thinned(left))
+    family = Family(axes, grown, kriging, log_ms, reach, None, None, _thinned(left))
     if len(specs) < MIN_FOR_TREES:
         return family
     columns = _columns(family, table, places, level, mean, variance, distance, leave_out=True)
     forest, errors = _fit_trees(columns, left, rng)
-    return Family(axes, grown, kriging, log_ms, reach, forest, _thinned(errors))
+    blend = None
+    if len(specs) >= MIN_FOR_NETWORKS:
+        blend, errors = fit_blend(table, places, log_ms - level, errors, rng)
+    return replace(family, forest=forest, blend=blend, scores=_thinned(errors))
 
 
 def _columns(

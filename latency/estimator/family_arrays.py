@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import PredictorError
+from .blend import Blend
 from .family import Family, column_count
 from .kriging import ORDERS, Kriging
 from .shape import Axes
@@ -17,7 +18,7 @@ from .trend import Trend
 from .waves import COUNT, Waves
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-_FOREST, _WAVES = "forest.", "trend.waves"
+_FOREST, _BLEND, _WAVES = "forest.", "blend.", "trend.waves"
 _TREND = ("centre", "spread", "limits", "weights")
 
 
@@ -42,6 +43,8 @@ def family_to_arrays(family: Family) -> dict[str, npt.NDArray[Any]]:
         found[_WAVES] = trend.waves.logs
     if family.forest is not None:
         found |= {_FOREST + name: array for name, array in family.forest.arrays().items()}
+    if family.blend is not None:
+        found |= {_BLEND + name: array for name, array in family.blend.arrays().items()}
     return found
 
 
@@ -71,9 +74,14 @@ def family_from_arrays(arrays: Arrays) -> Family:
     _check(axes, kriging, count)
     if not len(scores):
         raise PredictorError("the array 'scores' is empty; fit the table again")
-    trees = {k.removeprefix(_FOREST): v for k, v in arrays.items() if k.startswith(_FOREST)}
+    trees, layers = _part(arrays, _FOREST), _part(arrays, _BLEND)
     forest = Forest.from_arrays(trees, column_count(axes)) if trees else None
-    return Family(axes, trend, kriging, log_ms, reach, forest, np.sort(scores))
+    blend = Blend.from_arrays(layers, len(axes.kept)) if layers else None
+    return Family(axes, trend, kriging, log_ms, reach, forest, blend, np.sort(scores))
+
+
+def _part(arrays: Arrays, prefix: str) -> dict[str, npt.NDArray[Any]]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 def _waves(arrays: Arrays) -> Waves | None:

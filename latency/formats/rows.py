@@ -16,8 +16,9 @@ from searchspaces import ModuleSpec, SearchSpaceError
 from ..bulk import without_collection
 from ..errors import TableError
 from ..manifest import Manifest
+from ..row import Row
 from ..row_text import module_workload
-from ..table import LatencyTable, Row
+from ..table import LatencyTable
 from ..workload import MODULE
 from .origin import Origin
 

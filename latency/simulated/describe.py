@@ -8,7 +8,7 @@ from typing import Any
 from searchspaces import parse_arch
 
 from ..describe import describe_latency
-from ..predictor import CONFIDENCE, Latency
+from ..prediction import CONFIDENCE, Latency
 from .device import WIDER
 from .device_file import PREFIX, get_simulated_device, simulated_devices
 from .predictor import SimulatedPredictor, make_simulated

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from searchspaces import DetectorSpec, Graph, ModuleSpec
 
 from ..errors import PredictorError
-from ..predictor import CONFIDENCE, Latency, Modules, ModuleTime
+from ..prediction import CONFIDENCE, Latency, Modules, ModuleTime
 from .device import FUSING, WIDER, SimulatedDevice
 from .device_file import PREFIX, get_simulated_device
 from .efficiency import EFFICIENCIES, Efficiency

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .base import Budget, Evaluator
+from .base import Budget, Evaluator, graded_by
 from .callable import CallableEvaluator
 from .completing import CompletingEvaluator
 from .proxy import ProxyEvaluator, entropy_score
@@ -22,6 +22,7 @@ __all__ = [
     "ScratchEvaluator",
     "TableEvaluator",
     "entropy_score",
+    "graded_by",
     "supernet_evaluator",
 ]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import EvaluatorError
-from ..partial import UNDECIDED, complete, is_partial
-from .base import Budget, Evaluator
+from ..spaces.partial import UNDECIDED, complete, is_partial
+from .base import Budget, Evaluator, graded_by
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -32,7 +32,7 @@ class CompletingEvaluator:
 
     Example:
         >>> from search import CallableEvaluator, UNDECIDED
-        >>> from search.digits import DigitSpace
+        >>> from search.spaces.digits import DigitSpace
         >>> from searchspaces import Architecture
         >>> ones = CallableEvaluator(lambda arch: {"ones": sum(arch.genes)})
         >>> evaluator = CompletingEvaluator(ones, DigitSpace(3, 2), completions=100)
@@ -52,6 +52,11 @@ class CompletingEvaluator:
             raise EvaluatorError(f"completions must be at least 1, got {completions!r}")
         self._evaluator, self._space = evaluator, space
         self._completions, self._seed = completions, seed
+
+    @property
+    def graded(self) -> str | None:
+        """Return what a share of an evaluation is counted in; ``None`` for nothing."""
+        return graded_by(self._evaluator)
 
     def evaluate(
         self, architecture: Architecture, budget: Budget | None = None

@@ -7,19 +7,18 @@ epochs on ImageNet's weights, in the second every backbone for nine epochs from 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EvaluatorError
-from .base import Budget
+from ..progress import Progress
+from .base import TRAINING_STEPS, Budget
 
 if TYPE_CHECKING:
     from detection import CocoDataset, Detector, TrainConfig
     from searchspaces import Architecture, DetectorSpec, SearchSpace
-
-Progress = Callable[[str, float, float], None]
 
 _DIGITS = 16  # of an architecture's digest, in the name of its folder
 
@@ -45,6 +44,8 @@ class ScratchEvaluator:
     Raises:
         EvaluatorError: There is no such folder of weights.
     """
+
+    graded = TRAINING_STEPS
 
     def __init__(
         self,
@@ -74,8 +75,9 @@ class ScratchEvaluator:
 
         Args:
             architecture: Of the space.
-            budget: ``epochs`` replaces the length of the training; ``images`` bounds those that
-                are scored on.
+            budget: ``epochs`` replaces the length of the training, of which ``share`` takes a
+                part: a whole training of its own, with warm-up and decay in proportion; ``images``
+                bounds those that are scored on.
 
         Raises:
             CheckpointError: The weights of the backbone are not there, or do not fit it.
@@ -86,13 +88,14 @@ class ScratchEvaluator:
 
         spec = self._space.detector(architecture)
         preprocess = Preprocess(spec.input_hw)
-        folder = self._folder / architecture.digest[:_DIGITS]
+        config = self._length(budget)
+        folder = self._folder / _name(architecture, budget)
         detector = self._fresh(spec)
         train(
             one_detector(detector),
             detector,
             self._training.resized(preprocess, TrainAugment(spec.input_hw)),
-            self._length(budget),
+            config,
             folder,
             resume=True,
             device=self._device,
@@ -110,9 +113,18 @@ class ScratchEvaluator:
         return {"ap": 100 * report.ap, "ap50": 100 * report.ap50, "ap75": 100 * report.ap75}
 
     def _length(self, budget: Budget | None) -> TrainConfig:
-        if budget is None or budget.epochs is None:
-            return self._config
-        return replace(self._config, steps=None, epochs=budget.epochs)
+        config = self._config
+        if budget is not None and budget.epochs is not None:
+            config = replace(config, steps=None, epochs=budget.epochs)
+        if budget is None or budget.share is None:
+            return config
+        whole = config.total_steps(len(self._training) // config.batch_size)
+        return replace(
+            config,
+            steps=budget.part_of(whole),
+            epochs=None,
+            warmup_steps=round(budget.share * config.warmup_steps),
+        )
 
     def _fresh(self, spec: DetectorSpec) -> Detector:
         """Draw a detector's weights without touching torch's own random numbers."""
@@ -126,6 +138,12 @@ class ScratchEvaluator:
         if self._pretrained is not None:
             load_imagenet_backbone(detector, imagenet_network(detector.graph), self._pretrained)
         return detector
+
+
+def _name(architecture: Architecture, budget: Budget | None) -> str:
+    """Return the folder of a training; one of another length begins anew."""
+    name = architecture.digest[:_DIGITS]
+    return name if budget is None or budget.share is None else f"{name}-{budget.share:g}"
 
 
 def require_pretrained(folder: Path | None) -> None:

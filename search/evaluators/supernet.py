@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..partial import is_partial
-from .base import Budget
+from ..spaces.partial import is_partial
+from .base import VALIDATION_IMAGES, Budget
 from .completing import completions_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class SupernetEvaluator:
         DatasetError: ``recalibration_images`` is below 1.
     """
 
+    graded = VALIDATION_IMAGES
+
     def __init__(
         self,
         supernet: Supernet,
@@ -74,10 +76,14 @@ class SupernetEvaluator:
         Args:
             architecture: A path of the supernet, or a partial code: the detections of its
                 completions, each on its own mini-batch, are scored together.
-            budget: ``images`` bounds the validation images; ``epochs`` means nothing here.
+            budget: ``images`` bounds the validation images, of which ``share`` takes a part, the
+                first ones; ``epochs`` means nothing here. Statistics are always recomputed from
+                all recalibration images.
         """
         limit = budget.images if budget else None
         validation = self._validation if limit is None else self._validation.first(limit)
+        if budget is not None and budget.share is not None:
+            validation = validation.first(budget.part_of(len(validation)))
         score = self._score_partial if is_partial(architecture) else self._score
         report = score(architecture, validation)
         return {"ap": 100 * report.ap, "ap50": 100 * report.ap50, "ap75": 100 * report.ap75}

@@ -7,8 +7,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StrategyError, UnknownStrategyError
-from ..objective import Bound, Objective
-from .base import Strategy, StrategyBase, StrategyOptions
+from ..objectives.objective import Bound, Objective
+from .base import StrategyBase
+from .contract import Strategy, StrategyOptions
 from .crnas import CrNasOptions, CrNasStrategy
 from .crnas_greedy import CrNasGreedyOptions, CrNasGreedyStrategy
 from .crnas_stage import CrNasStageStrategy
@@ -16,6 +17,7 @@ from .detnas_ea import DetNasOptions, DetNasStrategy
 from .ehvi import EhviOptions, EhviStrategy
 from .local import LocalOptions, LocalStrategy
 from .nsga2 import Nsga2Options, Nsga2Strategy
+from .partial_order import PartialOrder, Pruned, by_genes, cannot_prune, order_of
 from .random import RandomStrategy
 from .smnas_ea import SmNasOptions, SmNasStrategy
 
@@ -37,13 +39,18 @@ __all__ = [
     "LocalStrategy",
     "Nsga2Options",
     "Nsga2Strategy",
+    "PartialOrder",
+    "Pruned",
     "RandomStrategy",
     "SmNasOptions",
     "SmNasStrategy",
     "Strategy",
     "StrategyBase",
     "StrategyOptions",
+    "by_genes",
+    "cannot_prune",
     "make_strategy",
+    "order_of",
 ]
 
 STRATEGIES: dict[str, type[StrategyBase]] = {

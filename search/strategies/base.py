@@ -1,22 +1,25 @@
-"""The ask/tell contract, and what every strategy does the same way."""
+"""What every strategy does the same way."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..constraints import ConstraintSet
-from ..descent import descend
-from ..dominance import FloatArray
+from ..budgets.descent import descend
+from ..budgets.feasibility import require_feasible
 from ..errors import SpaceExhaustedError, StrategyError
-from ..feasibility import require_feasible
-from ..listing import all_architectures
-from ..objective import Bound, Objective, check_objectives
+from ..fronts.dominance import FloatArray
+from ..objectives.constraints import ConstraintSet
+from ..objectives.objective import Bound, Objective, check_objectives
+from ..spaces.listing import all_architectures
+from .checks import check_count, check_options, check_values
+from .contract import StrategyOptions
+from .draw import LISTED, MUTATED, REPAIRED, SAMPLED, Draw, Source
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -24,54 +27,6 @@ if TYPE_CHECKING:
 ENUMERATION_LIMIT = 10_000  # codes; smaller spaces are listed when sampling finds nothing new
 FIRST_CHOICE_SHARE = 0.05  # of the attempts; a converged population has few new children to give
 REPAIRS = 20  # samples moved into the feasible region before a proposal is given up
-
-Source = Callable[[], "Architecture"]
-
-
-class Strategy(Protocol):
-    """Propose architectures and learn from their values.
-
-    Equal seeds and equal sequences of ``ask`` and ``tell`` give equal proposals; telling a batch
-    at once or one by one makes no difference.
-    """
-
-    @property
-    def name(self) -> str:
-        """Return the registered name."""
-        ...
-
-    def ask(self, n: int = 1) -> list[Architecture]:
-        """Propose ``n`` new architectures.
-
-        Fewer only where no more can be found.
-
-        Raises:
-            SpaceExhaustedError: Not even one can be found; a ``ResultsPendingError`` where one can
-                be once pending results are told.
-        """
-        ...
-
-    def tell(self, architectures: Sequence[Architecture], values: npt.ArrayLike) -> None:
-        """Report the values of architectures, ``(n, n_objectives)``; NaN marks a failure."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class StrategyOptions:
-    """Options of every strategy.
-
-    Attributes:
-        max_attempts: Rejected candidates before a proposal gives up its last source; the sources
-            before it, which have a next one to turn to, get a twentieth of that.
-
-    Raises:
-        StrategyError: A value is out of range.
-    """
-
-    max_attempts: int = 1000
-
-    def __post_init__(self) -> None:
-        check_count("max_attempts", self.max_attempts, 1)
 
 
 class StrategyBase(ABC):
@@ -92,11 +47,13 @@ class StrategyBase(ABC):
     Raises:
         ObjectiveError: Objectives or constraints contradict themselves.
         InfeasibleBudgetError: No architecture was found that keeps the constraints.
-        StrategyError: The seed is not an integer of at least 0.
+        StrategyError: The seed is not an integer of at least 0, or options are another
+            strategy's.
     """
 
     name: ClassVar[str]
     options_type: ClassVar[type[StrategyOptions]] = StrategyOptions
+    needs_every_result: ClassVar[bool] = False  # halving leaves most of them out
 
     def __init__(
         self,
@@ -110,7 +67,7 @@ class StrategyBase(ABC):
         self.objectives = check_objectives(objectives)
         self.constraints = ConstraintSet(constraints, self.objectives)
         self.seed = check_count("seed", seed, 0)
-        self.options = self.options_type() if options is None else options
+        self.options = check_options(self.name, options, self.options_type)
         proposals, feasibility = np.random.SeedSequence(self.seed).spawn(2)
         self._rng = np.random.default_rng(proposals)
         self._witness = require_feasible(
@@ -120,6 +77,7 @@ class StrategyBase(ABC):
         self._pending: dict[Architecture, None] = {}
         self._told: dict[Architecture, FloatArray] = {}
         self._succeeded: list[tuple[Architecture, FloatArray]] = []  # rows without NaN, as told
+        self._origins: dict[Architecture, Draw] = {}
         self._asked = 0
         self._proven_empty = False  # by counting or listing the space, not by failing to sample
 
@@ -163,14 +121,24 @@ class StrategyBase(ABC):
         """
         proposals: list[Architecture] = []
         for _ in range(check_count("n", n, 1)):
-            architecture = self._next()
-            if architecture is None:
+            drawn = self._next()
+            if drawn is None:
                 break
-            self._propose(architecture)
-            proposals.append(architecture)
+            self._propose(drawn)
+            proposals.append(drawn.architecture)
         if not proposals:
             raise self._exhausted()
         return proposals
+
+    def draw_of(self, architecture: Architecture) -> Draw:
+        """Return how a proposal came about.
+
+        Raises:
+            StrategyError: It was not asked for.
+        """
+        if architecture not in self._origins:
+            raise StrategyError(f"{architecture} was not asked for; nothing tells how it came")
+        return self._origins[architecture]
 
     def replay(self, requested: int, recorded: Sequence[Architecture]) -> list[Architecture]:
         """Ask once more what was asked before, to go on from there.
@@ -218,15 +186,19 @@ class StrategyBase(ABC):
         Called once per proposal; each source draws one unvetted candidate.
         """
 
-    def _propose(self, architecture: Architecture) -> None:
+    def _propose(self, drawn: Draw) -> None:
         self._asked += 1
-        self._seen.add(architecture)
-        self._pending[architecture] = None
+        self._origins[drawn.architecture] = drawn
+        self._seen.add(drawn.architecture)
+        self._pending[drawn.architecture] = None
 
-    def _sample(self) -> Architecture:
-        return self.space.sample(self._rng)
+    def _sample(self) -> Draw:
+        return Draw(self.space.sample(self._rng), SAMPLED)
 
-    def _next(self) -> Architecture | None:
+    def _mutant(self, parent: Architecture) -> Draw:
+        return Draw(self.space.mutate(parent, self._rng), MUTATED, (parent,))
+
+    def _next(self) -> Draw | None:
         sources = self._sources()
         if len(self._seen) >= self.space.size:
             self._proven_empty = True
@@ -235,28 +207,29 @@ class StrategyBase(ABC):
             patience = self.options.max_attempts
             if source != sources[-1]:
                 patience = max(1, round(FIRST_CHOICE_SHARE * patience))
-            architecture = self._first_admitted(source, patience)
-            if architecture is not None:
-                return architecture
+            drawn = self._first_admitted(source, patience)
+            if drawn is not None:
+                return drawn
         left = self._left_over()
         if left is None:
             return self._last_resort()
         self._proven_empty = not left
-        return left[int(self._rng.integers(len(left)))] if left else None
+        return Draw(left[int(self._rng.integers(len(left)))], LISTED) if left else None
 
-    def _first_admitted(self, source: Source, attempts: int) -> Architecture | None:
+    def _first_admitted(self, source: Source, attempts: int) -> Draw | None:
         for _ in range(attempts):
-            candidate = source()
-            if not self.space.is_valid(candidate):
+            drawn = source()
+            if not self.space.is_valid(drawn.architecture):
                 continue
-            candidate = self.space.canonical(candidate)
+            drawn = replace(drawn, architecture=self.space.canonical(drawn.architecture))
+            candidate = drawn.architecture
             if candidate in self._seen or not self.constraints.satisfied(candidate):
                 continue
-            if self._admits(candidate):
-                return candidate
+            if self._admits(drawn):
+                return drawn
         return None
 
-    def _admits(self, architecture: Architecture) -> bool:
+    def _admits(self, drawn: Draw) -> bool:
         """Return whether a new architecture that keeps the constraints is worth an evaluation."""
         return True
 
@@ -267,20 +240,20 @@ class StrategyBase(ABC):
             return None
         canonical = dict.fromkeys(map(self.space.canonical, listed))
         left = (a for a in canonical if a not in self._seen and self.constraints.satisfied(a))
-        return [architecture for architecture in left if self._admits(architecture)]
+        return [arch for arch in left if self._admits(Draw(arch, LISTED))]
 
-    def _last_resort(self) -> Architecture | None:
+    def _last_resort(self) -> Draw | None:
         """Move samples into the feasible region: tight budgets leave almost nothing to chance."""
         if not len(self.constraints):
             return None
         repaired = self._first_admitted(self._repaired_sample, REPAIRS)
         if repaired is not None or self._witness is None or self._witness in self._seen:
             return repaired
-        return self._witness
+        return Draw(self._witness, REPAIRED)
 
-    def _repaired_sample(self) -> Architecture:
-        sample = self._sample()
-        return descend(self.space, sample, self.constraints.excess, self._rng, stop_at=0.0)[0]
+    def _repaired_sample(self) -> Draw:
+        start, excess = self.space.sample(self._rng), self.constraints.excess
+        return Draw(descend(self.space, start, excess, self._rng, stop_at=0.0)[0], REPAIRED)
 
     def _check_told(self, architecture: Architecture) -> Architecture:
         if not self.space.is_valid(architecture):
@@ -301,49 +274,3 @@ class StrategyBase(ABC):
             f"attempts, after {proposed}"
         )
         return SpaceExhaustedError(what, proposed=proposed, proven=self._proven_empty)
-
-
-def check_values(values: npt.ArrayLike, n: int, objectives: Sequence[Objective]) -> FloatArray:
-    """Check told values and return them as ``(n, n_objectives)`` floats.
-
-    Raises:
-        StrategyError: The shape is wrong, or a value is infinite or no number.
-    """
-    try:
-        table = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise StrategyError(f"values must be a table of numbers: {error}") from error
-    expected = (n, len(objectives))
-    if n == 0 and table.size == 0:
-        return table.reshape(expected)
-    if table.shape != expected:
-        names = ", ".join(objective.name for objective in objectives)
-        raise StrategyError(
-            f"values must have shape {expected}: one row per architecture, columns ({names}); "
-            f"got {table.shape}"
-        )
-    if np.isinf(table).any():
-        raise StrategyError("values must be finite, or NaN for a failed evaluation; got inf")
-    return table
-
-
-def check_count(name: str, value: int, least: int) -> int:
-    """Check an integer argument and return it.
-
-    Raises:
-        StrategyError: It is not an integer, or below ``least``.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise StrategyError(f"{name} must be an integer of at least {least}, got {value!r}")
-    return int(value)
-
-
-def check_share(name: str, value: float) -> float:
-    """Check a share and return it.
-
-    Raises:
-        StrategyError: It does not lie in [0, 1].
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        raise StrategyError(f"{name} must lie in [0, 1], got {value!r}")
-    return float(value)

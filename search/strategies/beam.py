@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..partial import UNDECIDED, Choices
+from ..spaces.partial import UNDECIDED, Choices
 
 if TYPE_CHECKING:
     from searchspaces import Architecture
@@ -35,12 +35,17 @@ class Beam:
         admits: Callable[[Architecture], bool],
     ) -> None:
         self._choices, self._width, self._admits = choices, width, admits
+        self._parents: dict[Architecture, Architecture] = {}
         self.layer = self._extended([start])
 
     @property
     def at_end(self) -> bool:
         """Return whether nothing follows the present layer: it is whole, or nobody is left."""
         return not self.layer or UNDECIDED not in self.layer[0].genes
+
+    def parent(self, code: Architecture) -> Architecture:
+        """Return what a code of the present layer extends."""
+        return self._parents[code]
 
     def advance(self, scores: Mapping[Architecture, float]) -> None:
         """Go on to the next layer.
@@ -56,8 +61,8 @@ class Beam:
         self.layer = self._extended(ranked[: self._width])
 
     def _extended(self, kept: Sequence[Architecture]) -> tuple[Architecture, ...]:
-        extensions = (child for code in kept for child in self._children(code))
-        return tuple(filter(self._admits, extensions))
+        self._parents = {child: code for code in kept for child in self._children(code)}
+        return tuple(filter(self._admits, self._parents))
 
     def _children(self, code: Architecture) -> list[Architecture]:
         if UNDECIDED not in code.genes:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set as AbstractSet
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ..constraints import ConstraintSet
+from ..objectives.constraints import ConstraintSet
+from .draw import CROSSED, MUTATED, REFINED, SAMPLED, STEPPED, Draw
 from .neighbours import neighbour
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
 
-SAMPLED = 0.4  # of the first candidates are drawn from the whole space
+SAMPLED_SHARE = 0.4  # of the first candidates are drawn from the whole space
 BEST, STEPS = 8, 8  # in each later round so many of the best are changed in so many ways
 ROUNDS = 2
 
@@ -30,7 +32,7 @@ def ranked_candidates(
     score: Score,
     count: int,
     rng: np.random.Generator,
-) -> list[Architecture]:
+) -> list[Draw]:
     """Return new candidates that may keep the constraints, best score first.
 
     Candidates are networks of the whole space, and neighbours, mutations and children of the
@@ -46,38 +48,52 @@ def ranked_candidates(
         rng: Source of randomness.
     """
     known: dict[Architecture, float] = {}
+    draws: dict[Architecture, Draw] = {}
     fresh = [_drawn(space, front, rng) for _ in range(count)]
     for later in range(1 + ROUNDS):
         if later:
             best = sorted(known, key=known.__getitem__, reverse=True)[:BEST]  # stable
-            fresh = [_beside(space, arch, rng) for arch in best for _ in range(STEPS)]
+            fresh = [_refined(space, draws[arch], rng) for arch in best for _ in range(STEPS)]
         new = _admitted(space, fresh, constraints, {*seen, *known})
         if new:
-            known |= dict(zip(new, score(new).tolist(), strict=True))
-    return sorted(known, key=known.__getitem__, reverse=True)
+            draws |= {drawn.architecture: drawn for drawn in new}
+            archs = [drawn.architecture for drawn in new]
+            known |= dict(zip(archs, score(archs).tolist(), strict=True))
+    return [draws[arch] for arch in sorted(known, key=known.__getitem__, reverse=True)]
 
 
 def _admitted(
     space: SearchSpace,
-    drawn: Sequence[Architecture],
+    drawn: Sequence[Draw],
     constraints: ConstraintSet,
     seen: AbstractSet[Architecture],
-) -> list[Architecture]:
-    valid = map(space.canonical, filter(space.is_valid, drawn))
-    new = [arch for arch in dict.fromkeys(valid) if arch not in seen]
-    return [arch for arch, kept in zip(new, constraints.possible(new), strict=True) if kept]
+) -> list[Draw]:
+    canonical: dict[Architecture, Draw] = {}
+    for each in drawn:
+        if space.is_valid(each.architecture):
+            arch = space.canonical(each.architecture)
+            canonical.setdefault(arch, replace(each, architecture=arch))
+    new = [each for arch, each in canonical.items() if arch not in seen]
+    possible = constraints.possible([each.architecture for each in new])
+    return [each for each, kept in zip(new, possible, strict=True) if kept]
 
 
-def _drawn(
-    space: SearchSpace, front: Sequence[Architecture], rng: np.random.Generator
-) -> Architecture:
-    if not front or rng.random() < SAMPLED:
-        return space.sample(rng)
+def _drawn(space: SearchSpace, front: Sequence[Architecture], rng: np.random.Generator) -> Draw:
+    if not front or rng.random() < SAMPLED_SHARE:
+        return Draw(space.sample(rng), SAMPLED)
     one = front[int(rng.integers(len(front)))]
     if rng.random() < 1 / 3:
-        return space.crossover(one, front[int(rng.integers(len(front)))], rng)
+        other = front[int(rng.integers(len(front)))]
+        return Draw(space.crossover(one, other, rng), CROSSED, (one, other))
     return _beside(space, one, rng)
 
 
-def _beside(space: SearchSpace, arch: Architecture, rng: np.random.Generator) -> Architecture:
-    return neighbour(space, arch, rng) if rng.random() < 0.5 else space.mutate(arch, rng)
+def _beside(space: SearchSpace, arch: Architecture, rng: np.random.Generator) -> Draw:
+    if rng.random() < 0.5:
+        return Draw(neighbour(space, arch, rng), STEPPED, (arch,))
+    return Draw(space.mutate(arch, rng), MUTATED, (arch,))
+
+
+def _refined(space: SearchSpace, drawn: Draw, rng: np.random.Generator) -> Draw:
+    """Go one step further from a candidate, which was not evaluated: its parents stay."""
+    return Draw(_beside(space, drawn.architecture, rng).architecture, REFINED, drawn.parents)

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 from searchspaces import Architecture, CrNasSpace
 
-from ..constraints import ConstraintSet
 from ..errors import StrategyError
-from ..objective import Bound, Constraint, Objective
-from ..partial import UNDECIDED, choices_of
-from .base import StrategyOptions
+from ..objectives.constraints import ConstraintSet
+from ..objectives.objective import Bound, Constraint, Objective
+from ..spaces.partial import UNDECIDED, choices_of
 from .beam import Beam
+from .checks import check_options
+from .contract import StrategyOptions
 from .crnas_greedy import CrNasGreedyOptions
 from .crnas_stage import eligible_codes
+from .draw import LISTED, Draw
 from .partial_codes import PartialStrategy
 
 if TYPE_CHECKING:
@@ -88,11 +90,10 @@ class CrNasStrategy(PartialStrategy):
                 f"not {space.name}; crnas-stage and crnas-greedy search one level"
             )
         super().__init__(space, objectives, constraints, seed, options)
-        if not isinstance(self.options, CrNasOptions):
-            raise StrategyError(f"crnas takes CrNasOptions, got {self.options!r}")
-        self._width = self.options.width
+        setup = check_options(self.name, self.options, CrNasOptions)
+        self._width = setup.width
         self._searched = len(space.stage_codes.all[0])
-        self._targets = self._make_targets(space, constraints, self.options.budgets)
+        self._targets = self._make_targets(space, constraints, setup.budgets)
         self._codes = tuple(dict.fromkeys(code for each in self._targets for code in each.codes))
         order = self._rng.permutation(len(self._codes)).tolist()
         self._queue: list[Architecture] = [self._codes[place] for place in reversed(order)]
@@ -103,15 +104,15 @@ class CrNasStrategy(PartialStrategy):
         """Return how many stage codes are eligible, for the statement on the run."""
         return {"eligible": len(self._codes)}
 
-    def _next(self) -> Architecture | None:
+    def _next(self) -> Draw | None:
         while self._queue:
             code = self._queue.pop()
             if code not in self._seen:
-                return code
+                return Draw(code, LISTED)
         if not all(code in self._told for code in self._codes):
             return None
         proposals = (self._step(beam) for beam in self._running_beams())
-        return next((code for code in proposals if code is not None), None)
+        return next((drawn for drawn in proposals if drawn is not None), None)
 
     def _running_beams(self) -> Sequence[Beam]:
         """Return the dilation search of every budget whose stage search gave a result."""

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from searchspaces import Architecture, ArchitectureError, CrNasSpace
 
 from ..errors import StrategyError
-from ..listing import gene_choices
-from ..objective import Bound, Objective
-from ..partial import UNDECIDED, choices_of
-from .base import StrategyOptions, check_count
+from ..objectives.objective import Bound, Objective
+from ..spaces.listing import gene_choices
+from ..spaces.partial import UNDECIDED, choices_of
 from .beam import Beam
+from .checks import check_count, check_options
+from .contract import StrategyOptions
+from .draw import Draw
 from .partial_codes import PartialStrategy
 
 if TYPE_CHECKING:
@@ -67,13 +69,12 @@ class CrNasGreedyStrategy(PartialStrategy):
         options: StrategyOptions | None = None,
     ) -> None:
         super().__init__(space, objectives, constraints, seed, options)
-        if not isinstance(self.options, CrNasGreedyOptions):
-            raise StrategyError(f"crnas-greedy takes CrNasGreedyOptions, got {self.options!r}")
+        setup = check_options(self.name, self.options, CrNasGreedyOptions)
         start = _undecided(space)
-        width, admits = self.options.width, self.constraints.satisfied
+        width, admits = setup.width, self.constraints.satisfied
         self._beam = Beam(start, choices_of(space, start), width, admits)
 
-    def _next(self) -> Architecture | None:
+    def _next(self) -> Draw | None:
         return self._step(self._beam)
 
 

@@ -9,13 +9,15 @@ import numpy as np
 
 from searchspaces import Architecture, CrNasSpace
 
-from ..constraints import ConstraintSet
+from ..budgets.feasibility import infeasible_budget
+from ..budgets.minimum import Minimum
 from ..errors import StrategyError
-from ..feasibility import infeasible_budget
-from ..listing import all_architectures
-from ..minimum import Minimum
-from ..objective import Bound, Objective
-from .base import Source, StrategyBase, StrategyOptions
+from ..objectives.constraints import ConstraintSet
+from ..objectives.objective import Bound, Objective
+from ..spaces.listing import all_architectures
+from .base import StrategyBase
+from .contract import StrategyOptions
+from .draw import LISTED, Draw, Source
 
 if TYPE_CHECKING:
     from searchspaces import SearchSpace
@@ -63,11 +65,11 @@ class CrNasStageStrategy(StrategyBase):
     def _sources(self) -> Sequence[Source]:
         return ()  # nothing is drawn
 
-    def _next(self) -> Architecture | None:
+    def _next(self) -> Draw | None:
         while self._queue:
             candidate = self._queue.pop()
             if candidate not in self._seen:
-                return candidate
+                return Draw(candidate, LISTED)
         self._proven_empty = True
         return None
 

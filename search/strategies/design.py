@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..constraints import ConstraintSet
-from ..descent import descend
-from ..feasibility import minimise
-from ..objective import Objective
+from ..budgets.descent import descend
+from ..budgets.feasibility import minimise
+from ..objectives.constraints import ConstraintSet
+from ..objectives.objective import Objective
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import StrategyError
-from ..objective import Bound, Objective, evaluated_objective
-from .base import Source, StrategyBase, StrategyOptions, check_count
+from ..objectives.objective import Bound, Objective, evaluated_objective
+from .base import StrategyBase
+from .checks import check_count, check_options, check_share
+from .contract import StrategyOptions
+from .draw import CROSSED, Draw, Source
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -37,8 +39,7 @@ class DetNasOptions(StrategyOptions):
         StrategyOptions.__post_init__(self)
         check_count("population", self.population, 1)
         check_count("parents", self.parents, 1)
-        if not 0.0 <= self.random_share <= 1.0:
-            raise StrategyError(f"random_share must lie in [0, 1], got {self.random_share!r}")
+        check_share("random_share", self.random_share)
 
 
 class DetNasStrategy(StrategyBase):
@@ -67,9 +68,7 @@ class DetNasStrategy(StrategyBase):
         options: StrategyOptions | None = None,
     ) -> None:
         super().__init__(space, objectives, constraints, seed, options)
-        if not isinstance(self.options, DetNasOptions):
-            raise StrategyError(f"detnas-ea takes DetNasOptions, got {self.options!r}")
-        self._setup = self.options
+        self._setup = check_options(self.name, self.options, DetNasOptions)
         self._goal = evaluated_objective(self.name, self.objectives)
         self._parents: list[Architecture] = []
         self._proposed = 0
@@ -101,10 +100,11 @@ class DetNasStrategy(StrategyBase):
         ranked = sorted(self._succeeded, key=lambda told: sign * told[1][column])  # stable
         return [architecture for architecture, _ in ranked[: self._setup.parents]]
 
-    def _mutated(self) -> Architecture:
-        parent = self._parents[int(self._rng.integers(len(self._parents)))]
-        return self.space.mutate(parent, self._rng)
+    def _mutated(self) -> Draw:
+        return self._mutant(self._parents[int(self._rng.integers(len(self._parents)))])
 
-    def _crossed(self) -> Architecture:
-        first, second = self._rng.choice(len(self._parents), size=2, replace=False).tolist()
-        return self.space.crossover(self._parents[first], self._parents[second], self._rng)
+    def _crossed(self) -> Draw:
+        places = self._rng.choice(len(self._parents), size=2, replace=False).tolist()
+        first, second = (self._parents[place] for place in places)
+        child = self.space.crossover(first, second, self._rng)
+        return Draw(child, CROSSED, (first, second))

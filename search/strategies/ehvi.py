@@ -1,7 +1,7 @@
 """A model-based search: expected hypervolume improvement, with the cost known exactly.
 
 What a surrogate learns is only what must be evaluated; latency is looked up. See
-:mod:`search.acquisition` for the criterion and :mod:`search.surrogates` for the models.
+:mod:`search.surrogates.acquisition` for the criterion and :mod:`search.surrogates` for the models.
 """
 
 from __future__ import annotations
@@ -9,34 +9,30 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ..acquisition import log_ehvi
-from ..dominance import nondominated
-from ..errors import ObjectiveError, StrategyError
-from ..objective import Bound, Objective
-from ..surrogates import GaussianProcess, Surrogate, TreeEnsemble, choose_parameters
-from .base import Source, StrategyBase, StrategyOptions, check_count, check_share
+from ..errors import ObjectiveError
+from ..fronts.dominance import nondominated
+from ..objectives.objective import Bound, Objective
+from ..surrogates.acquisition import log_ehvi
+from .base import StrategyBase
+from .beliefs import FEWEST_RESULTS, TINY, Beliefs
 from .candidates import ranked_candidates
+from .checks import check_count, check_flag, check_options, check_share
+from .contract import StrategyOptions
 from .design import stratified_design
+from .draw import DESIGNED, RECORDED, STEPPED, Draw, Source
 from .neighbours import neighbour
+from .scored_features import scored_features
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
 
-    from ..surrogates import Parameters
-
-FEWEST_RESULTS = 4  # that a model is made of
-GROWTH = 1.15  # parameters are chosen, and trees grown, anew each time there are so many more
-KEPT = 20_000  # architectures whose features are kept
 MARGIN = 0.01  # of a range: the worst that is known still adds a little
 BEYOND = 0.1  # of a range: dearer networks than are known count, where no budget excludes them
-LEAST_COST = 1e-3  # of the usual: what costs less counts as much in the logarithm
-TINY = 1e-300  # stands for a range of nothing
 _PROPOSALS, _DESIGN = 2, 3  # branches of the seed; the base class takes 0 and 1
 
 Floats = npt.NDArray[np.float64]
@@ -52,6 +48,8 @@ class EhviOptions(StrategyOptions):
             are one step away from the front, half are sampled.
         candidates: Networks that the criterion is first computed for, per proposal.
         process_limit: Results up to which a Gaussian process is the model; beyond, trees.
+        training_free: Whether the entropy score of the backbone, which needs no training, is one
+            more feature; some 400 candidates of a proposal take a millisecond each.
 
     Raises:
         StrategyError: A value is out of range.
@@ -61,6 +59,7 @@ class EhviOptions(StrategyOptions):
     exploration: float = 0.1
     candidates: int = 256
     process_limit: int = 500
+    training_free: bool = False
 
     def __post_init__(self) -> None:
         # not super(): the class that slots=True makes is another than the one written here
@@ -69,6 +68,7 @@ class EhviOptions(StrategyOptions):
         check_share("exploration", self.exploration)
         check_count("candidates", self.candidates, 1)
         check_count("process_limit", self.process_limit, FEWEST_RESULTS)
+        check_flag("training_free", self.training_free)
 
 
 class EhviStrategy(StrategyBase):
@@ -99,18 +99,19 @@ class EhviStrategy(StrategyBase):
         options: StrategyOptions | None = None,
     ) -> None:
         super().__init__(space, objectives, constraints, seed, options)
-        if not isinstance(self.options, EhviOptions):
-            raise StrategyError(f"ehvi takes EhviOptions, got {self.options!r}")
-        self._setup = self.options
+        self._setup = check_options(self.name, self.options, EhviOptions)
         self._goal, self._costs = _split(self.objectives)
         self._column = self.objectives.index(self._goal)
-        self._features = lru_cache(maxsize=KEPT)(self.space.features)
-        self._known_rows: list[Floats] = []  # of what succeeded, in that order
-        self._least_costs = np.ones(len(self._costs))
+        self._beliefs = Beliefs(
+            scored_features(space) if self._setup.training_free else space.features,
+            self._goal,
+            self._column,
+            self._costs,
+            self._succeeded,
+            self._setup.process_limit,
+            self.seed,
+        )
         self._design: list[Architecture] | None = None
-        self._parameters: dict[int, Parameters] = {}
-        self._forests: dict[int, TreeEnsemble] = {}
-        self._model: tuple[int, Surrogate] | None = None
 
     def replay(self, requested: int, recorded: Sequence[Architecture]) -> list[Architecture]:
         """Take recorded proposals as they are, where they may be proposed; ask otherwise.
@@ -121,7 +122,7 @@ class EhviStrategy(StrategyBase):
         if not fresh or not all(map(self._may_be_proposed, recorded)):
             return super().replay(requested, recorded)
         for architecture in recorded:
-            self._propose(architecture)
+            self._propose(Draw(architecture, RECORDED))
         return list(recorded)
 
     def _may_be_proposed(self, architecture: Architecture) -> bool:
@@ -135,7 +136,7 @@ class EhviStrategy(StrategyBase):
         self._rng = self._branch(_PROPOSALS, self.asked)
         design = self._initial()
         if self.asked < len(design):
-            return (lambda: design[self.asked], self._sample)
+            return (lambda: Draw(design[self.asked], DESIGNED), self._sample)
         if len(self._succeeded) < FEWEST_RESULTS:
             return (self._sample,)
         draw = self._rng.random()
@@ -145,7 +146,7 @@ class EhviStrategy(StrategyBase):
             return (self._beside_front, self._sample)
         ranked = iter(self._ranked())
 
-        def best_left() -> Architecture:
+        def best_left() -> Draw:
             return next(ranked, None) or self._sample()
 
         return (best_left, self._sample)
@@ -161,18 +162,17 @@ class EhviStrategy(StrategyBase):
                 self.space,
                 self._costs[0],
                 self.constraints,
-                self._feature_table,
+                self._beliefs.features,
                 setup.initial,
                 rng,
             )
-            for column, cost in enumerate(self._costs if self._design else ()):
-                usual = float(np.median(np.abs(cost.values(self._design))))
-                self._least_costs[column] = max(LEAST_COST * usual, TINY)
+            self._beliefs.learn_usual(self._design)
         return self._design
 
-    def _beside_front(self) -> Architecture:
+    def _beside_front(self) -> Draw:
         front = self._front()
-        return neighbour(self.space, front[int(self._rng.integers(len(front)))], self._rng)
+        member = front[int(self._rng.integers(len(front)))]
+        return Draw(neighbour(self.space, member, self._rng), STEPPED, (member,))
 
     def _front(self) -> list[Architecture]:
         """Return the members of all fronts."""
@@ -185,21 +185,22 @@ class EhviStrategy(StrategyBase):
             members |= dict.fromkeys(archs[row] for row in np.flatnonzero(kept))
         return list(members)
 
-    def _ranked(self) -> list[Architecture]:
-        model, told = self._fitted(), self._told_table()
-        asked = self._table(list(self._pending))
+    def _ranked(self) -> list[Draw]:
+        beliefs = self._beliefs
+        model, told = beliefs.model(), beliefs.told()
+        asked = beliefs.table(list(self._pending))
         believed = model.predict(asked, asked[:0])[0] if len(asked) else np.zeros(0)
         front = np.column_stack(
             (
-                self._cost_columns(np.concatenate((told, asked))),
-                np.concatenate((self._told_values(), believed)),
+                beliefs.costs(np.concatenate((told, asked))),
+                np.concatenate((beliefs.values(), believed)),
             )
         )
 
         def score(archs: Sequence[Architecture]) -> Floats:
-            table = self._table(archs)
+            table = beliefs.table(archs)
             means, deviations = model.predict(table, asked)
-            return self._log_gain(self._cost_columns(table), means, deviations, front)
+            return self._log_gain(beliefs.costs(table), means, deviations, front)
 
         return ranked_candidates(
             self.space,
@@ -238,70 +239,6 @@ class EhviStrategy(StrategyBase):
             most = max(uppers)
             return most + MARGIN * max(most - least, TINY)
         return most + BEYOND * max(most - least, TINY)
-
-    def _told_values(self) -> Floats:
-        """Return the evaluated objective of what succeeded ``(n,)``, minimised."""
-        return np.array([self._goal.sign * row[self._column] for _, row in self._succeeded])
-
-    def _told_table(self) -> Floats:
-        """Return the table of what succeeded ``(n, d + 2 c)``."""
-        new = [arch for arch, _ in self._succeeded[len(self._known_rows) :]]
-        if new:
-            self._known_rows += list(self._table(new))
-        return np.array(self._known_rows)
-
-    def _table(self, archs: Sequence[Architecture]) -> Floats:
-        """Return features, logarithms of the costs, and the costs as told ``(n, d + 2 c)``.
-
-        What a network gains by a given share more of cost is much the same everywhere.
-        """
-        if not archs:
-            return np.array(self._known_rows[:1])[:0]
-        costs = np.column_stack([cost.values(archs) for cost in self._costs])
-        shares = np.log(np.maximum(costs, self._least_costs))
-        return np.column_stack((self._feature_table(archs), shares, costs))
-
-    def _feature_table(self, archs: Sequence[Architecture]) -> Floats:
-        return np.array([self._features(arch) for arch in archs], dtype=np.float64)
-
-    def _cost_columns(self, table: Floats) -> Floats:
-        signs = np.array([cost.sign for cost in self._costs])
-        return np.asarray(table[:, -len(self._costs) :] * signs)
-
-    def _fitted(self) -> Surrogate:
-        """Return the model of everything told so far.
-
-        Parameters and trees are those of the results that there were at certain numbers of them,
-        which the results alone decide.
-        """
-        count = len(self._succeeded)
-        if self._model is None or self._model[0] != count:
-            self._model = (count, self._fit(count))
-        return self._model[1]
-
-    def _fit(self, count: int) -> Surrogate:
-        table, values = self._told_table(), self._told_values()
-        then = _last_milestone(count)
-        if count > self._setup.process_limit:
-            if then not in self._forests:
-                self._forests = {then: TreeEnsemble(table[:then], values[:then], self.seed)}
-            return self._forests[then]
-        if then not in self._parameters:
-            self._parameters = {then: choose_parameters(table[:then], values[:then])}
-        return GaussianProcess(table, values, self._parameters[then])
-
-
-def _last_milestone(count: int) -> int:
-    """Return the largest milestone up to a number of results: each is 1.15 times the one before.
-
-    Example:
-        >>> [_last_milestone(n) for n in (4, 5, 30, 31, 500)]
-        [4, 5, 29, 29, 494]
-    """
-    milestone = FEWEST_RESULTS
-    while (following := max(milestone + 1, int(GROWTH * milestone))) <= count:
-        milestone = following
-    return milestone
 
 
 def _split(objectives: Sequence[Objective]) -> tuple[Objective, tuple[Objective, ...]]:

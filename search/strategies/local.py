@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dominance import FloatArray, nondominated
-from ..errors import StrategyError
-from ..objective import Bound, Objective
-from .base import Source, StrategyBase, StrategyOptions, check_count, check_share
+from ..fronts.dominance import FloatArray, nondominated
+from ..objectives.objective import Bound, Objective
+from .base import StrategyBase
+from .checks import check_count, check_options, check_share
+from .contract import StrategyOptions
+from .draw import STEPPED, Draw, Source
 from .neighbours import neighbour
 
 if TYPE_CHECKING:
@@ -66,9 +68,7 @@ class LocalStrategy(StrategyBase):
         options: StrategyOptions | None = None,
     ) -> None:
         super().__init__(space, objectives, constraints, seed, options)
-        if not isinstance(self.options, LocalOptions):
-            raise StrategyError(f"local takes LocalOptions, got {self.options!r}")
-        self._setup = self.options
+        self._setup = check_options(self.name, self.options, LocalOptions)
         self._proposed = 0
         self._explored: dict[Architecture, int] = {}
         self._front: list[tuple[Architecture, FloatArray]] = []
@@ -94,7 +94,7 @@ class LocalStrategy(StrategyBase):
         member = min(front, key=lambda arch: self._explored.get(arch, 0))  # ties: told first
         self._explored[member] = self._explored.get(member, 0) + 1
 
-        def beside() -> Architecture:
-            return neighbour(self.space, member, self._rng)
+        def beside() -> Draw:
+            return Draw(neighbour(self.space, member, self._rng), STEPPED, (member,))
 
         return (beside, self._sample)

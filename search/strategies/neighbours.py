@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..listing import gene_choices
+from ..spaces.listing import gene_choices
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace

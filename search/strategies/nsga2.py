@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dominance import FloatArray, minimised
-from ..errors import StrategyError
-from ..objective import Bound, Objective
-from .base import Source, StrategyBase, StrategyOptions, check_count, check_share
-from .ranking import survivors
+from ..fronts.dominance import FloatArray, minimised
+from ..fronts.survival import survivors
+from ..objectives.objective import Bound, Objective
+from .base import StrategyBase
+from .checks import check_count, check_options, check_share
+from .contract import StrategyOptions
+from .draw import CROSSED, CROSSED_AND_MUTATED, Draw, Source
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -80,9 +82,7 @@ class Nsga2Strategy(StrategyBase):
         options: StrategyOptions | None = None,
     ) -> None:
         super().__init__(space, objectives, constraints, seed, options)
-        if not isinstance(self.options, Nsga2Options):
-            raise StrategyError(f"nsga2 takes Nsga2Options, got {self.options!r}")
-        self._setup = self.options
+        self._setup = check_options(self.name, self.options, Nsga2Options)
         self._parents: list[_Parent] = []
         self._proposed = 0
         self._ranked = 0  # results that have competed
@@ -117,18 +117,18 @@ class Nsga2Strategy(StrategyBase):
         best = survivors(costs, excess, self._setup.population)
         return [_Parent(*told[row], rank, distance) for row, rank, distance in best]
 
-    def _child(self) -> Architecture:
+    def _child(self) -> Draw:
         if len(self._parents) < 2 or self._rng.random() >= self._setup.crossover:
-            return self.space.mutate(self._won(), self._rng)
-        first, second = self._won(), self._won()
-        child = self.space.crossover(first, second, self._rng)
+            return self._mutant(self._won())
+        parents = (self._won(), self._won())
+        child = self.space.crossover(*parents, self._rng)
         if self._rng.random() >= self._setup.mutation or not self.space.is_valid(child):
-            return child
-        return self.space.mutate(child, self._rng)
+            return Draw(child, CROSSED, parents)
+        return Draw(self.space.mutate(child, self._rng), CROSSED_AND_MUTATED, parents)
 
-    def _mutated(self) -> Architecture:
+    def _mutated(self) -> Draw:
         parent = self._parents[int(self._rng.integers(len(self._parents)))]
-        return self.space.mutate(parent.architecture, self._rng)
+        return self._mutant(parent.architecture)
 
     def _won(self) -> Architecture:
         """Draw two parents and return the better one; the first drawn where they are equal."""

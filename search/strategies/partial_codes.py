@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..constraints import ConstraintSet
 from ..errors import ResultsPendingError, SpaceExhaustedError
-from ..objective import Bound, Objective, evaluated_objective
-from ..partial_space import PartialSpace, partial_objective
-from .base import Source, StrategyBase, StrategyOptions
+from ..objectives.constraints import ConstraintSet
+from ..objectives.objective import Bound, Objective, evaluated_objective
+from ..spaces.partial_space import PartialSpace, partial_objective
+from .base import StrategyBase
 from .beam import Beam
+from .contract import StrategyOptions
+from .draw import EXTENDED, Draw, Source
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -22,6 +24,8 @@ class PartialStrategy(StrategyBase):
     ``space`` and ``objectives`` become those that take partial codes: what runs the strategy
     takes both from it.
     """
+
+    needs_every_result = True
 
     def __init__(
         self,
@@ -46,16 +50,21 @@ class PartialStrategy(StrategyBase):
         value = self._told[architecture][self.objectives.index(self._goal)]
         return float(-self._goal.sign * value)
 
-    def _step(self, beam: Beam) -> Architecture | None:
+    def _step(self, beam: Beam) -> Draw | None:
         """Return the beam's next code to ask for; ``None`` at its end or while it waits."""
         while True:
             layer = {code: self.space.canonical(code) for code in beam.layer}
-            for code in layer.values():
-                if code not in self._seen:
-                    return code
+            for code, told in layer.items():
+                if told not in self._seen:
+                    return Draw(told, EXTENDED, self._parents(beam, code))
             if beam.at_end or not all(code in self._told for code in layer.values()):
                 return None
             beam.advance({code: self._score(told) for code, told in layer.items()})
+
+    def _parents(self, beam: Beam, code: Architecture) -> tuple[Architecture, ...]:
+        """Return what a code extends, if that was evaluated: the first code of a beam is not."""
+        parent = self.space.canonical(beam.parent(code))
+        return (parent,) if parent in self._told else ()
 
     def _exhausted(self) -> SpaceExhaustedError:
         pending, proposed = len(self._pending), len(self._seen)

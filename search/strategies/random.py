@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .base import Source, StrategyBase
+from .base import StrategyBase
+from .draw import Source
 
 
 class RandomStrategy(StrategyBase):

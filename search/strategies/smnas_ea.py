@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dominance import FloatArray, minimised
 from ..errors import SpaceExhaustedError, StrategyError
-from ..objective import Bound, Objective
-from ..partial_order import PartialOrder, Pruned, cannot_prune, order_of
-from .base import Source, StrategyBase, StrategyOptions, check_count, check_share
-from .ranking import constrained_ranks
+from ..fronts.dominance import FloatArray, minimised
+from ..fronts.survival import constrained_ranks
+from ..objectives.objective import Bound, Objective
+from .base import StrategyBase
+from .checks import check_count, check_flag, check_options, check_share
+from .contract import StrategyOptions
+from .draw import Draw, Source
+from .partial_order import PartialOrder, Pruned, cannot_prune, order_of
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -50,8 +53,7 @@ class SmNasOptions(StrategyOptions):
         check_count("population", self.population, 1)
         check_share("random_share", self.random_share)
         check_share("audit", self.audit)
-        if not isinstance(self.pruning, bool):
-            raise StrategyError(f"pruning must be True or False, got {self.pruning!r}")
+        check_flag("pruning", self.pruning)
         tolerance: object = self.tolerance
         number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool)
         if not number or not math.isfinite(self.tolerance) or self.tolerance < 0:
@@ -73,9 +75,9 @@ class SmNasStrategy(StrategyBase):
     """Mutate members of the Pareto front, and leave out what the partial order rules out.
 
     After the first sample, every proposal mutates a member of the front of all told so far, drawn
-    uniformly, or is sampled. See :mod:`search.partial_order` for what is left out. It needs a
-    space that says what is deeper or wider, a known cost, and objectives to maximise that are
-    evaluated; :attr:`summary` says so where one is missing. A space of which only such
+    uniformly, or is sampled. See :mod:`search.strategies.partial_order` for what is left out. It
+    needs a space that says what is deeper or wider, a known cost, and objectives to maximise that
+    are evaluated; :attr:`summary` says so where one is missing. A space of which only such
     architectures are left is exhausted.
     """
 
@@ -91,15 +93,13 @@ class SmNasStrategy(StrategyBase):
         options: StrategyOptions | None = None,
     ) -> None:
         super().__init__(space, objectives, constraints, seed, options)
-        if not isinstance(self.options, SmNasOptions):
-            raise StrategyError(f"smnas-ea takes SmNasOptions, got {self.options!r}")
-        self._setup = self.options
+        self._setup = check_options(self.name, self.options, SmNasOptions)
         self._pruning, self._off = self._partial_order()
         self._front: list[tuple[Architecture, FloatArray]] = []
         self._learned = 0  # results that front and partial order know
         self._proposed = 0
         self._pruned: dict[Architecture, Pruned] = {}
-        self._draws: list[Architecture] = []  # what was pruned, to draw audits from
+        self._draws: list[Draw] = []  # what was pruned, to draw audits from
         self._chosen: set[Architecture] = set()  # for an audit; membership only
         self._audit = _Audit()
 
@@ -152,7 +152,8 @@ class SmNasStrategy(StrategyBase):
             return (self._sample, self._mutated)
         return (self._mutated, self._sample)
 
-    def _admits(self, architecture: Architecture) -> bool:
+    def _admits(self, drawn: Draw) -> bool:
+        architecture = drawn.architecture
         if self._pruning is None or architecture in self._chosen:
             return True
         if architecture in self._pruned:  # results only ever rule out more
@@ -161,7 +162,7 @@ class SmNasStrategy(StrategyBase):
         if verdict is None:
             return True
         self._pruned[architecture] = verdict
-        self._draws.append(architecture)
+        self._draws.append(drawn)
         return False
 
     def _exhausted(self) -> SpaceExhaustedError:
@@ -172,13 +173,13 @@ class SmNasStrategy(StrategyBase):
         text = f"{error}; {left_out} were left out by the partial order (pruning=False tries them)"
         return SpaceExhaustedError(text, proposed=error.proposed, proven=error.proven)
 
-    def _mutated(self) -> Architecture:
+    def _mutated(self) -> Draw:
         member, _ = self._front[int(self._rng.integers(len(self._front)))]
-        return self.space.mutate(member, self._rng)
+        return self._mutant(member)
 
-    def _left_out(self) -> Architecture:
+    def _left_out(self) -> Draw:
         drawn = self._draws[int(self._rng.integers(len(self._draws)))]
-        self._chosen.add(drawn)
+        self._chosen.add(drawn.architecture)
         return drawn
 
     def _learn(self) -> None:

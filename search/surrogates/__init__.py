@@ -1,4 +1,9 @@
-"""Models of an objective that is evaluated, fitted to what was told."""
+"""Models of an objective that is evaluated, and what a candidate is expected to add.
+
+acquisition.py  expected improvement of a front
+gaussian.py     a Gaussian process; warp.py reshapes its inputs
+trees.py        an ensemble of trees
+"""
 
 from __future__ import annotations
 

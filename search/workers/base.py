@@ -6,7 +6,7 @@ import math
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import EvaluationError, SearchError
@@ -23,10 +23,12 @@ class Task:
     Attributes:
         index: Its place in the order of proposals.
         architecture: What is evaluated.
+        share: Of a whole evaluation.
     """
 
     index: int
     architecture: Architecture
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class Job:
         """Evaluate; a failure is an outcome, not an exception."""
         begin = time.perf_counter()
         try:
-            values = self._values(task.architecture)
+            values = self._values(task)
         except Exception as error:  # a failed candidate is a result, not the end of the run
             return Outcome(
                 index=task.index,
@@ -82,8 +84,11 @@ class Job:
             )
         return Outcome(index=task.index, values=values, seconds=time.perf_counter() - begin)
 
-    def _values(self, architecture: Architecture) -> dict[str, float]:
-        told = self.evaluator.evaluate(architecture, self.budget)
+    def _values(self, task: Task) -> dict[str, float]:
+        budget = self.budget
+        if task.share < 1.0:
+            budget = replace(budget or Budget(), share=task.share)
+        told = self.evaluator.evaluate(task.architecture, budget)
         missing = [name for name in self.wanted if name not in told]
         if missing:
             names = ", ".join(told) or "nothing"

@@ -78,6 +78,11 @@ def shuffle_block_cost(spec: ModuleSpec) -> Cost:
     return projection + _branch(spec, in_channels, out_channels - in_channels, pixels_in, pixels)
 
 
+def has_own_norm(spec: ModuleSpec) -> bool:
+    """Return whether a block names its normalisation; without a name it is ``bn``."""
+    return any(name == "norm" for name, _ in spec.params)
+
+
 def _branch(spec: ModuleSpec, c_in: int, c_out: int, pixels_in: int, pixels: int) -> Cost:
     mid, kernel = spec.get_int("mid_channels"), spec.get_int("kernel")
     if spec.get_str("op") == "conv":
@@ -99,6 +104,8 @@ def _check_shuffle_block(spec: ModuleSpec) -> None:
     in_channels, out_channels = spec.get_int("in_channels"), spec.get_int("out_channels")
     check_choice(spec, "op", OPS)
     check_choice(spec, "shuffle", SHUFFLES)
+    if has_own_norm(spec):
+        check_choice(spec, "norm", NORMS)
     kernel, mid = spec.get_int("kernel"), spec.get_int("mid_channels")
     if kernel % 2 == 0 or (spec.get_str("op") == "xception" and kernel != 3):
         raise ModuleSpecError(

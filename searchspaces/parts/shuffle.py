@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import ModuleSpecError
+from ..kinds.base import NORMS
 from .base import STAGES, GraphBuilder, Ref
+from .residual import check_option
 from .staged import StagedBackbone, conv
 
 SHUFFLE_OPS: tuple[tuple[str, int], ...] = (
@@ -27,14 +29,17 @@ class ShuffleBackbone(StagedBackbone):
         ops: One tuple of choice ids (see :data:`SHUFFLE_OPS`) per stage.
         shuffle: ``even_odd`` (the released networks) or ``interleave`` (the released supernet);
             the two are not interchangeable once weights exist.
+        norm: ``bn``, ``gn`` or ``gn_ws``.
     """
 
     stem_channels: int
     stage_channels: tuple[int, ...]
     ops: tuple[tuple[int, ...], ...]
     shuffle: str = "even_odd"
+    norm: str = "bn"
 
     def __post_init__(self) -> None:
+        check_option("ShuffleBackbone.norm", self.norm, NORMS)
         if not len(self.stage_channels) == len(self.ops) == STAGES:
             raise ModuleSpecError(
                 f"a backbone has {STAGES} stages, each with a width and its choice ids, got "
@@ -48,7 +53,7 @@ class ShuffleBackbone(StagedBackbone):
             "backbone",
             image,
             self.stem_channels,
-            norm="bn",
+            norm=self.norm,
             activation="relu",
             bias=1,
         )
@@ -63,6 +68,7 @@ class ShuffleBackbone(StagedBackbone):
         self, graph: GraphBuilder, name: str, part: str, x: Ref, channels: int, block: int, op: int
     ) -> Ref:
         operation, kernel = SHUFFLE_OPS[op]
+        norm = {} if self.norm == "bn" else {"norm": self.norm}  # which keys do not name
         return graph.add(
             name,
             part,
@@ -75,4 +81,5 @@ class ShuffleBackbone(StagedBackbone):
             out_channels=channels,
             stride=1 if block else 2,
             shuffle=self.shuffle,
+            **norm,
         )[0]

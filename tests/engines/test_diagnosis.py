@@ -105,12 +105,14 @@ def test_cuda_devices_are_told(monkeypatch: pytest.MonkeyPatch, device: DeviceIn
         def probe(self, device: str = "cpu") -> DeviceInfo:
             if device == "cuda:1":
                 raise RuntimeError("GPU is lost")
+            if device == "cuda:2":
+                raise EngineUnavailableError("torch has no kernels for Tesla V100")
             return gpu
 
     monkeypatch.setattr(module, "BACKENDS", {"torch": Torch()})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    good, lost = diagnose()["cuda"]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    good, lost, unfit = diagnose()["cuda"]
     assert good == {
         "device": "cuda:0",
         "name": "Tesla V100",
@@ -118,6 +120,7 @@ def test_cuda_devices_are_told(monkeypatch: pytest.MonkeyPatch, device: DeviceIn
         "fingerprint": gpu.fingerprint,
     }
     assert lost["name"] == "does not work (RuntimeError: GPU is lost)"
+    assert unfit["name"] == "torch has no kernels for Tesla V100"
 
 
 def test_what_disturbs_timing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

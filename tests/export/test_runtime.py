@@ -1,8 +1,11 @@
 """The loader for devices: what it finds, what it refuses, and that it needs next to nothing."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
+import textwrap
 import venv
 from dataclasses import fields
 from importlib import metadata
@@ -21,49 +24,17 @@ from export import (
     BundleTamperedError,
     DetectError,
     ExportResult,
-    Session,
     detect_files,
     read_runnable,
+    runtime,
 )
 from export.bundle.postprocess import Detections
 from export.running.detect import objects_of
 from export.runtime import BundleDetector, load
 from tests.export.bundle.test_bundle import rewrite
+from tests.export.device import BLOCKER, ROOT, SCRIPT, by_loader, by_session, run_script
 
-ROOT = Path(__file__).parents[2]
 NEEDED = ("numpy", "pillow")
-
-BLOCKER = """
-import sys
-
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        top = name.partition(".")[0]
-        if top not in sys.stdlib_module_names and top not in ALLOWED:
-            raise ModuleNotFoundError(f"{name} is not on the device", name=name)
-
-ROOMS = {"searchspaces", "engines", "detection", "export"}
-# onnxruntime's own dependencies come after it.
-ALLOWED = ROOMS | {"numpy", "PIL", "onnxruntime", "flatbuffers", "google", "packaging"}
-ALLOWED |= {"openvino", "openvino_telemetry"}
-sys.meta_path.insert(0, Blocker())
-"""
-
-SCRIPT = """
-import json, sys
-
-from export.runtime import load
-
-engine, folder, *images = sys.argv[1:]
-with load(folder, engine=engine, verified_only=engine == "onnxruntime") as detector:
-    found = [
-        [one.boxes.tolist(), one.scores.tolist(), one.labels.tolist(), list(one.names), one.masks]
-        for one in detector(images, score_threshold=0.0)
-    ]
-heavy = {"torch", "torchvision", "onnx", "pydantic", "scipy", "pycocotools"} & set(sys.modules)
-assert not heavy, heavy
-print(json.dumps(found))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -77,41 +48,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     exif[0x0112] = 6  # turn by 90 degrees to see it upright
     Image.effect_noise((80, 40), 90.0).convert("RGB").save(folder / "turned.png", exif=exif)
     return [*paths, folder / "turned.png"]
-
-
-def listed(found: Detections, labels: tuple[str, ...]) -> list[Any]:
-    names = [labels[label] for label in found.labels.tolist()]
-    masks = None if found.masks is None else [dict(mask) for mask in found.masks]
-    return [found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), names, masks]
-
-
-def run_script(
-    command: list[str], bundle: Path, photos: list[Path], engine: str = "onnxruntime"
-) -> Any:
-    run = subprocess.run(
-        [*command, engine, str(bundle), *map(str, photos)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
-
-
-def by_session(exported: ExportResult, photos: list[Path]) -> list[Any]:
-    from export import detect_image
-
-    with Session.open(exported.bundle) as session:
-        return [listed(detect_image(session, path), session.labels) for path in photos]
-
-
-def by_loader(exported: ExportResult, photos: list[Path], engine: str) -> list[Any]:
-    with load(exported.bundle.path, engine=engine, verified_only=False) as detector:
-        return [
-            listed(Detections(one.boxes, one.scores, one.labels, one.masks), detector.labels)
-            for one in detector(photos, score_threshold=0.0)
-        ]
 
 
 def test_finds_exactly_what_detect_finds_without_torch_or_onnx(
@@ -261,3 +197,15 @@ def test_a_whole_bundle_and_its_runnable_part_say_the_same(exported: ExportResul
     bundle, ready = exported.bundle, read_runnable(exported.bundle.path)
     for field in fields(ready):
         assert getattr(ready, field.name) == getattr(bundle, field.name)
+
+
+def test_the_documented_example_runs(
+    bundle_folder: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    text = (ROOT / "docs" / "verification.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    assert textwrap.indent(example, "    ", str.strip) in (runtime.__doc__ or "")
+    monkeypatch.chdir(bundle_folder.parent)
+    shutil.copy(photos[1], "street.jpg")
+    exec(compile(example, "verification.md", "exec"), {})
+    assert "(" in capsys.readouterr().out

@@ -14,9 +14,9 @@ from export.running.detect import objects_of
 from export.runtime import load
 from searchspaces import SPACES
 from tests.cli import run
-from tests.export.running import test_masks as masks
-
-from .test_runtime import BLOCKER, SCRIPT, by_session, listed, run_script
+from tests.export import masked_nano as masks
+from tests.export.conftest import FAST, LABELS
+from tests.export.device import BLOCKER, SCRIPT, by_session, listed, run_script
 
 PHOTOS = 7  # odd: the last batch is not full
 
@@ -34,10 +34,10 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> ExportResult:
         request = ExportRequest(
             detector=masks.make_detector(),
             origin=Origin(f"{masks.NAME}:{masks.CODE}", {"stages": 1}, 7),
-            labels=masks.LABELS,
+            labels=LABELS,
             preprocess=Preprocess((64, 64)),
             batch=2,
-            protocol=masks.FAST,
+            protocol=FAST,
         )
         return export_detector(request, tmp_path_factory.mktemp("masked") / "bundle")
 

@@ -1,31 +1,25 @@
-"""Tables, predictors and predictions as fields."""
+"""Predictors and predictions as fields."""
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from engines import EngineBuildError, FakeBackend
 from latency import (
     LatencyError,
     LatencyTable,
     Predictor,
-    TableMismatchError,
     describe_evaluation,
     describe_latency,
     describe_predictor,
-    describe_table,
     evaluate,
     fit,
-    merge_tables,
     predict_archs,
-    read_table,
 )
-from searchspaces import ArchitectureError, SearchSpace
-from tests.latency.oracle import additive_backend, true_latency_ms
+from searchspaces import ArchitectureError, SearchSpace, make_space
+from tests.latency.oracle import true_latency_ms
 
 RunProfile = Callable[..., LatencyTable]
 
@@ -45,41 +39,6 @@ def predictor(table: LatencyTable) -> Predictor:
     return fit(table)
 
 
-def test_a_table(table: LatencyTable) -> None:
-    fields = plain(describe_table(table))
-    assert fields["device"] == "additive"
-    assert (fields["threads"], fields["precision"], fields["batch"]) == (1, "fp32", 1)
-    assert fields["measured"]["detector"] == 8
-    assert sum(fields["measured"].values()) == len(table.measurements)
-    assert fields["failures"] == []
-
-
-def test_every_unstable_entry_is_told_even_under_one_label(table: LatencyTable) -> None:
-    """Chains of one kind share a label; none may hide another."""
-    rows = tuple(
-        replace(row, measurement=replace(row.measurement, converged=False))
-        for row in table.rows
-        if row.measurement is not None
-    )
-    labels = [row.workload.label for row in rows]
-    assert len(set(labels)) < len(labels)
-    unstable = plain(describe_table(replace(table, rows=rows)))["unstable"]
-    assert len(unstable) == len(table.measurements) == len(rows)
-    assert all(any(entry.startswith(label) for label in labels) for entry in unstable)
-
-
-def test_failures_are_told(run_profile: RunProfile) -> None:
-    def sometimes(model: Any) -> float:
-        if len(model.graph.nodes) > 10:  # whole detectors
-            raise EngineBuildError("too large")
-        return true_latency_ms(model.graph)
-
-    fields = plain(describe_table(run_profile(backend=FakeBackend(latency_ms=sometimes))))
-    assert "detector" not in fields["measured"]
-    assert len(fields["failures"]) == 8
-    assert all("EngineBuildError: too large" in failure for failure in fields["failures"])
-
-
 def test_a_predictor(predictor: Predictor) -> None:
     fields = plain(describe_predictor(predictor))
     assert fields["modules"] == len(predictor.costs)
@@ -97,6 +56,7 @@ def test_a_prediction(predictor: Predictor, space: SearchSpace) -> None:
     assert parts + fields["unattributed_ms"] == pytest.approx(fields["p50_ms"])
     assert fields["lo_ms"] <= fields["p50_ms"] <= fields["hi_ms"]
     assert fields["coverage"] == 1.0
+    assert (fields["unfamiliar"], fields["out_of_distribution"]) == (0.0, False)
     assert sum(item["count"] for item in fields["breakdown"]) == len(
         space.detector(arch).graph().nodes
     )
@@ -127,21 +87,13 @@ def test_an_evaluation(predictor: Predictor, run_profile: RunProfile) -> None:
     assert {"kendall_tau", "interval_coverage", "within_10pct"} <= fields.keys()
 
 
-def test_tables_are_merged_into_a_new_file(run_profile: RunProfile, tmp_path: Path) -> None:
-    one, two = run_profile("a.jsonl"), run_profile("b.jsonl", seed=1)
-    output = tmp_path / "both.jsonl"
-    merged = merge_tables([tmp_path / "a.jsonl", tmp_path / "b.jsonl"], output)
-    assert len(merged.rows) == len(one.rows) + len(two.rows)
-    assert read_table(output).rows == merged.rows
-    with pytest.raises(LatencyError, match="exists; write to another file"):
-        merge_tables([tmp_path / "a.jsonl"], output)
-    with pytest.raises(LatencyError, match="nothing to merge"):
-        merge_tables([], tmp_path / "none.jsonl")
-
-
-def test_tables_of_other_devices_are_not_merged(run_profile: RunProfile, tmp_path: Path) -> None:
-    run_profile("a.jsonl")
-    run_profile("b.jsonl", backend=additive_backend(macs_per_ms=3.0, noise=0.01))
-    with pytest.raises(TableMismatchError):
-        merge_tables([tmp_path / "a.jsonl", tmp_path / "b.jsonl"], tmp_path / "both.jsonl")
-    assert not (tmp_path / "both.jsonl").exists()
+def test_a_prediction_far_from_all_that_was_measured_is_flagged(predictor: Predictor) -> None:
+    """Convolutions of ResNets at another input: nothing of them was part of the profile."""
+    other = make_space("crnas-resnet50", input_hw=(128, 128), num_classes=3)
+    latency = predictor.predict(other.detector(other.sample(np.random.default_rng(0))))
+    fields = plain(describe_latency("crnas-resnet50:...", latency))
+    strange = sum(item["ms"] for item in fields["breakdown"] if not item["familiar"])
+    assert strange / sum(item["ms"] for item in fields["breakdown"]) == fields["unfamiliar"]
+    assert 0.1 < fields["unfamiliar"] <= 1.0
+    assert fields["out_of_distribution"] is True
+    assert fields["coverage"] < 0.5

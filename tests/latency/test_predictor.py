@@ -9,6 +9,7 @@ import pytest
 from latency import (
     LatencyError,
     PredictorError,
+    TableError,
     TableMismatchError,
     UnprofiledModuleError,
     evaluate,
@@ -18,6 +19,7 @@ from latency import (
     load_predictor,
     macs_proportional_ms,
     predict_archs,
+    read_table,
     save_predictor,
     score,
 )
@@ -215,3 +217,27 @@ def test_a_deeply_nested_predictor_file_is_refused(tmp_path):
     (tmp_path / "p.json").write_text("[" * 200_000)
     with pytest.raises(PredictorError, match="is no predictor file"):
         load_predictor(tmp_path / "p.json")
+
+
+def test_a_predictor_replaces_predictors_alone(predictor, tmp_path):
+    path = tmp_path / "p.json"
+    for _ in range(2):
+        save_predictor(path, predictor)
+    for name, content in (("notes.json", "{}"), ("table.json", '{"schema":"detfit.latency-')):
+        other = tmp_path / name
+        other.write_text(content)
+        with pytest.raises(LatencyError, match=f"{name} exists and is no predictor"):
+            save_predictor(other, predictor)
+        assert other.read_text() == content
+    with pytest.raises(LatencyError, match=r"\.jsonl is for tables"):
+        save_predictor(tmp_path / "p.jsonl", predictor)
+    assert not (tmp_path / "p.jsonl").exists()
+
+
+def test_tables_and_predictors_are_not_taken_for_each_other(predictor, run_profile, tmp_path):
+    run_profile("table.jsonl")
+    with pytest.raises(PredictorError, match=r"no predictor file: .*detfit fit .*table\.jsonl"):
+        load_predictor(tmp_path / "table.jsonl")
+    save_predictor(tmp_path / "p.json", predictor)
+    with pytest.raises(TableError, match=r"p\.json is a predictor; name the table"):
+        read_table(tmp_path / "p.json")

@@ -410,6 +410,8 @@ def test_a_recipe_without_finite_weights_is_refused(path):
         ({"sentinel_ms": 0}, "sentinel_ms must be a finite number > 0, got 0"),
         ({"sentinel_ms": "1"}, "sentinel_ms must be a finite number > 0, got '1'"),
         ({"sentinel_drift": -1.5}, "sentinel_drift must be a finite number > -1, got -1.5"),
+        ({"warnings": "slow"}, "warnings must be a list of texts, got 'slow'"),
+        ({"warnings": [1]}, "warnings must be a list of texts"),
         ({"measurement": None}, "a row holds either a measurement or the text of an error"),
         ({"error": "out of memory"}, "a row holds either a measurement or the text of an error"),
         (
@@ -459,3 +461,27 @@ def test_a_change_of_line_1_of_a_closed_table_is_refused(path):
     path.write_bytes(encode_json(manifest) + rest)
     with pytest.raises(TableError, match=r"line 1: .*do not match the hash"):
         read_table(path)
+
+
+def test_a_flipped_bit_of_line_1_of_an_open_table_is_refused(table, tmp_path, rng):
+    path = tmp_path / "open.jsonl"
+    with TableWriter(path, table.manifest, resume=False) as writer:
+        writer.append(table.rows[0])
+    whole = path.read_bytes()
+    seal = whole.index(b',"crc"')
+    for place in rng.integers(0, seal, size=60):
+        flipped = bytes([whole[place] ^ 1 << int(rng.integers(8))])
+        path.write_bytes(whole[:place] + flipped + whole[place + 1 :])
+        with pytest.raises(TableError, match="line 1: "):
+            read_table(path)
+    path.write_bytes(whole)
+    assert read_table(path).rows == table.rows[:1]
+
+
+def test_an_open_table_of_before_line_1_had_a_checksum_is_read_and_gone_on_with(table, tmp_path):
+    path = tmp_path / "open.jsonl"
+    path.write_bytes(encode_json({**table.manifest.to_dict(), "sha256": None}))
+    with TableWriter(path, table.manifest, resume=True) as writer:
+        writer.append(table.rows[0])
+    assert b'"crc"' in path.read_bytes().splitlines()[0]
+    assert read_table(path).rows == table.rows[:1]

@@ -13,7 +13,7 @@ from search import (
     counted_objective,
     run_search,
 )
-from search.latency_source import LATENCY
+from search.objectives.latency import LATENCY
 from searchspaces import Architecture, SearchSpace, make_space
 
 STRUCTURES = {"num_classes": 3, "input_hw": (64, 64)}

@@ -142,8 +142,8 @@ def _shuffle_block(spec: ModuleSpec) -> list[Layer]:
         halves = copied(taken.numel, 2)
         return [*halves, *_branch(spec, half, channels // 2), *copied(out.numel)]
     projection = [
-        *_depthwise(taken, spec.get_int("kernel"), _hw(out), 2),
-        *conv_norm(_map(taken.shape[0], channels, _hw(out)), channels, 1, _hw(out), "bn"),
+        *_depthwise(spec, taken, spec.get_int("kernel"), _hw(out), 2),
+        *conv_norm(_map(taken.shape[0], channels, _hw(out)), channels, 1, _hw(out), _norm(spec)),
     ]
     branch = _branch(spec, taken, out.shape[1] - channels)
     return [*projection, *branch, *copied(out.numel)]
@@ -155,24 +155,31 @@ def _branch(spec: ModuleSpec, taken: TensorSpec, given: int) -> list[Layer]:
     if spec.get_str("op") == "conv":
         wide = _map(batch, mid, _hw(taken))
         return [
-            *conv_norm(taken, mid, 1, _hw(taken), "bn"),
-            *_depthwise(wide, spec.get_int("kernel"), hw, stride),
-            *conv_norm(_map(batch, mid, hw), given, 1, hw, "bn"),
+            *conv_norm(taken, mid, 1, _hw(taken), _norm(spec)),
+            *_depthwise(spec, wide, spec.get_int("kernel"), hw, stride),
+            *conv_norm(_map(batch, mid, hw), given, 1, hw, _norm(spec)),
         ]
     layers: list[Layer] = []
     for width in (mid, mid, given):
-        layers += _depthwise(taken, 3, hw, stride)
+        layers += _depthwise(spec, taken, 3, hw, stride)
         filtered = _map(batch, taken.shape[1], hw)
-        layers += conv_norm(filtered, width, 1, hw, "bn")
+        layers += conv_norm(filtered, width, 1, hw, _norm(spec))
         taken, stride = _map(batch, width, hw), 1
     return layers
 
 
-def _depthwise(taken: TensorSpec, kernel: int, hw: Size, stride: int) -> list[Layer]:
-    channels = taken.shape[1]
+def _depthwise(
+    spec: ModuleSpec, taken: TensorSpec, kernel: int, hw: Size, stride: int
+) -> list[Layer]:
+    channels, norm = taken.shape[1], _norm(spec)
     return conv_norm(
-        taken, channels, kernel, hw, "bn", active=False, stride=stride, groups=channels
+        taken, channels, kernel, hw, norm, active=False, stride=stride, groups=channels
     )
+
+
+def _norm(spec: ModuleSpec) -> str:
+    """Return the normalisation of a shuffle block, which only names another than ``bn``."""
+    return str(dict(spec.params).get("norm", "bn"))
 
 
 SPLITS = {

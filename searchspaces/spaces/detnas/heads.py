@@ -12,10 +12,12 @@ from ..options import check_head
 from .layouts import DetNasLayout
 
 HEADS = ("fpn", "retinanet")
+NORMS = {"bn": "none", "gn_ws": "gn_ws"}
+"""Norm of backbone, pyramid and box head -> that of RetinaNet's towers."""
 
 
 def around(
-    layout: DetNasLayout, head: str, proposals: int | None
+    layout: DetNasLayout, head: str, proposals: int | None, norm: str = "bn"
 ) -> tuple[Neck, Rpn | None, Head]:
     """Return neck, RPN and head.
 
@@ -23,27 +25,31 @@ def around(
         layout: Widths and counts.
         head: One of :data:`HEADS`.
         proposals: Boxes given to the second stage; ``None`` takes the layout's own.
+        norm: A key of :data:`NORMS`.
 
     Raises:
         SearchSpaceError: The head is unknown, or RetinaNet is given proposals.
     """
     check_head(head, HEADS, proposals)
     if head == "fpn":
-        return Fpn(layout.pyramid, norm="bn"), *_two_stage(layout, proposals)
-    neck = Fpn(layout.pyramid, first=1, extra="conv", extra_levels=2, norm="bn")
-    return neck, None, _one_stage(layout)
+        return Fpn(layout.pyramid, norm=norm), *_two_stage(layout, proposals, norm)
+    neck = Fpn(layout.pyramid, first=1, extra="conv", extra_levels=2, norm=norm)
+    return neck, None, _one_stage(layout, NORMS[norm])
 
 
-def _one_stage(layout: DetNasLayout) -> RetinaNetHead:
+def _one_stage(layout: DetNasLayout, norm: str) -> RetinaNetHead:
     return RetinaNetHead(
         channels=layout.pyramid,
         num_convs=layout.head_convs,
+        norm=norm,
         anchor_scales=octave_scales(layout.anchor_scale / 2),
         pre_nms=layout.candidates,
     )
 
 
-def _two_stage(layout: DetNasLayout, proposals: int | None) -> tuple[RegionProposals, BoxHead]:
+def _two_stage(
+    layout: DetNasLayout, proposals: int | None, norm: str
+) -> tuple[RegionProposals, BoxHead]:
     rpn = RegionProposals(
         anchor_scales=(layout.anchor_scale,),
         pre_nms=layout.candidates,
@@ -53,6 +59,7 @@ def _two_stage(layout: DetNasLayout, proposals: int | None) -> tuple[RegionPropo
         num_convs=layout.head_convs,
         conv_channels=layout.pyramid,
         fc_channels=layout.hidden,
+        norm=norm,
         pre_nms=layout.candidates,
     )
     return rpn, head

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import add
 from typing import NoReturn
@@ -23,7 +23,7 @@ from ...kinds.shuffle import SHUFFLES
 from ...parts import SHUFFLE_OPS, ShuffleBackbone
 from ..mutation import redraw
 from ..tokens import block_tokens, constant_tokens
-from .heads import around
+from .heads import NORMS, around
 from .layouts import LAYOUTS, DetNasLayout
 
 CHOICES = frozenset(range(len(SHUFFLE_OPS)))
@@ -41,6 +41,9 @@ class DetNasSpace:
         shuffle: Channel-shuffle variant; see :class:`searchspaces.ShuffleBackbone`.
         proposals: Boxes given to the second stage, after NMS; ``None`` takes the layout's own.
             RetinaNet has no second stage.
+        norm: ``bn``, or ``gn_ws`` (group normalisation and standardised weights, in RetinaNet's
+            towers too) for training from scratch with few images a batch. Genes mean the same
+            in both; :meth:`with_norm` changes over.
 
     Raises:
         SearchSpaceError: A name or option is unknown.
@@ -59,6 +62,7 @@ class DetNasSpace:
     num_classes: int = 80
     shuffle: str = "even_odd"
     proposals: int | None = None
+    norm: str = "bn"
 
     def __post_init__(self) -> None:
         if self.name not in LAYOUTS:
@@ -67,6 +71,8 @@ class DetNasSpace:
             )
         if self.shuffle not in SHUFFLES:
             raise SearchSpaceError(f"shuffle {self.shuffle!r} is not one of {', '.join(SHUFFLES)}")
+        if self.norm not in NORMS:
+            raise SearchSpaceError(f"norm {self.norm!r} is not one of {', '.join(NORMS)}")
         _ = self._frame  # checks the numbers
 
     @property
@@ -89,6 +95,10 @@ class DetNasSpace:
     def size(self) -> int:
         """Return the exact number of architectures."""
         return math.prod(map(len, self.gene_choices))
+
+    def with_norm(self, norm: str) -> DetNasSpace:
+        """Return the space of the same architectures with another normalisation."""
+        return replace(self, norm=norm)
 
     def covering(self) -> Iterator[Architecture]:
         """List the architectures that have one choice everywhere: together they hold all."""
@@ -135,8 +145,10 @@ class DetNasSpace:
         for blocks in layout.blocks:
             stages.append(tuple(genes[:blocks]))
             genes = genes[blocks:]
-        backbone = ShuffleBackbone(layout.stem, layout.channels, tuple(stages), self.shuffle)
-        neck, rpn, head = around(layout, self.head, self.proposals)
+        backbone = ShuffleBackbone(
+            layout.stem, layout.channels, tuple(stages), self.shuffle, self.norm
+        )
+        neck, rpn, head = around(layout, self.head, self.proposals, self.norm)
         input_hw = layout.input_hw if self.input_hw is None else self.input_hw
         return DetectorSpec(input_hw, backbone, neck, rpn, head, self.num_classes)
 

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from detection.data.augment import TrainAugment
 from detection.data.coco import CocoDataset
 from detection.data.layout import open_split
-from detection.data.loader import batch_order, make_loader
+from detection.data.loader import batch_order, make_loader, read_batches
 from detection.data.preprocess import Preprocess
 from detection.errors import DatasetError
 
@@ -98,3 +98,13 @@ def test_bad_batch_sizes(dataset: CocoDataset) -> None:
         make_loader(dataset, 0)
     with pytest.raises(DatasetError, match="11 images make no full batch of 12"):
         make_loader(dataset, 12, drop_last=True)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_image_is_named_in_one_line(dataset: CocoDataset, workers: int) -> None:
+    path = dataset.images_dir / "5.png"
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DatasetError) as caught:
+        list(read_batches(make_loader(dataset, 2, workers=workers)))
+    assert str(caught.value).startswith(f"{path}: not a readable image (")
+    assert "\n" not in str(caught.value)

@@ -25,7 +25,8 @@ def annotated(
     columns = ObjectColumns(difficult=True)
     for image, name, (x1, y1, x2, y2), difficult in objects:
         box = [x1, y1, x2 - x1, y2 - y1]
-        columns.add(image, names.index(name), box, 1.0, difficult=difficult)
+        area = (x2 - x1) * (y2 - y1)
+        columns.add(image, names.index(name), box, area, difficult=difficult)
     return CocoAnnotations(
         Path("list.txt"),
         tuple(CocoImage(10 * n, f"{n}.jpg", 100, 100) for n in range(1, images + 1)),
@@ -173,6 +174,39 @@ def test_against_brute_force(seed: int) -> None:
     for label, item in enumerate(report.classes):
         expected = by_brute_force(truth, detections, label)
         np.testing.assert_allclose((item.ap, item.ap_11_points), expected, atol=1e-12)
+        np.testing.assert_array_equal(item.ap_s, item.ap)  # all are small
+        assert math.isnan(item.ap_m)
+
+
+SMALL: Box = (0, 0, 30, 30)
+MIDDLE: Box = (30, 30, 95, 95)
+
+
+def test_sizes_apart() -> None:
+    truth = annotated([(0, "cat", SMALL, False), (0, "cat", MIDDLE, False)])
+    near_middle: Box = (30, 35, 95, 95)
+    detections = found(10, (MIDDLE, 0.9), (near_middle, 0.8), (AWAY, 0.7), (SMALL, 0.6))
+    (item,) = evaluate_voc(truth, [detections]).classes
+    assert item.ap == pytest.approx((1 + 2 / 4) / 2)
+    assert item.ap_m == 1  # the second of the object comes behind it
+    assert item.ap_s == pytest.approx(1 / 2)  # AWAY is small, and before it
+    assert math.isnan(item.ap_l)
+
+
+def test_a_small_object_that_a_middling_detection_is_of() -> None:
+    truth = annotated([(0, "cat", SMALL, False)])
+    (item,) = evaluate_voc(truth, [found(10, ((0, 0, 35, 35), 0.9))]).classes
+    assert (item.ap, item.ap_s) == (1, 1)
+    assert math.isnan(item.ap_m)
+
+
+@pytest.mark.parametrize("side", [32, 96])
+def test_a_border_belongs_to_both_sizes(side: int) -> None:
+    box: Box = (0, 0, side, side)
+    (item,) = evaluate_voc(annotated([(0, "cat", box, False)]), [found(10, (box, 0.9))]).classes
+    sizes = (item.ap_s, item.ap_m, item.ap_l)
+    assert sum(ap == 1 for ap in sizes) == 2
+    assert sum(map(math.isnan, sizes)) == 1
 
 
 def test_reports_are_json_and_tables() -> None:
@@ -185,6 +219,9 @@ def test_reports_are_json_and_tables() -> None:
     assert [row["class"] for row in rows] == ["all", "cat", "dog"]
     assert [row["ap50"] for row in rows] == [50, 50, None]
     assert (rows[0]["objects"], rows[0]["detections"]) == (1, 2)
+    assert [row["ap50_s"] for row in rows] == [50, 50, None]
+    assert fields["ap50_s"] == 0.5
+    assert fields["ap50_l"] is None
 
 
 def test_misuse_is_refused() -> None:

@@ -212,3 +212,27 @@ def test_the_sizes_of_the_papers() -> None:
     task = RecipeTask(recipe, space, architecture, options)
     assert task.input_hw == (600, 1000)
     assert task.target == "zoo:CR-ResNet50"
+
+
+@pytest.mark.parametrize(
+    ("other", "changes", "message"),
+    [
+        ("detnas-supernet-voc", {"macs_bins": 4}, r"macs_bins: None then, 4 now"),
+        (
+            "detnas-supernet-voc",
+            {"scale": [0.5, 2]},
+            r"scale: \[1\.0, 1\.0\] then, \[0\.5, 2\] now",
+        ),
+        ("detnas-supernet-coco", {}, "recipe: .detnas-supernet-voc. then, .detnas-supernet-coco"),
+    ],
+)
+def test_another_procedure_does_not_go_on(
+    shapes: Path, tmp_path: Path, other: str, changes: dict[str, Any], message: str
+) -> None:
+    first = task_of("detnas-supernet-voc", steps=1)
+    train_by_recipe(first, shapes, tmp_path / "w.safetensors")
+    again = task_of(other, **{"steps": 1, **changes})
+    with pytest.raises(CheckpointError, match=message):
+        train_by_recipe(again, shapes, tmp_path / "w.safetensors", resume=True)
+    same = train_by_recipe(first, shapes, tmp_path / "w.safetensors", resume=True)
+    assert same.training.resumed_at == 1

@@ -42,5 +42,6 @@ def test_length() -> None:
 def test_only_what_decides_the_result_must_stay() -> None:
     config = TrainConfig(steps=7)
     other = replace(config, workers=3, checkpoint_every=1, checkpoint_minutes=0.5)
+    other = replace(other, evaluate_every=2, keep_best=True, tensorboard=True)
     assert config.differences(asdict(other)) == ()
     assert config.differences(asdict(replace(config, lr=0.5))) == ("lr: 0.5 then, 0.02 now",)

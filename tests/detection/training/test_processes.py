@@ -16,9 +16,11 @@ from torch import Tensor
 
 from detection import (
     Detector,
+    Preprocess,
     ShapesRecipe,
     TrainConfig,
     TrainingError,
+    open_split,
     train,
     uniform_paths,
     write_shapes,
@@ -26,6 +28,7 @@ from detection import (
 from detection.losses.retinanet import retinanet_losses
 from detection.losses.targets import read_targets
 from detection.training.batches import step_batches
+from detection.training.detector_scores import DetectorScores
 from detection.training.processes import (
     Processes,
     current_processes,
@@ -42,6 +45,7 @@ from tests.detection.training.together import (
     fresh_norm,
     open_shapes,
     supernet,
+    talkative,
     weights_of_loss,
     whole_batch,
 )
@@ -213,3 +217,14 @@ def test_incomplete_variables_are_refused(
         monkeypatch.setenv(name, value)
     with pytest.raises(TrainingError, match=message), joined_processes(device):
         pass
+
+
+def test_two_processes_score_as_one(together: Path, shapes: Path) -> None:
+    validation = open_split(shapes, "train", Preprocess((SIDE, SIDE)))
+    alone = DetectorScores(talkative(), validation).score()
+    theirs = found(together)["scores"]["told"]
+    for one in theirs:
+        assert one["report"]["n_detections"] == alone.n_detections > 0
+        assert one["report"]["ap50"] == pytest.approx(alone.ap50, abs=1e-6)
+    assert alone.ap50 > 0
+    assert [one["heard"] for one in theirs] == [[7], []]  # 7 of 13 are the first one's

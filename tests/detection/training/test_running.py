@@ -105,7 +105,8 @@ def test_tensorboard_is_wanted_but_not_there(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(TrainingError, match=r"pip install 'detfit\[train\]'"):
-        run(dataset, tmp_path, tensorboard=True)
+        run(dataset, tmp_path / "run", tensorboard=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_tensorboard_gets_every_row_and_forgets_those_after_the_checkpoint(

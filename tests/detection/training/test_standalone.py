@@ -132,7 +132,14 @@ def test_resuming_a_finished_training_does_no_step(
     trained: TrainedDetector, shapes: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(trained.weights.parent, tmp_path / "copy"))
-    again = run(shapes, folder / "w.safetensors", resume=True, progress=die_at(0))
+    heard: list[str] = []
+    again = run(
+        shapes,
+        folder / "w.safetensors",
+        resume=True,
+        progress=lambda message, *_: heard.append(message),
+    )
+    assert set(heard) == {"detecting"}  # no step, but the score
     assert again.training.resumed_at == 4
     assert again.weights.read_bytes() == trained.weights.read_bytes()
 
@@ -295,3 +302,24 @@ def test_data_without_outlines_cannot_train_masks(shapes: Path, tmp_path: Path) 
             space_options={},
         )
     assert len(open_training_data(bare, (64, 64), 2)) > 0
+
+
+def test_scores_on_the_way_and_the_best_weights(shapes: Path, tmp_path: Path) -> None:
+    config = replace(CONFIG, evaluate_every=2, keep_best=True)
+    found = run(shapes, tmp_path / "w.safetensors", config=config)
+    scored = [row for row in found.training.history if row.scores]
+    assert [row.step for row in scored] == [2, 4]
+    best = found.training.best
+    assert best is not None
+    assert best.score == max(row.scores["ap"] for row in scored)
+    assert found.accuracy.ap == pytest.approx(best.score, abs=1e-6)
+    assert read_weights_info(found.weights).notes["ap"] == found.accuracy.ap
+    validation = open_split(shapes, "val", Preprocess((64, 64)))
+    assert score_detector(found.detector, validation).ap == pytest.approx(best.score, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["w", "w.pt", "w.training"])
+def test_weights_are_named_as_such(shapes: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(CheckpointError, match=rf"such as {name}\.safetensors"):
+        run(shapes, tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -27,6 +27,7 @@ from detection import (
     train,
     uniform_paths,
 )
+from detection.training.detector_scores import DetectorScores
 from detection.training.processes import current_processes, joined_processes
 from detection.training.synced_norm import SyncedBatchNorm2d
 from searchspaces import DetNasSpace
@@ -70,6 +71,13 @@ def detector() -> Detector:
         torch.manual_seed(0)
         space = nano("retinanet")
         return Detector(space.detector(space.decode("0123012301")))
+
+
+def talkative() -> Detector:
+    """Return a detector that is sure enough of what it says to be scored."""
+    root = detector().eval()
+    nn.init.zeros_(root.get_parameter("nodes.retinanet_head.classes.bias"))
+    return root
 
 
 def whole_batch(batch: int) -> Tensor:
@@ -176,6 +184,16 @@ def poisoned(data: Path, out: Path) -> dict[str, Any]:
     return {}
 
 
+def scores(data: Path, out: Path) -> dict[str, Any]:
+    """Return what each process says of the same detector; together they score it once."""
+    found = DetectorScores(talkative(), open_split(data, "train", Preprocess((SIDE, SIDE))))
+    heard: list[float] = []
+    found(lambda _, done, total: heard.append(total))
+    assert found.report is not None
+    told = {"report": found.report.to_dict(), "heard": heard}
+    return {"told": current_processes().gather(told)}
+
+
 def alone(data: Path, out: Path) -> dict[str, Any]:
     """Train a detector on one process; a test kills it."""
     root = detector()
@@ -184,7 +202,7 @@ def alone(data: Path, out: Path) -> dict[str, Any]:
 
 
 SCENARIOS: dict[str, tuple[Callable[[Path, Path], dict[str, Any]], ...]] = {
-    "together": (curves, norms, poisoned),
+    "together": (curves, norms, scores, poisoned),
     "alone": (alone,),
 }
 

@@ -68,3 +68,18 @@ def test_the_report_is_checked_for_the_releases_asked_for(
     assert "TensorRT 8.6 fp32" not in text
     run("report", bundle_folder, "-o", page, "--tensorrt", "x").refused("TensorRT release")
     run("report", tmp_path, "-o", page, "--tensorrt", "8.6").refused("go with a bundle")
+
+
+def test_another_engine_detects_once_it_is_certified(
+    bundle_folder: Path, tmp_path: Path, photo: Path, data_folder: Path
+) -> None:
+    pytest.importorskip("openvino")
+    detect = ("detect", bundle_folder, photo, "-o", tmp_path / "out", "--threshold", 0, "--json")
+    by_openvino = (*detect, "--engine", "openvino")
+    run(*by_openvino).refused("verified with onnxruntime, not with openvino", "--certify")
+    run(*detect, "--engine", "torch").refused("does not run without torch", "onnxruntime")
+    verify = ("verify", bundle_folder, "--data", data_folder, "--no-latency", "--json")
+    assert done(*verify, "--engine", "openvino", "--certify").fields["certificate"] == "added"
+    (mine,), (other,) = done(*detect).fields, done(*by_openvino).fields
+    assert len(mine["objects"]) == len(other["objects"]) > 0
+    assert other["objects"][0]["label"] == mine["objects"][0]["label"]

@@ -1,6 +1,7 @@
 """A bundle of TensorRT: exported, verified and detected with on a pretended GPU."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from export import (
     Bundle,
     BundleMachineError,
     BundleRuntimeError,
+    BundleTamperedError,
     ExportRequest,
     ExportResult,
     Session,
@@ -202,3 +204,24 @@ def test_verified_where_it_was_built_it_is_certified_already(
     found = verify_here(bundle.path, data_folder, latency=False)
     assert (found.certified, found.note) == (True, "there already")
     assert trt.state.configs == []
+
+
+def test_its_report_speaks_of_its_own_release(bundle: Bundle) -> None:
+    page = bundle.report_path.read_text()
+    assert page.index("TensorRT 10.4 fp32") < page.index("TensorRT 8.6 fp32")
+
+
+def test_one_flipped_byte_of_any_file_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    names = {*bundle.manifest.files, "manifest.json", "manifest.sha256"}
+    assert names >= {"engine.plan", "timing.cache"}
+    folder = Path(shutil.copytree(bundle.path, tmp_path / "b"))
+    for name in sorted(names):
+        content = (folder / name).read_bytes()
+        middle = len(content) // 2
+        (folder / name).write_bytes(
+            content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        )
+        with pytest.raises(BundleTamperedError, match="manifest" if "mani" in name else name):
+            load_bundle(folder, check_machine=False)
+        (folder / name).write_bytes(content)
+    load_bundle(folder, check_machine=False)

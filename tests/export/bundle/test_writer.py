@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from export import BundleError, BundleFilesError, ExportResult, load_bundle, write_bundle
-from export.bundle.writer import refuse_in_the_way
 
 
 def contents(exported: ExportResult) -> dict[str, bytes | Path]:
@@ -112,8 +111,3 @@ def test_a_failed_replacement_keeps_the_old_bundle(
     monkeypatch.undo()
     assert load_bundle(bundle_folder).manifest == exported.bundle.manifest
     assert os.listdir(bundle_folder.parent) == ["bundle"]
-
-
-def test_free_paths_are_free(tmp_path: Path) -> None:
-    refuse_in_the_way(tmp_path / "new", overwrite=False)
-    assert list(tmp_path.iterdir()) == []

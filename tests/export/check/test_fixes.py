@@ -8,7 +8,9 @@ import pytest
 from export.check import FIXES, RULES, Target, check_model, fix_model, parse_target
 from export.check.fixes import Fix
 from export.check.fixing import APPLIED, ROLLED_BACK, UNPROVEN
-from tests.export.check.bad_graphs import BAD, LAYER_NORM, TORCH_NMS_IF
+from tests.export.check.bad.control_flow import TORCH_NMS_IF
+from tests.export.check.bad.half import LAYER_NORM
+from tests.export.check.bad_graphs import BAD
 from tests.export.check.graphs import Case, model
 from tests.export.check.plugin_graphs import PLUGINS
 

@@ -10,15 +10,17 @@ import pytest
 import torch
 
 from detection import DatasetError, Detector, Preprocess
-from engines import UnknownEngineError
+from engines import EngineError, MeasurementError, UnknownEngineError
 from export import (
     BundleError,
+    CheckError,
     DetectError,
     ExportRequest,
     ExportResult,
     GateLimits,
     Origin,
     Outcome,
+    PrecisionChoices,
     PredictedLatency,
     Session,
     VerificationError,
@@ -26,6 +28,8 @@ from export import (
     load_bundle,
 )
 from searchspaces import sha256_of_file
+
+CALIBRATED = PrecisionChoices(calibration_dir=Path("/nowhere"))
 
 
 def test_a_good_engine_leaves_as_a_pass(exported: ExportResult) -> None:
@@ -170,6 +174,13 @@ def test_progress_tells_every_step(tmp_path: Path, export_request: ExportRequest
         ({"origin": Origin("detnas-nano:77")}, VerificationError, "cannot build"),
         ({"data_dir": Path("/nowhere")}, DatasetError, "no such data folder"),
         ({"limit": 0}, VerificationError, "at least 1"),
+        ({"limit": 3, "data_dir": None}, VerificationError, "limit of 3 images, but none"),
+        ({"lowering": CALIBRATED}, VerificationError, "go with int8, the precision is fp32"),
+        ({"batch": 10**6}, VerificationError, "choose a smaller batch"),
+        ({"precision": "fp8"}, MeasurementError, "fp32, fp16, int8, got 'fp8'"),
+        ({"threads": 0}, MeasurementError, "threads"),
+        ({"device": "cuda:7"}, EngineError, "cuda:7"),
+        ({"tensorrt": ("8.6", "7.1")}, CheckError, "TensorRT 7.1"),
     ],
 )
 def test_bad_requests_leave_nothing_behind(

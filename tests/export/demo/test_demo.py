@@ -8,32 +8,16 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from detection import ShapesRecipe
 from engines import FakeBackend, UnknownEngineError
-from export import (
-    Accuracy,
-    AccuracyRow,
-    Check,
-    DemoError,
-    DemoResult,
-    DemoSettings,
-    GateVerdict,
-    Outcome,
-    load_bundle,
-    run_demo,
-)
-from export.demo.demo import MIN_AP50, typical_budget_ms
-from latency import Predictor, ProfileConfig, fit, profile
+from export import DemoError, DemoResult, DemoSettings, load_bundle, run_demo
 from search import InfeasibleBudgetError, RunError
-from searchspaces import UnknownSpaceError, make_space
-from tests.export.conftest import OPTIONS
-from tests.latency.oracle import QUICK, additive_backend, true_latency_ms
+from searchspaces import UnknownSpaceError
+from tests.latency.oracle import true_latency_ms
 
 SETTINGS = DemoSettings(
     recipe=ShapesRecipe(
@@ -64,13 +48,13 @@ class Formula(FakeBackend):
 
 @pytest.fixture
 def _formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.demo.demo.get_backend", lambda name: Formula())
+    monkeypatch.setattr("export.demo.stages.get_backend", lambda name: Formula())
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("export.demo.demo.get_backend", lambda name: Formula())
+        patch.setattr("export.demo.stages.get_backend", lambda name: Formula())
         return run_demo(tmp_path_factory.mktemp("demos") / "demo", settings=SETTINGS)
 
 
@@ -142,7 +126,7 @@ def test_a_killed_demo_finds_the_same_winner(
 
 
 def test_another_machine_is_refused(small: DemoResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.demo.demo.get_backend", lambda name: Formula("another"))
+    monkeypatch.setattr("export.demo.stages.get_backend", lambda name: Formula("another"))
     with pytest.raises(
         DemoError, match=r"another machine or runtime \(.*device\.name is"
     ) as caught:
@@ -178,82 +162,6 @@ def test_unknown_names_write_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnknownSpaceError):
         run_demo(tmp_path / "demo", settings=replace(SETTINGS, space="nowhere"))
     assert list(tmp_path.iterdir()) == []
-
-
-# --- what passes
-
-
-def result(
-    ap50: float = 0.9,
-    failures: tuple[Any, ...] = (),
-    ap_engine: float | None = 36.5,
-    **outcomes: Outcome,
-) -> DemoResult:
-    names = ("parity", "accuracy", "budget", "prediction")
-    checks = [Check(name, outcomes.get(name, Outcome.PASS), f"of {name}") for name in names]
-    accuracy = Accuracy("shapes val", 100, rows=(AccuracyRow("AP", 36.2, ap_engine),))
-    bundle = SimpleNamespace(manifest=SimpleNamespace(accuracy=accuracy))
-    parts: dict[str, Any] = {
-        "table": SimpleNamespace(failures=()),
-        "search": SimpleNamespace(failures=failures),
-        "winner": SimpleNamespace(accuracy=SimpleNamespace(ap50=ap50)),
-        "export": SimpleNamespace(verdict=GateVerdict(tuple(checks)), bundle=bundle),
-    }
-    return DemoResult(Path("demo"), 2.0, seconds={}, **parts)
-
-
-def test_all_checks_and_the_accuracy_have_to_hold() -> None:
-    assert result().reasons == ()
-    assert result().passed
-    assert result(ap50=MIN_AP50 / 100).passed
-
-
-@pytest.mark.parametrize("ap50", [0.0, 0.4999, float("nan")])
-def test_too_little_accuracy_fails(ap50: float) -> None:
-    assert result(ap50).reasons == (f"AP50 {100 * ap50:.1f} is below 50",)
-    assert not result(ap50).passed
-
-
-def test_an_engine_that_differs_from_torch_either_way_fails() -> None:
-    for ap_engine in (35.6, 36.8):
-        (reason,) = result(ap_engine=ap_engine).reasons
-        assert reason == "AP of torch and of the engine differ by 0.60 points"
-    assert result(ap_engine=None).reasons == ("AP of torch and of the engine were not compared",)
-
-
-@pytest.mark.parametrize("name", ["parity", "accuracy", "budget", "prediction"])
-@pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NOT_JUDGED])
-def test_a_check_that_did_not_pass_fails(name: str, outcome: Outcome) -> None:
-    assert result(**{name: outcome}).reasons == (f"{outcome}: of {name}",)
-
-
-def test_failed_evaluations_and_measurements_fail() -> None:
-    failed = (SimpleNamespace(error="ValueError: a"), SimpleNamespace(error="ValueError: b"))
-    evaluated = result(failures=failed)
-    assert evaluated.reasons == ("2 evaluations failed, first: ValueError: a",)
-    measured = replace(result(), table=SimpleNamespace(failures=failed[1:]))  # type: ignore[arg-type]
-    assert measured.reasons == ("1 measurements failed, first: ValueError: b",)
-
-
-# --- the budget
-
-
-@pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
-    path = tmp_path_factory.mktemp("table") / "t.jsonl"
-    config = ProfileConfig(protocol=QUICK, replicates=1, detectors=12)
-    space = make_space("detnas-nano", **OPTIONS)
-    return fit(profile(space, additive_backend(), config, path, space_options=OPTIONS))
-
-
-def test_half_of_the_space_keeps_the_typical_budget(predictor: Predictor) -> None:
-    space = make_space("detnas-nano", **OPTIONS)
-    budget = typical_budget_ms(predictor, space, 0)
-    assert typical_budget_ms(predictor, space, 0) == budget
-    rng = np.random.default_rng(99)
-    specs = [space.detector(space.sample(rng)) for _ in range(400)]
-    kept = np.mean([predictor.upper_ms(spec) <= budget for spec in specs])
-    assert 0.35 < kept < 0.65
 
 
 @pytest.mark.slow

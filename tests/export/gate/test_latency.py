@@ -131,6 +131,22 @@ def test_a_miss_names_its_modules(make_measured: Make, make_predicted: MakePredi
     assert "by module" not in judge_prediction(kept, make_predicted(), 0.1, found).reason
 
 
+def test_a_miss_says_what_to_do(make_measured: Make, make_predicted: MakePredicted) -> None:
+    missed = make_measured(median_ms=7.3, ci_ms=(7.2, 7.4))
+    assert "verify BUNDLE --data DIR --record TABLE" in _reason(missed, make_predicted())
+    elsewhere = make_predicted(device="Tesla V100")
+    reason = _reason(missed, elsewhere)
+    assert "off the predicted 6.000 ms of another device (Tesla V100), allowed" in reason
+    assert "`detfit profile` this device" in reason
+    kept = make_measured(median_ms=6.0, ci_ms=(5.9, 6.1))
+    assert "detfit" not in _reason(kept, make_predicted())
+    assert "another device (Tesla V100)" in _reason(kept, elsewhere)
+
+
+def _reason(measured: MeasuredLatency, predicted: PredictedLatency) -> str:
+    return judge_prediction(measured, predicted, 0.1).reason
+
+
 def test_refused_measurements_say_so(make_measured: Make) -> None:
     measured = make_measured(refused="the machine's speed changed")
     assert (

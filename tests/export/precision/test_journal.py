@@ -7,7 +7,7 @@ from export.precision.journal import Journal
 from export.precision.meter import Loss
 
 LOSS = Loss(1.25, None, False)
-KEPT = Loss(0.1, 0.3, True)
+KEPT = Loss(0.1, 0.3, True, 0.97)
 
 
 def test_losses_are_read_again(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from export.bundle.postprocess import Detections, Postprocess
 from export.comparison.compare import compare
 from export.comparison.data import EvaluationData, open_data
 from export.errors import PrecisionError
+from export.gate.detections import judge_parity
 from export.gate.verdict import judge_accuracy
-from export.precision.meter import LossMeter, Recorded
+from export.precision.meter import Alike, LossMeter, Recorded
 from export.running.network import ModuleRunner
 from export.running.reference import Reference
 
@@ -95,3 +96,18 @@ def test_what_tells_no_loss_is_refused(
     one = EvaluationData(data.name, data.dataset.first(1))
     with pytest.raises(PrecisionError, match="at least two"):
         LossMeter(Recorded(reference, one), 0.5)
+
+
+@pytest.mark.parametrize(("share", "alike"), [(0.0, True), (0.05, True), (0.4, False)])
+def test_detections_must_be_alike_too(
+    reference: Reference, data: EvaluationData, share: float, alike: bool
+) -> None:
+    asked = Alike("int8")
+    loss = LossMeter(Recorded(reference, data), 90.0, asked).loss(Spoilt(reference, share))
+    comparison = compare(reference, Spoilt(reference, share), data, iou=asked.iou)
+    check = judge_parity(comparison.parity, precision="int8")
+    assert loss.matched == comparison.parity.matched_fraction
+    assert loss.passed == alike == (check.outcome is not Outcome.FAIL)
+    by_ap = LossMeter(Recorded(reference, data), 90.0).loss(Spoilt(reference, share))
+    assert by_ap.passed
+    assert by_ap.matched is None

@@ -134,3 +134,38 @@ def test_a_weight_beyond_half_stays_without_a_search(content: bytes) -> None:
     assert "its weights reach 1e+05, beyond half precision (65504)" in lowering.always[0].why
     assert conv.name not in lowering.candidates
     lowering.write(())
+
+
+def test_a_node_that_the_engine_strays_at_is_looked_at_first(
+    content: bytes, data: EvaluationData
+) -> None:
+    class Told(HalfLowering):
+        def judged(self, keep: Any) -> bytes:
+            return "\n".join(sorted(keep)).encode()
+
+    lowering = Told(content)
+    needed = lowering.candidates[-1]
+
+    def loss_of(kept: bytes) -> Loss:
+        passed = needed in kept.decode().split("\n")
+        return Loss(0.0, 0.1, passed, 0.99 if passed else 0.6)
+
+    class Limit:
+        limit = LIMIT
+        images = len(data)
+
+    image = PREPROCESS.apply(data.dataset.load(data.annotations.images[0]))[0][None]
+    found = find_kept(
+        lowering,
+        Limit(),  # type: ignore[arg-type]
+        loss_of,
+        [{"image": image}],
+        judged_by="a test",
+        max_evaluations=100,
+        strayed=lambda: {lowering.candidates[0]: 11.0, needed: 3.25},
+    )
+    assert found.names == {needed}
+    assert "the engine quantises what it takes otherwise" in found.nodes[0].why
+    assert "3.2 dB" in found.nodes[0].why
+    assert (found.record.matched_before, found.record.matched_after) == (0.6, 0.99)
+    assert found.record.minimal

@@ -30,10 +30,23 @@ from export.records.times import (
     Position,
     StageTimes,
 )
+from export.report.baselines import Baseline, Baselines
+from export.report.correlations import CorrelationTable
 from export.report.data import CertificateRow
+from export.report.family import Family, Relative
 from tests.export.conftest import accuracy, measured, parity, predicted
 
 EVIL = "<script>alert(\"1\")</script> & 'quoted' </title>"
+CHARTS = (
+    "front",
+    "front-2",
+    "baselines",
+    "family",
+    "agreement",
+    "breakdown",
+    "differences",
+)
+"""Ids of its charts."""
 
 
 def full_report() -> ReportData:
@@ -60,7 +73,38 @@ def full_report() -> ReportData:
             "AP50",
             7.0,
             failed=2,
+            budgets=(6.5, 7.0),
         ),
+        fronts=(
+            Front(
+                (FrontMark(EVIL, 1e9, 30.0, interval=(9e8, 1.1e9)),),
+                EVIL,
+                cost_name=EVIL,
+                cost_unit="",
+            ),
+        ),
+        baselines=Baselines(
+            (
+                Baseline(
+                    EVIL, "800x600", 80, 6.0, (5.0, 7.5), 27.1, EVIL, FrontMark(EVIL, 5.0, 30.0)
+                ),
+                Baseline("other", "64x64", 3, 1.0, (0.9, 1.1), None, "", None),
+            ),
+            ((EVIL, 3),),
+            "AP50",
+            EVIL,
+            7.0,
+            FrontMark(EVIL, 5.0, 30.0),
+        ),
+        family=Family(
+            (
+                Relative("a", 0, 5.0, 20.0, "sampled", (), "", 0, False),
+                Relative(EVIL, 1, 5.0, 30.0, EVIL, ("a",), EVIL, 1, True),
+            ),
+            EVIL,
+            "AP50",
+        ),
+        correlations=(CorrelationTable(EVIL, ((EVIL, "+0.50", "-", "-", "-"),)),),
         agreement=(AgreementMark(EVIL, 5.0, 5.1), AgreementMark("b", 6.0, 5.9, EVIL)),
         accuracy=Accuracy(
             EVIL,

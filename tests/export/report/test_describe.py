@@ -26,6 +26,9 @@ def test_a_bundle_at_a_glance(exported: ExportResult) -> None:
     assert fields["latency_ms"]["budget"] == 60_000.0
     assert fields["latency_ms"]["measured"] == manifest.measured.median_ms  # type: ignore[union-attr]
     assert fields["latency_ms"]["predicted"] is None
+    assert [row["name"] for row in fields["latency_ms"]["stages"]] == [
+        *("decode", "preprocess", "engine", "postprocess", "total")
+    ]
     (ap, *_) = fields["accuracy"]["metrics"]
     assert ap["metric"] == "AP"
     assert ap["drop_ci"][0] <= ap["torch"] - ap["engine"] <= ap["drop_ci"][1]

@@ -16,12 +16,15 @@ from export import (
 from export.report.sections import CERTIFICATES, replace_section
 from searchspaces import sha256_of_file
 
-from .full_report import EVIL, full_report
+from .full_report import CHARTS, EVIL, full_report
 
 VOID = {"meta", "img", "br", "hr", "input", "link"}
 SECTIONS = (
     "Verdict",
     "Front",
+    "Beside published models",
+    "Where the front came from",
+    "What goes with what",
     "Accuracy",
     "Precision",
     "Where the time goes",
@@ -91,8 +94,7 @@ def full() -> ReportData:
 def test_everything_is_shown(full: ReportData) -> None:
     page = Page(report_html(full))
     assert tuple(page.headings) == SECTIONS
-    charts = {"front-chart", "agreement-chart", "breakdown-chart", "differences-chart"}
-    assert charts <= set(page.ids)
+    assert {f"{name}-chart" for name in CHARTS} <= set(page.ids)
     assert len(page.ids) == len(set(page.ids))
     for text in (
         "FAIL",
@@ -100,6 +102,10 @@ def test_everything_is_shown(full: ReportData) -> None:
         "6.10 ms",
         "drop +10.00 points",
         "2 evaluations failed",
+        "27.10 COCO AP as its paper prints",
+        "5.000 to 7.500",
+        "the longest line over 1 generation.",
+        "+0.50",
         "99.5%",
         "-1.00",
         "-1.50 to -0.50",
@@ -161,8 +167,7 @@ def test_figures_are_read_back_as_plotly_figures(full: ReportData) -> None:
     import plotly.graph_objects as go
 
     page = Page(report_html(full))
-    charts = ("front", "agreement", "breakdown", "differences")
-    assert set(page.json) == {f"{name}-chart-data" for name in charts}
+    assert set(page.json) == {f"{name}-chart-data" for name in CHARTS}
     for text in page.json.values():
         figure = json.loads(re.sub(r'"@\w+"', '"#123456"', text))
         go.Figure(figure)  # raises on anything that plotly does not know
@@ -213,7 +218,7 @@ def test_pictures_and_charts_have_texts(full: ReportData) -> None:
     page = Page(report_html(full))
     assert page.alts == [EVIL, "b"]
     assert page.tags.count("img") == len(page.alts)
-    assert len([role for role in page.roles if role == "img"]) == 4
+    assert len([role for role in page.roles if role == "img"]) == len(CHARTS)
 
 
 def luminance(colour: str) -> float:

@@ -1,9 +1,18 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from export import CheckError, ExportResult, ReportError, check_releases, report_of
-from export.report.tensorrt import RELEASES, tensorrt_html
+from export import (
+    CheckError,
+    ExportRequest,
+    ExportResult,
+    ReportError,
+    check_releases,
+    export_detector,
+    report_of,
+)
+from export.report.tensorrt import RELEASES, tensorrt_html, wanted_releases
 from tests.export.report.test_page import Page
 
 
@@ -48,3 +57,34 @@ def test_releases_that_nobody_knows_and_sources_without_a_graph_are_refused(
     with pytest.raises(ReportError, match="go with a bundle"):
         report_of(tmp_path, tmp_path / "r.html", tensorrt=("8.6",))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "version", "asked", "expected"),
+    [
+        ("onnxruntime", "1.30.2", (), RELEASES),
+        ("onnxruntime", "1.30.2", ("8.5",), ("8.5",)),
+        ("tensorrt", "10.3.0", (), ("10.3.0", *RELEASES)),
+        ("tensorrt", "10.4.0 (timing cache empty)", ("8.5",), ("10.4.0", "8.5")),
+        ("tensorrt", "99.0.1", (), RELEASES),
+    ],
+)
+def test_the_engine_s_own_release_is_among_them(
+    engine: str, version: str, asked: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert wanted_releases(engine, version, asked) == expected
+
+
+def test_a_release_of_two_names_is_one(exported: ExportResult) -> None:
+    reports = check_releases(exported.bundle.onnx_path, "fp32", ["10.4.0", "10.4", "10.4.0.26"])
+    assert [str(report.target) for report in reports] == ["TensorRT 10.4 fp32"]
+
+
+def test_an_export_s_report_speaks_of_the_user_s_releases(
+    tmp_path: Path, export_request: ExportRequest
+) -> None:
+    request = replace(export_request, data_dir=None, tensorrt=("8.5", "10.11"))
+    page = export_detector(request, tmp_path / "b").bundle.report_path.read_text()
+    assert "TensorRT 8.5 fp32" in page
+    assert "TensorRT 10.11 fp32" in page
+    assert "TensorRT 8.6 fp32" not in page

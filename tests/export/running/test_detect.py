@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from detection import DetectionError
-from export import DetectError, ExportResult, Session, detect_files, detect_image
+from export import DetectError, ExportError, ExportResult, Session, detect_files, detect_image
 from export.bundle.postprocess import Detections
 from export.running.detect import objects_of
 from searchspaces import sha256_of_file
@@ -115,7 +115,7 @@ def test_an_output_folder_that_is_a_file_is_refused(
     tmp_path: Path, exported: ExportResult, photos: list[Path]
 ) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(DetectError, match="cannot make the folder"):
+    with pytest.raises(ExportError, match="file is not a folder"):
         detect_files(exported.bundle, photos, tmp_path / "file")
 
 

@@ -1,7 +1,7 @@
 """Mask R-CNN from detector to bundle to drawn photograph, and its cascade."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from detection import (
     write_shapes,
 )
 from detection.data.rle import encode_rle
-from engines import TimingProtocol
 from export import (
     DetectError,
     Detections,
@@ -41,70 +40,14 @@ from export.graph.model import CONTROL_FLOW
 from export.running.drawing import draw
 from export.running.network import ModuleRunner
 from export.runtime import load
-from searchspaces import (
-    CASCADE_STDS,
-    MASKS,
-    SPACES,
-    Architecture,
-    DetectorSpec,
-    DetNasSpace,
-    MaskBranch,
-)
-
-NAME = "masked-nano"
-CODE = "0123012301"
-LABELS = ("circle", "square", "triangle")
-FAST = TimingProtocol(
-    warmup_min_ms=0.0, min_samples=6, max_samples=6, max_seconds=0.2, target_rel_ci=1.0
-)
-
-
-@dataclass(frozen=True)
-class MaskedNano:
-    """The nano space with a mask branch: small enough to export in a test."""
-
-    stages: int = 1
-    input_hw: tuple[int, int] = (64, 64)
-    num_classes: int = 3
-
-    name = NAME
-
-    @property
-    def _nano(self) -> DetNasSpace:
-        return DetNasSpace("detnas-nano", "fpn", self.input_hw, self.num_classes)
-
-    def decode(self, code: str) -> Architecture:
-        return self._nano.decode(code)
-
-    def detector(self, arch: Architecture) -> DetectorSpec:
-        spec = self._nano.detector(arch)
-        head = replace(
-            spec.head,
-            mask=MaskBranch(num_convs=1, channels=16),
-            max_detections=12,
-            class_agnostic=self.stages > 1,
-            stage_stds=CASCADE_STDS[: self.stages],
-        )
-        return replace(spec, head=head, rpn=replace(spec.rpn, pre_nms=100, post_nms=50))
+from searchspaces import MASKS, SPACES
+from tests.export.conftest import FAST, LABELS
+from tests.export.masked_nano import CODE, NAME, MaskedNano, make_detector
 
 
 @pytest.fixture(autouse=True)
 def _space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SPACES, NAME, MaskedNano)
-
-
-def make_detector(stages: int = 1) -> Detector:
-    """An untrained detector that is sure enough of its boxes and masks."""
-    space = MaskedNano(stages)
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(0)
-        detector = Detector(space.detector(space.decode(CODE)))
-        for name, value in detector.named_parameters():
-            if "classes.weight" in name:
-                value.copy_(torch.randn_like(value) * 0.3)
-            elif "predict.weight" in name:
-                value.copy_(torch.randn_like(value))
-    return detector.eval()
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from detection import DatasetError
 from export import (
     BundleMachineError,
     BundleRuntimeError,
+    ExportError,
     ExportResult,
     Session,
     describe_bundle,
@@ -161,3 +162,32 @@ def test_unverified_it_runs_all_the_same(bundle_folder: Path, photo: Path) -> No
     np.testing.assert_array_equal(found.boxes, expected.boxes)
     (result,) = detect_files(bundle_folder, [photo], verified_only=False)
     assert not result.error
+
+
+def test_a_bundle_reached_by_a_link_is_certified_where_it_is(
+    bundle_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    rewrite(bundle_folder, lambda v: v["engine"].update(OTHER_MACHINE))
+    (tmp_path / "current").symlink_to(bundle_folder)
+    found = verify_here(tmp_path / "current", data_folder, latency=False, certify=True)
+    assert (found.certified, found.note) == (True, "added")
+    assert (tmp_path / "current").is_symlink()
+    assert len(load_bundle(bundle_folder).platforms) == 2
+
+
+def test_where_none_can_be_added_nothing_is_compared(
+    bundle_folder: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewrite(bundle_folder, lambda v: v["engine"].update(OTHER_MACHINE))
+    told: list[str] = []
+    monkeypatch.setattr("export.files.os.access", lambda *_, **__: False)
+    with pytest.raises(ExportError, match="no permission to write into"):
+        verify_here(
+            bundle_folder,
+            data_folder,
+            latency=False,
+            certify=True,
+            progress=lambda message, *_: told.append(message),
+        )
+    assert told == []
+    assert not verify_here(bundle_folder, data_folder, latency=False).certified

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from latency import ModuleEstimator, PredictorError, UnprofiledModuleError, fit_estimator
-from latency.estimator import estimator_from_fields, estimator_to_fields
+from latency.estimator import (
+    estimator_from_fields,
+    estimator_to_fields,
+    family,
+    network,
+)
 from latency.estimator.family import _weights
 from latency.estimator.family_arrays import family_from_arrays, family_to_arrays
 from tests.latency.estimator.device import conv, depthwise, grid, measured, true_ms
@@ -102,6 +107,23 @@ def test_arrays_that_do_not_fit_are_refused(estimator):
     ):
         with pytest.raises(PredictorError, match=message):
             family_from_arrays({**arrays, **change})
+
+
+def test_networks_come_back_too(monkeypatch):
+    monkeypatch.setattr(family, "MIN_FOR_NETWORKS", 100)
+    monkeypatch.setattr(network, "HIDDEN", (16, 16))
+    times = measured(grid()[::4], NOISE, np.random.default_rng(0))
+    fitted = fit_estimator(times, np.random.default_rng(0))
+    assert fitted.families["conv fp32 b1"].blend is not None
+    again = estimator_from_fields(estimator_to_fields(fitted))
+    assert again == fitted
+    specs = grid()[1::4]
+    assert np.array_equal(again.estimate(specs).ms, fitted.estimate(specs).ms)
+    error = np.abs(fitted.estimate(specs).ms / [true_ms(spec) for spec in specs] - 1)
+    assert np.median(error) < 0.1
+    arrays = family_to_arrays(fitted.families["conv fp32 b1"])
+    with pytest.raises(PredictorError, match="networks' array 'centre'"):
+        family_from_arrays({**arrays, "blend.centre": np.full(3, np.nan)})
 
 
 def test_few_modules_come_back_too():

@@ -6,8 +6,8 @@ import pytest
 
 from search import UNDECIDED, Budget, CallableEvaluator, CompletingEvaluator, EvaluatorError
 from search.conformance import quality
-from search.digits import DigitSpace
 from search.evaluators.completing import completions_of
+from search.spaces.digits import DigitSpace
 from searchspaces import Architecture
 
 SPACE = DigitSpace(6, 3)

@@ -185,6 +185,11 @@ def test_a_budget_bounds_the_scoring_images(
     assert evaluator.evaluate(archs[1], Budget(images=1)) != full
     assert evaluator.evaluate(archs[1], Budget(images=10**6)) == full
     assert evaluator.evaluate(archs[1], Budget(epochs=3)) == full
+    half = evaluator.evaluate(archs[1], Budget(images=round(0.5 * len(scoring))))
+    assert evaluator.evaluate(archs[1], Budget(share=0.5)) == half
+    assert evaluator.evaluate(archs[1], Budget(images=2, share=0.5)) == evaluator.evaluate(
+        archs[1], Budget(images=1)
+    )
 
 
 def test_it_is_registered(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from search import EvaluationError, TableError, TableEvaluator
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from searchspaces import Architecture
 
 SPACE = DigitSpace(3, 2)

@@ -19,7 +19,7 @@ from search import (
     make_strategy,
 )
 from search.conformance import COST, GOALS, QUALITY, cost, play, quality
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from searchspaces import Architecture
 
 

@@ -19,7 +19,7 @@ from search import (
     make_strategy,
 )
 from search.conformance import QUALITY
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from searchspaces import Architecture, CrNasSpace, make_space
 from tests.search.strategies.test_crnas_greedy import walk
 

@@ -20,7 +20,7 @@ from search import (
     make_strategy,
 )
 from search.conformance import COST, GOALS, QUALITY
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from search.strategies import StrategyBase
 from searchspaces import Architecture, make_space
 

@@ -13,7 +13,7 @@ from search import (
     make_strategy,
 )
 from search.conformance import COST, GOALS, QUALITY, StrategyConformance, cost, play
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from search.strategies.crnas_stage import undilated
 from searchspaces import Architecture, CrNasSpace, make_space
 

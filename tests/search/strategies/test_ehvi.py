@@ -25,9 +25,9 @@ from search import (
     run_search,
 )
 from search.conformance import COST, GOALS, QUALITY, StrategyConformance, cost, play, quality
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
+from search.strategies.beliefs import Beliefs, last_milestone
 from search.strategies.design import stratified_design
-from search.strategies.ehvi import _last_milestone
 from searchspaces import Architecture
 
 QUICK: dict[str, Any] = {"initial": 6, "candidates": 64}
@@ -130,27 +130,27 @@ def test_replaying_a_history_reproduces_it(asks: list[int], seed: int) -> None:
 def test_exploration_is_a_share_of_the_proposals() -> None:
     strategy = made(DigitSpace(20, 4), exploration=1.0)
     play(strategy, [6])
-    assert strategy._model is None
+    assert strategy._beliefs.fitted_to is None
     play(strategy, [10])
-    assert strategy._model is None  # local and random moves alone
+    assert strategy._beliefs.fitted_to is None  # local and random moves alone
     mixed = made(DigitSpace(20, 4), exploration=0.0)
     play(mixed, [6, 1])
-    assert mixed._model is not None
+    assert mixed._beliefs.fitted_to is not None
 
 
 def test_beyond_a_limit_trees_are_the_model() -> None:
     strategy = made(DigitSpace(12, 3), process_limit=20)
     play(strategy, [20, 1])
-    assert type(strategy._fitted()).__name__ == "TreeEnsemble"
+    assert type(strategy._beliefs.model()).__name__ == "TreeEnsemble"
     proposals = play(strategy, [5, 5], hidden)
     assert len(set(proposals)) == 10
 
 
 def test_models_are_fitted_anew_at_few_numbers_of_results() -> None:
-    milestones = {_last_milestone(count) for count in range(4, 1001)}
+    milestones = {last_milestone(count) for count in range(4, 1001)}
     assert len(milestones) < 45
-    assert {_last_milestone(n) for n in (4, 5, 6)} == {4, 5, 6}
-    assert all(_last_milestone(n) <= n < 1.2 * _last_milestone(n) + 1 for n in range(4, 1001))
+    assert {last_milestone(n) for n in (4, 5, 6)} == {4, 5, 6}
+    assert all(last_milestone(n) <= n < 1.2 * last_milestone(n) + 1 for n in range(4, 1001))
 
 
 def test_failures_teach_nothing_and_end_nothing() -> None:
@@ -268,9 +268,9 @@ def test_resuming_fits_no_model_of_the_past(
     longer = run(tmp_path / "longer", evals=32)
     run(tmp_path / "run", evals=28)
     fits: list[int] = []
-    original = EhviStrategy._fit
+    original = Beliefs._fit
     monkeypatch.setattr(
-        EhviStrategy, "_fit", lambda self, count: fits.append(count) or original(self, count)
+        Beliefs, "_fit", lambda self, count: fits.append(count) or original(self, count)
     )
     assert story(run(tmp_path / "run", evals=32)) == story(longer)
     assert fits == [28]

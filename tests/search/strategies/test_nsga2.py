@@ -18,7 +18,7 @@ from search import (
     make_strategy,
 )
 from search.conformance import GOALS, StrategyConformance, cost, play, quality
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from searchspaces import Architecture
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from search import Constraint, Objective, Strategy, make_strategy
 from search.conformance import GOALS, StrategyConformance
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 
 
 class TestRandom(StrategyConformance):

@@ -25,7 +25,7 @@ from search import (
     run_search,
 )
 from search.conformance import GOALS, StrategyConformance, cost, play, quality
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from searchspaces import Architecture
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,15 +73,49 @@ class Unloadable:
         return {"quality": 0.0}
 
 
+@dataclass(frozen=True)
+class Graded:
+    """Score by the digits; a part of an evaluation gives a noisy score, or a lie."""
+
+    log: Path | None = None
+    seconds: float = 0.0
+    fails_at: float | None = None
+    lies: bool = False
+
+    graded = "parts"
+
+    def evaluate(
+        self, architecture: Architecture, budget: Budget | None = None
+    ) -> dict[str, float]:
+        share = 1.0 if budget is None or budget.share is None else budget.share
+        if self.log is not None:
+            append(self.log, f"{os.getpid()} {code(architecture)} {share}\n")
+        time.sleep(self.seconds * share)
+        if share == self.fails_at:
+            raise ValueError("no such part")
+        chance = zlib.crc32(f"{architecture.genes} {share}".encode()) / 2**32
+        whole = quality(architecture)
+        noisy = 42 * chance if self.lies else whole + 3 * (1 - share) * (chance - 0.5)
+        return {"quality": whole if share == 1.0 else noisy}
+
+
 def fail_to_load(reason: str) -> None:
     raise RuntimeError(reason)
 
 
 def note(log: Path, architecture: Architecture) -> None:
     """Append a line at once, whichever process it is."""
+    append(log, f"{os.getpid()} {code(architecture)}\n")
+
+
+def append(log: Path, line: str) -> None:
     handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(handle, f"{os.getpid()} {''.join(map(str, architecture.genes))}\n".encode())
+    os.write(handle, line.encode())
     os.close(handle)
+
+
+def code(architecture: Architecture) -> str:
+    return "".join(map(str, architecture.genes))
 
 
 def evaluated(log: Path) -> list[str]:
@@ -93,4 +128,10 @@ def processes(log: Path) -> set[int]:
 
 
 def tries(log: Path, architecture: Architecture) -> int:
-    return evaluated(log).count("".join(map(str, architecture.genes)))
+    return evaluated(log).count(code(architecture))
+
+
+def shares_of(log: Path) -> list[tuple[str, float]]:
+    """The codes and shares of all evaluations of :class:`Graded` that were begun."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [(line.split()[1], float(line.split()[2])) for line in lines]

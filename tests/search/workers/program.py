@@ -6,7 +6,7 @@ from pathlib import Path
 
 from search import Constraint, WorkerChoice, run_search
 from search.conformance import GOALS
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from tests.search.workers.evaluators import Counting
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from search import RunError
 from search.conformance import quality
-from search.digits import DigitSpace
 from search.errors import EvaluationError
+from search.spaces.digits import DigitSpace
 from search.workers import (
     InlineWorkers,
     Job,

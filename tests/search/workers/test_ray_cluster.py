@@ -10,7 +10,7 @@ import pytest
 
 from search import CallableEvaluator, Constraint, RunError, run_search
 from search.conformance import GOALS, quality
-from search.digits import DigitSpace
+from search.spaces.digits import DigitSpace
 from search.workers import Job, WorkerChoice, make_workers, parse_workers
 from tests.search.workers.evaluators import Deadly, evaluated
 

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from searchspaces import ModuleSpecError, ShuffleBackbone, TensorSpec
+from searchspaces import ModuleSpecError, ShuffleBackbone, TensorSpec, cost_of, outputs_of
 from tests.searchspaces.small_detectors import BACKBONE, build_backbone, builder
 
 
@@ -61,3 +63,21 @@ def test_a_backbone_has_four_stages(channels, ops):
     match = f"has 4 stages, .* got {len(channels)} widths and {len(ops)} lists"
     with pytest.raises(ModuleSpecError, match=match):
         ShuffleBackbone(16, channels, ops)
+
+
+def test_only_another_norm_is_named():
+    blocks = {}
+    for norm in ("bn", "gn_ws"):
+        graph = builder()
+        build_backbone(graph, replace(BACKBONE, norm=norm))
+        blocks[norm] = [node.spec for node in graph.nodes]
+    assert not any("norm" in dict(spec.params) for spec in blocks["bn"][1:])
+    assert {spec.get_str("norm") for spec in blocks["gn_ws"]} == {"gn_ws"}
+    for plain, other in zip(blocks["bn"], blocks["gn_ws"], strict=True):
+        assert cost_of(plain) == cost_of(other)
+        assert outputs_of(plain) == outputs_of(other)
+    with pytest.raises(ModuleSpecError, match=r"ShuffleBackbone\.norm"):
+        replace(BACKBONE, norm="ln")
+    wrong = tuple(sorted((dict(blocks["gn_ws"][1].params) | {"norm": "ln"}).items()))
+    with pytest.raises(ModuleSpecError, match="norm"):
+        outputs_of(replace(blocks["gn_ws"][1], params=wrong))

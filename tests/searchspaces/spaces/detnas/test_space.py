@@ -299,3 +299,17 @@ def test_proposals_are_what_the_second_stage_takes():
 def test_impossible_proposals_are_refused(options):
     with pytest.raises(SearchSpaceError):
         make_space("detnas-nano", **options)
+
+
+@pytest.mark.parametrize("head", ["fpn", "retinanet"])
+def test_another_normalisation_of_the_same_architectures(head):
+    space = make_space("detnas-nano", head=head, norm="gn_ws")
+    arch = space.decode("0123012301")
+    detector, plain = space.detector(arch), space.with_norm("bn").detector(arch)
+    assert plain == make_space("detnas-nano", head=head).detector(arch)
+    assert detector.macs() == plain.macs()
+    norms = {dict(spec.params).get("norm") for spec, _ in detector.modules()}
+    assert "bn" not in norms
+    assert "gn_ws" in norms
+    with pytest.raises(SearchSpaceError, match="norm 'gn' is not one of bn, gn_ws"):
+        make_space("detnas-nano", norm="gn")

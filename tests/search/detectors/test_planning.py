@@ -1,0 +1,24 @@
+"""What a search comes down to, before anything is read or trained."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from latency import LatencyError, Predictor, PredictorError, save_predictor
+from search import InfeasibleBudgetError, SpaceChoice, plan_search
+from tests.search.conftest import SETTINGS
+
+
+def test_a_plan_reads_the_predictor(predictor: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    save_predictor(path, predictor)
+    assert plan_search(path, SETTINGS).costs == predictor.costs
+    named = replace(SETTINGS, space=SpaceChoice(name="detnas-nano"))
+    assert plan_search(path, named).costs == predictor.costs
+    with pytest.raises(LatencyError, match="fitted on detnas-nano"):
+        plan_search(path, replace(SETTINGS, space=SpaceChoice(name="crnas-resnet18")))
+    with pytest.raises(InfeasibleBudgetError):
+        plan_search(path, replace(SETTINGS, budget_ms=0.001))
+    with pytest.raises(PredictorError, match="there is no predictor"):
+        plan_search(tmp_path / "missing.json", SETTINGS)

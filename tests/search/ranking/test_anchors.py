@@ -1,0 +1,148 @@
+"""The order of a run beside that of architectures trained by themselves."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detection import ShapesRecipe, write_shapes
+from search import (
+    CallableEvaluator,
+    Objective,
+    ProxyEvaluator,
+    RunError,
+    SearchResult,
+    counted_objective,
+    describe_result,
+    load_result,
+    read_agreement,
+    run_search,
+    train_anchors,
+)
+from search.fidelity.kendall import FEWEST
+from search.ranking.anchors import ANCHORS_FILE, _evaluator, choose_anchors
+from searchspaces import Architecture, make_space
+from tests.search.conftest import OPTIONS, TRAINING
+
+SPACE = make_space("detnas-nano", **OPTIONS)
+
+
+def length(arch: Architecture) -> float:
+    return float(sum(map(int, arch.genes)))
+
+
+@pytest.fixture
+def searched(tmp_path: Path) -> SearchResult:
+    """A run of twelve evaluations; its order is that of the genes' sum."""
+    goals = (counted_objective("macs", SPACE), Objective("ap", "max"))
+    return run_search(
+        SPACE,
+        "random",
+        CallableEvaluator(length, objective="ap"),
+        goals,
+        evals=12,
+        out_dir=tmp_path / "run",
+        space_options=OPTIONS,
+    )
+
+
+def with_anchors(result: SearchResult, scores: dict[str, float], **changes: Any) -> None:
+    content = {"schema_version": 1, "objective": "ap", "identity": {}, "scores": scores}
+    (result.folder / ANCHORS_FILE).write_text(json.dumps(content | changes))
+
+
+def test_anchors_are_drawn_and_more_begin_with_the_same(searched: SearchResult) -> None:
+    five, eight = choose_anchors(searched, 5), choose_anchors(searched, 8)
+    assert eight[:5] == five
+    assert len({anchor.code for anchor in eight}) == 8
+    assert choose_anchors(searched, 5, seed=1) != five
+    for count in (FEWEST - 1, 13):
+        with pytest.raises(RunError, match=f"{count} anchors cannot be drawn of the 12"):
+            choose_anchors(searched, count)
+
+
+def test_the_run_says_what_its_anchors_tell(searched: SearchResult) -> None:
+    assert read_agreement(searched) is None
+    assert describe_result(searched)["ranking"] is None
+    anchors = choose_anchors(searched, 8)
+    with_anchors(searched, {a.code: -length(a.architecture) for a in anchors})
+    found = read_agreement(searched)
+    assert found is not None
+    assert found.kendall_tau == pytest.approx(-1)
+    told = describe_result(load_result(searched.folder))["ranking"]
+    assert told["anchors"] == 8
+    assert "not to be trusted" in told["warning"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"schema_version": 1, "objective": "ap", "identity": {}}']
+)
+def test_a_damaged_file_is_refused(searched: SearchResult, content: str) -> None:
+    (searched.folder / ANCHORS_FILE).write_text(content)
+    with pytest.raises(RunError, match=r"anchors\.json: no file of anchors, or a damaged one"):
+        read_agreement(searched)
+
+
+def test_an_unknown_version_is_refused(searched: SearchResult) -> None:
+    with_anchors(searched, {}, schema_version=9)
+    with pytest.raises(RunError, match="schema version 9"):
+        read_agreement(searched)
+
+
+def test_anchors_of_another_objective_are_refused(searched: SearchResult) -> None:
+    with_anchors(searched, {}, objective="ap50")
+    with pytest.raises(RunError, match="tells of 'ap50', the run evaluates 'ap'"):
+        read_agreement(searched)
+
+
+def test_anchors_are_trained_once_and_go_on(searched: SearchResult, shapes: Path) -> None:
+    first = train_anchors(searched, shapes, TRAINING, 5)
+    content = json.loads((searched.folder / ANCHORS_FILE).read_text())
+    assert len(content["scores"]) == 5
+    told: list[str] = []
+    again = train_anchors(
+        searched, shapes, TRAINING, 5, progress=lambda message, *_: told.append(message)
+    )
+    assert again == first
+    assert set(told) == {"training anchors"}
+    train_anchors(searched, shapes, TRAINING, 6)
+    more = json.loads((searched.folder / ANCHORS_FILE).read_text())["scores"]
+    assert len(more) == 6
+    assert content["scores"].items() <= more.items()
+    with pytest.raises(RunError, match="trained otherwise"):
+        train_anchors(searched, shapes, replace(TRAINING, steps=7), 6)
+
+
+def test_other_images_than_the_runs_are_refused(
+    finished_copy: Path, tmp_path: Path, shapes: Path
+) -> None:
+    recipe = ShapesRecipe(
+        num_train=20, num_val=2, image_hw=(64, 64), size_px=(32, 56), num_classes=1, seed=3
+    )
+    other = write_shapes(tmp_path / "other", recipe)
+    result = load_result(finished_copy)
+    with pytest.raises(RunError, match="4 evaluations"):
+        train_anchors(result, shapes, TRAINING, 5)
+    with pytest.raises(RunError, match="searched on other images"):
+        _evaluator(result, other, TRAINING, None, "cpu", None)
+
+
+def test_the_score_without_training_is_compared_with_trained_ap(
+    tmp_path: Path, shapes: Path
+) -> None:
+    goals = (counted_objective("macs", SPACE), Objective("entropy", "max"))
+    result = run_search(
+        SPACE,
+        "random",
+        ProxyEvaluator(SPACE),
+        goals,
+        evals=5,
+        out_dir=tmp_path / "run",
+        space_options=OPTIONS,
+    )
+    train_anchors(result, shapes, replace(TRAINING, steps=1), 5)
+    content = json.loads((result.folder / ANCHORS_FILE).read_text())
+    assert content["objective"] == "entropy"
+    assert len(content["scores"]) == 5
