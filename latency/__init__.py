@@ -18,7 +18,6 @@ from .describe import (
     describe_transfer,
     predict_archs,
 )
-from .describe_table import describe_profile, describe_table, describe_table_closure
 from .diff import Change, Gate, TableDiff, diff_tables, holm
 from .errors import (
     LatencyError,
@@ -82,6 +81,7 @@ from .spaces import choose_space, refuse_unfamiliar
 from .split import split_table
 from .table import LatencyTable
 from .table_file import TableWriter, read_table, write_table
+from .table_view import describe_profile, describe_table, describe_table_closure
 from .transferring import (
     open_predictor,
     open_source,
