@@ -81,7 +81,7 @@ def test_a_budget_that_only_dilated_networks_keep_names_the_nearest_undilated_on
         return float(arch.genes[4:].count(0))
 
     goals = (Objective("zeros", "min", known=zeros), QUALITY)
-    with pytest.raises(InfeasibleBudgetError, match="the fastest found is") as caught:
+    with pytest.raises(InfeasibleBudgetError, match="the least found is") as caught:
         make_strategy("crnas-stage", space, goals, (Constraint("zeros", 7.0),))
     assert (caught.value.fastest, caught.value.exact) == (8.0, False)
 
