@@ -7,7 +7,7 @@ detfit's estimator, by a plain ExtraTrees regression, and by a rate per multiply
 Then the modules are measured in the order in which detfit would ask for them, and in random order:
 what is the error after n of them?
 
-    python benchmarks/predict_modules.py                      # about 10 minutes on 2 cores
+    python benchmarks/predict_modules.py                      # about 6 minutes for each seed
     python benchmarks/predict_modules.py --precisions fp32 --curve 250,1000 --seeds 0,1,2
 
 The figures are written to benchmarks/results/.
