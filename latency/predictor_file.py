@@ -19,9 +19,10 @@ from .predictor import ModuleCost, Predictor
 from .simulated import is_simulated
 from .table_file import replace_file
 
-SCHEMA = "detfit.predictor/3"
+SCHEMA = "detfit.predictor/4"
 READABLE = ("detfit.predictor/1", "detfit.predictor/2", SCHEMA)
-"""The first held no estimator, the second no joint costs."""
+"""The first held no estimator, the second no joint costs. The third is refused: in its model crops
+of boxes were no place of their own, and what it holds would now predict otherwise."""
 
 TABLE_SUFFIX = ".jsonl"
 _HEAD_BYTES = 200  # the schema comes first
