@@ -6,7 +6,7 @@ themselves on the same images. Beside tau with its 95 % interval stand the order
 score without training, and how the supernet's scores move between 50, 200 and 2,000
 recalibration images.
 
-    python benchmarks/supernet_ranking.py        # about 35 minutes on a slow core
+    python benchmarks/supernet_ranking.py        # about an hour on a core
 
 Everything is kept in --work, in a folder for each length of the trainings: a run that was stopped
 goes on. Figures are written to benchmarks/results/supernet-ranking.json.
@@ -45,7 +45,7 @@ from searchspaces import make_space
 
 RESULT = Path(__file__).parent / "results" / "supernet-ranking.json"
 SPACE = "detnas-nano"
-OPTIONS: dict[str, Any] = {"head": "retinanet", "input_hw": (128, 128), "num_classes": 5}
+OPTIONS: dict[str, Any] = {"head": "fpn", "input_hw": (128, 128), "num_classes": 5}
 RECIPE = ShapesRecipe(
     num_train=2600,
     num_val=100,
@@ -60,8 +60,8 @@ RECALIBRATION = (50, 200, 2000)
 
 
 def main(
-    supernet_steps: int = 2000,
-    anchor_steps: int = 450,
+    supernet_steps: int = 6000,
+    anchor_steps: int = 1500,
     anchors: int = 8,
     paths: int = 30,
     work: Path = Path("benchmarks/work/ranking"),
@@ -72,7 +72,7 @@ def main(
     space = make_space(SPACE, **OPTIONS)
     settings = SearchSettings(strategy="random", search_images=300, recalibration_images=200)
     stage = SupernetStage(space, OPTIONS, data, settings, learning(supernet_steps))
-    folder = work / f"run-{supernet_steps}-{anchor_steps}"
+    folder = work / f"run-{OPTIONS['head']}-{supernet_steps}-{anchor_steps}"
     begun = time.monotonic()
     result = run_search(
         space,
@@ -108,7 +108,7 @@ def main(
 
 def learning(steps: int) -> TrainConfig:
     return TrainConfig(
-        steps=steps, batch_size=8, optimizer="adamw", lr=1e-3, warmup_steps=50, log_every=50
+        steps=steps, batch_size=4, lr=0.05, warmup_steps=max(1, steps // 15), log_every=50
     )
 
 

@@ -8,12 +8,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Batch, Device, Engine, EngineOption, Input, Precision, Threads
+from .options import (
+    Batch,
+    Device,
+    Engine,
+    EngineOption,
+    Input,
+    Precision,
+    Threads,
+    each_once,
+)
 
 if TYPE_CHECKING:
     from detection import TrainConfig
 
 USUAL_STEPS = 90_000  # DetNAS, sec. 4.1: fine-tuning on COCO
+USUAL_CLASSES = 80  # of COCO
+FLAGS = {
+    "num_classes": "--classes",
+    "head": "--head",
+    "input_hw": "--input",
+    "proposals": "--proposals",
+}
+"""Option of a space -> the flag that says the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +44,7 @@ class DetectorOptions:
     input_size: Input = None
     classes: Annotated[
         int | None, typer.Option(min=1, max=100_000, help="Classes without background.")
-    ] = 80
+    ] = USUAL_CLASSES
     proposals: Annotated[
         int | None, typer.Option(min=1, help="Boxes given to the second stage, after NMS.")
     ] = None
@@ -49,7 +66,10 @@ class DetectorOptions:
             "input_hw": size,
             "proposals": self.proposals,
         }
-        named = dict(map(parse_option, self.option or ()))
+        named = each_once("--option", map(parse_option, self.option or ()))
+        for name, flag in FLAGS.items():
+            if name in named and given[name] not in (None, USUAL_CLASSES):
+                raise typer.BadParameter(f"{flag} and --option {name} say the same; give one.")
         return {name: value for name, value in given.items() if value is not None} | named
 
 

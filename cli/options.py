@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,24 @@ def all_positive(values: list[float] | None) -> list[float] | None:
     for value in values or ():
         positive(value)
     return values
+
+
+def each_once(option: str, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return what was given by name; of two values of one name, one would go unheeded.
+
+    Args:
+        option: That names and values were given by, as it is written.
+        pairs: Names and values, in that order.
+
+    Raises:
+        typer.BadParameter: A name is given twice.
+    """
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise typer.BadParameter(f"{option} gives {name} twice; give it once.")
+        found[name] = value
+    return found
 
 
 def svg(path: Path | None) -> Path | None:
@@ -77,6 +96,13 @@ SimulatedPrecision = Annotated[
 Batch = Annotated[int, typer.Option(min=1, max=10_000, help="Images per run.")]
 Threads = Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of the engine.")]
 
+Resource = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="Nodes of the cluster offer the device as detfit-device-KIND.",
+    ),
+]
 Seconds = Annotated[
     float, typer.Option(callback=positive, help="At most this long per measurement.")
 ]

@@ -130,6 +130,7 @@ def _images(
         batch_sampler=[part.tolist() for part in parts],
         num_workers=workers,
         collate_fn=collate,
+        pin_memory=device.startswith("cuda"),
         generator=torch.Generator(),
     )
     done = 0

@@ -1,24 +1,27 @@
 """Latency: profile a space on an engine, fit a predictor, predict whole detectors.
 
-Importing the room loads neither torch nor an engine.
+Importing the room loads neither torch nor an engine. Folders, in the order that imports go up:
+
+recording   inputs of workloads whose time depends on what they are given
+workloads   what is timed: modules, chains, whole detectors
+tables      what was measured on one device, in memory and on disk
+formats     the same in files of others
+simulated   devices that nobody measured, from data sheets
+joint       what modules cost inside detectors
+estimator   what modules cost that were only timed alone
+predictors  from a table to a predictor: fit, predict, save
+profiling   all that measures: a space, probes of another device, a delivered engine
+evaluation  how good predictions are
+comparing   what became slower or faster from one table to another
+views       what all of this tells, as JSON-able fields
+
+Beside them: prediction.py, what a prediction says; conformal.py, how wide its interval is;
+files.py; errors.py.
 """
 
 from __future__ import annotations
 
-from .agenda import Agenda, FixedAgenda, Task
-from .baselines import graph_macs, isolated_sum_ms, macs_proportional_ms
-from .closure import Closure
-from .context import ContextPlan, Recipe, plan_context
-from .curve import CurvePoint, error_curve
-from .describe import (
-    describe_closure,
-    describe_evaluation,
-    describe_latency,
-    describe_predictor,
-    describe_transfer,
-    predict_archs,
-)
-from .diff import Change, Gate, TableDiff, diff_tables, holm
+from .comparing import Change, Gate, TableDiff, compare_tables, diff_tables, holm
 from .errors import (
     LatencyError,
     PredictorError,
@@ -29,68 +32,120 @@ from .errors import (
     UnprofiledModuleError,
 )
 from .estimator import Estimates, ModuleEstimator, choose_next, fit_estimator
-from .evaluation import DetectorError, Evaluation, Scores, evaluate, score
-from .exchange import (
-    compare_tables,
-    describe_import,
-    export_table,
-    import_table,
-    make_origin,
-    merge_tables,
-    read_tables,
-    split_file,
+from .evaluation import (
+    CurvePoint,
+    DetectorError,
+    Evaluation,
+    Scores,
+    error_curve,
+    evaluate,
+    graph_macs,
+    isolated_sum_ms,
+    macs_proportional_ms,
+    score,
 )
-from .feedback import (
+from .formats import FORMATS, Format, Origin, export_table, import_table, make_origin
+from .prediction import CONFIDENCE, Latency, ModuleTime
+from .predictors import (
+    Closure,
+    ModuleCost,
+    Predictor,
+    SpacePredictor,
+    check_predictor_path,
+    choose_space,
+    fit,
+    load_predictor,
+    open_predictor,
+    open_source,
+    refuse_unfamiliar,
+    save_predictor,
+)
+from .profiling import (
+    Agenda,
+    FixedAgenda,
+    OpenSite,
+    ProfileConfig,
     Recorded,
+    Sentinel,
+    Site,
+    Task,
+    Visit,
     WholeDetector,
+    aimed_at,
     check_feedback,
     feed_back,
+    make_agenda,
+    plan_profile,
+    profile,
+    profile_at,
+    sample_distinct,
+    site_here,
     table_protocol,
+    transfer,
+    transfer_agenda,
+    transfer_agenda_of,
 )
-from .fitting import fit
-from .formats import FORMATS, Format, Origin
-from .layer_names import module_of_node, modules_of_layer
-from .manifest import Manifest
-from .plan import ProfileConfig, aimed_at, make_agenda, plan_profile, sample_distinct
-from .prediction import CONFIDENCE, Latency, ModuleTime
-from .predictor import ModuleCost, Predictor
-from .predictor_file import check_predictor_path, load_predictor, save_predictor
-from .profiler import profile
-from .recording import Origin as RecordingOrigin, Recording, record
-from .recording_file import (
+from .recording import (
+    Origin as RecordingOrigin,
+    Recording,
     open_recording,
     read_recording,
+    record,
     recording_path,
     write_recording,
 )
-from .row import Row
 from .simulated import (
     EFFICIENCIES,
     DeviceFigure,
     Efficiency,
     SimulatedDevice,
+    SimulatedPredictor,
     get_simulated_device,
     is_simulated,
+    make_simulated,
     read_simulated_device,
     simulated_devices,
+    simulated_ms,
 )
-from .simulated.describe import describe_devices, describe_simulation, predict_simulated
-from .simulated.predictor import SimulatedPredictor, make_simulated, simulated_ms
-from .space_predictor import SpacePredictor
-from .spaces import choose_space, refuse_unfamiliar
-from .split import split_table
-from .table import LatencyTable
-from .table_file import TableWriter, read_table, write_table
-from .table_view import describe_profile, describe_table, describe_table_closure
-from .transferring import (
-    open_predictor,
-    open_source,
-    transfer,
-    transfer_agenda,
-    transfer_agenda_of,
+from .tables import (
+    LatencyTable,
+    Manifest,
+    Row,
+    TableWriter,
+    merge_tables,
+    read_table,
+    read_tables,
+    split_file,
+    split_table,
+    write_table,
 )
-from .whole import Sentinel, Visit
-from .workload import CHAIN, DETECTOR, MODULE, Workload, WorkloadModel
+from .views import (
+    describe_closure,
+    describe_devices,
+    describe_evaluation,
+    describe_import,
+    describe_latency,
+    describe_predictor,
+    describe_profile,
+    describe_simulation,
+    describe_table,
+    describe_table_closure,
+    describe_transfer,
+    predict_archs,
+    predict_simulated,
+)
+from .workloads import (
+    CHAIN,
+    DETECTOR,
+    MODULE,
+    ContextPlan,
+    Recipe,
+    Workload,
+    WorkloadModel,
+    module_of_node,
+    modules_of_layer,
+    plan_context,
+)
 
 __all__ = [
     "CHAIN",
@@ -119,6 +174,7 @@ __all__ = [
     "ModuleCost",
     "ModuleEstimator",
     "ModuleTime",
+    "OpenSite",
     "Origin",
     "Predictor",
     "PredictorError",
@@ -134,6 +190,7 @@ __all__ = [
     "Sentinel",
     "SimulatedDevice",
     "SimulatedPredictor",
+    "Site",
     "SpacePredictor",
     "TableDiff",
     "TableError",
@@ -191,6 +248,7 @@ __all__ = [
     "predict_archs",
     "predict_simulated",
     "profile",
+    "profile_at",
     "read_recording",
     "read_simulated_device",
     "read_table",
@@ -203,6 +261,7 @@ __all__ = [
     "score",
     "simulated_devices",
     "simulated_ms",
+    "site_here",
     "split_file",
     "split_table",
     "table_protocol",

@@ -186,7 +186,7 @@ from .views import (
     view_front,
     write_best_curves,
 )
-from .workers import WorkerChoice, Workers, parse_workers
+from .workers import WorkerChoice, Workers, parse_workers, profile_on_cluster
 
 __all__ = [
     "ANCHORS_FILE",
@@ -322,6 +322,7 @@ __all__ = [
     "plan_search",
     "pooled_spread",
     "predicted_space",
+    "profile_on_cluster",
     "proxy_agreement",
     "rank_agreement",
     "read_agreement",

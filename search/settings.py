@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,11 @@ GOALS: dict[str, Objective] = {
 TRAINING_EVALUATORS = ("classification", "scratch", "supernet")
 GRADED_EVALUATORS = ("scratch", "supernet")
 """Evaluators of which a part can be asked: of the training's steps, or of the images."""
+IMAGES_FOR = {
+    "search_images": TRAINING_EVALUATORS,
+    "recalibration_images": ("classification", "supernet"),
+}
+"""Number of images -> the evaluators that use them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +66,14 @@ class SearchSettings:
             set of evaluations.
         on_every_device: Whether every detector keeps the budgets of all devices; otherwise that
             of one is enough.
-        counted: Further known objectives, ``macs`` or ``params``, with the most that a detector
-            may have, or ``None``.
+        counted: Further known objectives of :data:`search.COUNTED`, such as ``macs``, with the
+            most that a detector may have, or ``None``.
         fidelity: Compares candidates by parts of an evaluation first, rung by rung; ``None``
             evaluates every candidate whole.
+
+    Raises:
+        EvaluatorError: The evaluator is unknown, lacks what it needs, or has no use for a setting.
+        RunError: A value is out of range, or would bound nothing.
     """
 
     budget_ms: float | None = None
@@ -89,30 +98,88 @@ class SearchSettings:
         if self.evaluator not in GOALS:
             known = ", ".join(GOALS)
             raise EvaluatorError(f"unknown evaluator {self.evaluator!r}; known: {known}")
-        if self.fidelity is not None and self.evaluator not in GRADED_EVALUATORS:
+        _check_evaluator(self)
+        _check_images(self)
+        _check_confidence(self)
+        _check_budgets(self)
+
+
+def _check_evaluator(settings: SearchSettings) -> None:
+    """Refuse what the evaluator would not heed."""
+    name = settings.evaluator
+    if settings.fidelity is not None and name not in GRADED_EVALUATORS:
+        raise EvaluatorError(
+            f"the {name} evaluator knows no part of an evaluation; --fidelity is for "
+            f"{' and '.join(GRADED_EVALUATORS)}"
+        )
+    if (name == "table") != (settings.table is not None):
+        raise EvaluatorError(
+            "the table evaluator needs a file of known results (--table), and no other does"
+        )
+    if settings.pretrained is not None and name != "scratch":
+        raise EvaluatorError(
+            "only the scratch evaluator begins with ImageNet's weights (--pretrained); the "
+            f"evaluator is {name}"
+        )
+    if settings.start is not None and name != "supernet":
+        raise EvaluatorError(
+            "only the training of a supernet begins with the weights of another (--start); the "
+            f"evaluator is {name}"
+        )
+
+
+def _check_images(settings: SearchSettings) -> None:
+    """Refuse numbers of images that are below 1, or not the usual ones where none are used."""
+    for name, users in IMAGES_FOR.items():
+        count = getattr(settings, name)
+        if count < 1:
+            raise RunError(f"{name} must be at least 1, got {count}")
+        if count != _usual(name) and settings.evaluator not in users:
+            option = f"--{name.replace('_', '-')}"
             raise EvaluatorError(
-                f"the {self.evaluator} evaluator knows no part of an evaluation; --fidelity is "
-                f"for {' and '.join(GRADED_EVALUATORS)}"
+                f"the {settings.evaluator} evaluator has no use for {option} ({count}), which is "
+                f"for {', '.join(users)}; leave it out"
             )
-        if (self.evaluator == "table") != (self.table is not None):
-            raise EvaluatorError(
-                "the table evaluator needs a file of known results (--table), and no other does"
-            )
-        if self.pretrained is not None and self.evaluator != "scratch":
-            raise EvaluatorError(
-                "only the scratch evaluator begins with ImageNet's weights (--pretrained); the "
-                f"evaluator is {self.evaluator}"
-            )
-        if self.start is not None and self.evaluator != "supernet":
-            raise EvaluatorError(
-                "only the training of a supernet begins with the weights of another (--start); "
-                f"the evaluator is {self.evaluator}"
-            )
-        for name in ("search_images", "recalibration_images"):
-            if getattr(self, name) < 1:
-                raise RunError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.confidence is not None and not 0.0 < self.confidence < 1.0:
+
+
+def _check_confidence(settings: SearchSettings) -> None:
+    """Refuse a confidence that is none, or without any latency to keep."""
+    confidence, limits = settings.confidence, _latency_budgets(settings)
+    if confidence is not None and not 0.0 < confidence < 1.0:
+        raise RunError(
+            f"confidence of a budget must lie between 0 and 1 (0.95, not 95), got {confidence!r}"
+        )
+    if confidence != _usual("confidence") and all(each is None for each in limits):
+        raise RunError(
+            f"confidence ({confidence or 0}) is that of a latency budget, and there is none; give "
+            "one by --budget-ms, or leave --confidence out"
+        )
+
+
+def _check_budgets(settings: SearchSettings) -> None:
+    """Refuse budgets, or the wish to keep all of them, that would bound nothing."""
+    budgets = _latency_budgets(settings)
+    given = [each for each in budgets if each is not None]
+    if settings.on_every_device:
+        if not settings.devices or not given:
+            lacks = "a budget" if settings.devices else "a further device (--also)"
             raise RunError(
-                "confidence of a budget must lie between 0 and 1 (0.95, not 95), got "
-                f"{self.confidence!r}"
+                "--on-every-device keeps the budgets of several devices, and this search lacks "
+                f"{lacks}; give one, or leave it out"
             )
+    elif given and len(given) < len(budgets):
+        raise RunError(
+            f"a budget ({given[0]:g} ms) beside a device without one bounds nothing, for a "
+            "detector that keeps the budget of one device is enough; give every device a budget "
+            "(NAME=PREDICTOR@MS), or keep those that there are by --on-every-device"
+        )
+
+
+def _latency_budgets(settings: SearchSettings) -> tuple[float | None, ...]:
+    """Return the budgets in ms of the first and of the further devices."""
+    return (settings.budget_ms, *(device.budget_ms for device in settings.devices))
+
+
+def _usual(name: str) -> object:
+    """Return a setting's default."""
+    return next(each.default for each in fields(SearchSettings) if each.name == name)

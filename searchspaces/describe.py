@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ LISTED = 64  # architectures of a space that are listed one by one
 
 
 def describe_spaces(name: str | None = None) -> list[dict[str, Any]]:
-    """Return name, exact size, positions and choices of every space, or of one.
+    """Return name, exact size, positions, choices and options of every space, or of one.
 
     Raises:
         UnknownSpaceError: The name is not registered.
@@ -37,6 +38,7 @@ def _describe_space(space: SearchSpace) -> dict[str, Any]:
         "positions": len(per_gene) or None,
         "choices_per_position": sorted({len(each) for each in per_gene}),
         "choices": {what: list(values) for what, values in getattr(space, "choices", {}).items()},
+        "options": list(signature(SPACES[space.name]).parameters),
         "example": format_arch(space, space.sample(np.random.default_rng(0))),
         "about": summary,
     }

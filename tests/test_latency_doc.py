@@ -9,8 +9,8 @@ import pytest
 
 from engines import BACKENDS
 from latency import FORMATS, LatencyTable, describe_table, get_simulated_device
-from latency.manifest import SCHEMA
-from latency.predictor_file import SCHEMA as PREDICTOR_SCHEMA
+from latency.predictors.predictor_file import SCHEMA as PREDICTOR_SCHEMA
+from latency.tables.manifest import SCHEMA
 from searchspaces import parse_arch
 from tests.docs import check_command, commands_of
 from tests.latency.noise import conv_specs, noisy_table

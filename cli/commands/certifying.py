@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..exits import exit_unless
-from ..options import Budget, Json
+from ..options import Budget, Json, Resource
 from ..printing import emit
 from ..progress import shown_progress
 
@@ -34,6 +34,7 @@ def certify(
         str | None,
         typer.Option(metavar="ray[:ADDRESS]", help="Measure on the node that has the device."),
     ] = None,
+    resource: Resource = None,
     json_: Json = False,
 ) -> None:
     """Build members of a run's front, measure them, and keep those that keep the budget.
@@ -55,6 +56,8 @@ def certify(
 
     if on is not None and on.partition(":")[0] != "ray":
         raise typer.BadParameter(f"--on is written ray or ray:ADDRESS, got '{on}'.")
+    if resource is not None and on is None:
+        raise typer.BadParameter("--resource names a device of a cluster; give --on, too.")
     cluster = None if on is None else parse_workers(on).cluster
     settings = CertifySettings(builds=builds, most=most, confidence=confidence)
     with shown_progress() as progress:
@@ -65,6 +68,7 @@ def certify(
             weights=weights,
             settings=settings,
             cluster=cluster,
+            resource=resource,
             progress=progress,
         )
     emit(describe_certification(found, run), json_, view_certification(found))

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..groups import DetectorOptions, RuntimeOptions
-from ..options import Exploratory, Json, Resume, Seconds, Seed, Space, positive, to_file
+from ..options import (
+    Exploratory,
+    Json,
+    Resource,
+    Resume,
+    Seconds,
+    Seed,
+    Space,
+    positive,
+    to_file,
+)
 from ..printing import emit, shortened
 from ..progress import shown_progress
 
 if TYPE_CHECKING:
-    from latency import ProfileConfig
+    from latency import LatencyTable, ProfileConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,41 @@ class MeasuringOptions:
     ] = None
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceOptions:
+    """Where is measured, if not here."""
+
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray[:ADDRESS]",
+            help="Measure on a node of a Ray cluster; the table is written here.",
+        ),
+    ] = None
+    resource: Resource = None
+
+    @property
+    def cluster(self) -> str | None:
+        """The address of the cluster; ``None`` for this machine.
+
+        Raises:
+            typer.BadParameter: The options do not name one.
+        """
+        if self.workers is None:
+            if self.resource is not None:
+                raise typer.BadParameter(
+                    "--resource names a device of a cluster; give --workers ray[:ADDRESS], too."
+                )
+            return None
+        if self.workers.partition(":")[0] != "ray":
+            raise typer.BadParameter(
+                f"a profile has one worker; --workers is ray or ray:ADDRESS, got '{self.workers}'."
+            )
+        from search import parse_workers
+
+        return parse_workers(self.workers).cluster
+
+
 def profile(
     output: Annotated[Path, to_file("Table to write (.jsonl).")],
     space: Space = "detnas-small",
@@ -86,6 +133,7 @@ def profile(
     detector: DetectorOptions,
     plan: PlanOptions,
     measuring: MeasuringOptions,
+    place: PlaceOptions,
     seed: Seed = 0,
     resume: Resume = False,
     json_: Json = False,
@@ -101,27 +149,46 @@ def profile(
     Built otherwise: `detfit profile --engine torch --engine-option channels_last=true -o t.jsonl`
 
     Held-out detectors: `detfit profile --space detnas-nano --no-modules --seed 1 -o held.jsonl`
+
+    On a cluster's node: `detfit profile --workers ray:HEAD:6379 --resource laptop -o laptop.jsonl`
     """
-    from engines import get_backend
-    from latency import describe_profile, profile as run
+    from latency import describe_profile
     from searchspaces import make_space
 
     options = detector.to_space_options()
     config = _profile_config(runtime, plan, measuring, seed)
     made = make_space(space, **options)
-    backend = get_backend(runtime.engine, runtime.engine_option or ())
+    measure = _measurement(runtime, place)
     with shown_progress() as progress:
-        table = run(
-            made,
-            backend,
-            config,
-            output,
+        table = measure(
+            space=made,
+            config=config,
+            path=output,
             space_options=options,
             resume=resume,
             progress=progress,
         )
     fields = describe_profile(made, config, table)
     emit(fields, json_, shortened(fields))
+
+
+def _measurement(runtime: RuntimeOptions, place: PlaceOptions) -> Callable[..., LatencyTable]:
+    """Return what measures: here, or on a cluster."""
+    cluster, options = place.cluster, runtime.engine_option or ()
+    if cluster is None:
+        from engines import get_backend
+        from latency import profile as run
+
+        return partial(run, backend=get_backend(runtime.engine, options))
+    from search import profile_on_cluster
+
+    return partial(
+        profile_on_cluster,
+        engine=runtime.engine,
+        engine_options=options,
+        address=cluster,
+        resource=place.resource,
+    )
 
 
 def _profile_config(

@@ -18,6 +18,7 @@ from ..options import (
     Resume,
     Seed,
     SimulatedPrecision,
+    each_once,
     to_folder,
 )
 from ..printing import emit
@@ -230,8 +231,8 @@ def search(
     settings = _search_settings(choice, limit, method, scoring, rungs.to_fidelity(), seed)
     hands = parse_workers(processes, device)
     loaded = plan_search(predictor, settings, limit.precision)  # an impossible budget ends here
-    trains = method.evaluator in TRAINING_EVALUATORS
-    config = training.to_config(seed) if trains else None
+    trains = method.evaluator in TRAINING_EVALUATORS or training.asked()
+    config = training.to_config(seed) if trains else None  # what does not train refuses one
     with shown_progress() as progress:
         result = search_detectors(
             loaded,
@@ -273,13 +274,18 @@ def _search_settings(
             f"several --budget-ms are for --strategy {SEVERAL_BUDGETS}, which takes them one by "
             f"one; {method.strategy} takes one: give it once"
         )
-    strategy_options = dict(map(parse_option, method.strategy_option or ()))
+    named = map(parse_option, method.strategy_option or ())
+    strategy_options = each_once("--strategy-option", named)
+    if len(budgets) > 1 and "budgets" in strategy_options:
+        raise typer.BadParameter(
+            "several --budget-ms are the strategy's option budgets; give either of them"
+        )
     return SearchSettings(
         budget_ms=max(budgets, default=None),
         confidence=limit.confidence or None,
         devices=tuple(parse_device(text, limit.precision) for text in limit.also or ()),
         on_every_device=limit.on_every_device,
-        counted=dict(map(parse_counted, limit.count or ())),
+        counted=each_once("--count", map(parse_counted, limit.count or ())),
         strategy=method.strategy,
         strategy_options=strategy_options
         | ({"budgets": tuple(budgets)} if len(budgets) > 1 else {}),

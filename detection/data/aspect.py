@@ -1,7 +1,7 @@
-"""Batches of images of like aspect ratio, for training with inputs that fit their batch.
+"""Batches of images of like aspect ratio, as in mmdetection's and torchvision's training.
 
-Portraits and landscapes in one batch would be padded to a square: with a group of each, as in
-mmdetection's and torchvision's reference training, hardly anything is.
+There it saves padding, as inputs fit their batch. Ours have one size: a batch costs the same, but
+its images are padded alike, and batch normalisation sees either portraits or landscapes.
 """
 
 from __future__ import annotations

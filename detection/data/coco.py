@@ -22,6 +22,11 @@ from .mask_stack import resize, stack
 from .preprocess import Preprocess
 from .rle import Mask
 
+TURNED = (
+    ". The sides are swapped: EXIF may turn the image, which annotations of COCO do not know; "
+    "store it upright"
+)
+
 
 class Target(TypedDict):
     """What belongs to one image.
@@ -194,6 +199,7 @@ class CocoDataset(Dataset[tuple[torch.Tensor, Target]]):
             raise DatasetError(
                 f"{self.images_dir / info.file_name}: the file is {image.width}x{image.height}, "
                 f"the annotations say {info.width}x{info.height}; boxes would not fit"
+                + (TURNED if image.size == (info.height, info.width) else "")
             )
         return image
 

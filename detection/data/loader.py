@@ -10,7 +10,6 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import DatasetError
-from .aspect import aspect_groups, grouped_batch_order
 from .coco import CocoDataset, Target
 
 Batch = tuple[torch.Tensor, list[Target]]
@@ -67,7 +66,6 @@ def make_loader(
     drop_last: bool = False,
     skip_batches: int = 0,
     pin_memory: bool = False,
-    group_by_aspect: bool = False,
 ) -> DataLoader[Batch]:
     """Return the loader of one epoch; make a new one for each epoch.
 
@@ -84,24 +82,13 @@ def make_loader(
         drop_last: Whether to leave out a last batch that is not full.
         skip_batches: Batches at the start that are not loaded, to resume within an epoch.
         pin_memory: Whether to place batches in page-locked memory for a GPU.
-        group_by_aspect: Whether to put portraits and landscapes into batches of their own, as
-            `grouped_batch_order` says; only when shuffling.
 
     Raises:
-        DatasetError: The batch size is not positive, no full batch is left, or images are to be
-            grouped without being shuffled.
+        DatasetError: The batch size is not positive, or no full batch is left.
     """
-    if group_by_aspect and not shuffle:
-        raise DatasetError("group_by_aspect changes the order of images; set shuffle=True")
-    if group_by_aspect:
-        groups = aspect_groups(dataset.annotations)
-        batches = grouped_batch_order(
-            groups, batch_size, seed=seed, epoch=epoch, drop_last=drop_last
-        )
-    else:
-        batches = batch_order(
-            len(dataset), batch_size, shuffle=shuffle, seed=seed, epoch=epoch, drop_last=drop_last
-        )
+    batches = batch_order(
+        len(dataset), batch_size, shuffle=shuffle, seed=seed, epoch=epoch, drop_last=drop_last
+    )
     items: Dataset[Any] = dataset.at_epoch(epoch)  # the loader's type is that of its batches
     return DataLoader(
         items,

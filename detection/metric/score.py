@@ -50,6 +50,7 @@ def detect_with(
             dataset,
             batch_size=batch_size,
             workers=workers,
+            pin_memory=device.startswith("cuda"),
             progress=progress,
         )
     finally:

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 from torchvision.ops import Conv2dNormActivation
 
 GROUPS = 32  # Group Normalization (Wu and He, ECCV 2018), sec. 3.1
+LEAST = 8
 WS_EPSILON = 1e-5  # Weight Standardization (Qiao et al. 2019), eq. 5
 _GAINS = {"none": 1.0, "relu": math.sqrt(2), "relu6": math.sqrt(2)}
 _ACTIVATIONS: dict[str, type[nn.Module] | None] = {
@@ -21,11 +22,15 @@ _ACTIVATIONS: dict[str, type[nn.Module] | None] = {
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Return group normalisation of 32 groups, or of as many as divide channels and 32.
+    """Return group normalisation of at most 32 groups, of at least 8 channels each.
 
-    The paper's 32 groups do not divide every width of SM-NAS (48, 56, 72).
+    Wu and He (ECCV 2018, table 3) found 8 to 64 channels a group alike and fewer worse, down to
+    one channel a group, which is instance normalisation; 32 groups would leave one or two in the
+    narrow layers of our spaces, and do not divide some of SM-NAS's widths (48, 56, 72).
+    Fewer than 8 channels, and counts that nothing suitable divides, are one group.
     """
-    return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
+    fitting = (g for g in range(2, GROUPS + 1) if channels % g == 0 and channels // g >= LEAST)
+    return nn.GroupNorm(max(fitting, default=1), channels)
 
 
 NORMS: dict[str, Callable[[int], nn.Module] | None] = {

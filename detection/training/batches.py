@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from ..data.aspect import aspect_groups, grouped_batch_order
 from ..data.loader import Batch, batch_order, collate, read_batches
 from ..errors import TrainingError
 from .config import TrainConfig
@@ -64,20 +65,14 @@ def step_batches(
 
     Raises:
         DatasetError: There are fewer images than a batch takes.
-        TrainingError: A batch does not divide into equal parts.
+        TrainingError: A batch does not divide into equal parts, or images are to be grouped whose
+            sizes are not known.
     """
     size, step = require_parts(config, processes), start
     per_epoch = max(len(dataset) // config.batch_size, 1)
     while step < total:
         epoch, skipped = divmod(step, per_epoch)
-        batches = batch_order(
-            len(dataset),
-            config.batch_size,
-            shuffle=True,
-            seed=config.seed,
-            epoch=epoch,
-            drop_last=True,
-        )
+        batches = epoch_batches(dataset, config, epoch)
         parts = [
             batch[part * size : (part + 1) * size]
             for batch in batches[skipped : skipped + total - step]
@@ -87,6 +82,29 @@ def step_batches(
         while batch := list(islice(loader, config.accumulate)):
             yield batch
             step += 1
+
+
+def epoch_batches(dataset: TrainingData, config: TrainConfig, epoch: int) -> list[list[int]]:
+    """Return the indices of every full batch of an epoch, functions of seed and epoch alone.
+
+    Raises:
+        DatasetError: There are fewer images than a batch takes.
+        TrainingError: Images are to be grouped whose sizes are not known.
+    """
+    size, seed = config.batch_size, config.seed
+    if not config.group_by_aspect:
+        return batch_order(
+            len(dataset), size, shuffle=True, seed=seed, epoch=epoch, drop_last=True
+        )
+    annotations = getattr(dataset, "annotations", None)
+    if annotations is None:
+        raise TrainingError(
+            "group_by_aspect needs annotations that tell the sizes of images, and classified "
+            "images have none; set group_by_aspect=false"
+        )
+    return grouped_batch_order(
+        aspect_groups(annotations), size, seed=seed, epoch=epoch, drop_last=True
+    )
 
 
 def part_numbers(config: TrainConfig, processes: Processes) -> range:

@@ -102,21 +102,41 @@ def save_checkpoint(folder: Path, state: TrainState, run: RunIdentity) -> Path:
     """Write a checkpoint, drop all but the last two and the best, and return its folder.
 
     Of a step that has one already, whose weights are the same, only the rest is written.
+
+    Raises:
+        CheckpointError: The disk is full, or does not take it; checkpoints from before are kept.
     """
     target = checkpoint_of(folder, state.step)
-    content = _state_bytes(state, run)
-    if target.is_dir():
-        write_atomically(target / STATE_NAME, content)
-    else:
-        partial = folder / f"{PARTIAL}{target.name}"
-        _remove([partial])
-        partial.mkdir(parents=True)
-        write_atomically(partial / WEIGHTS_NAME, weights_bytes(state.root))
-        write_atomically(partial / STATE_NAME, content)
-        os.replace(partial, target)
+    partial = folder / f"{PARTIAL}{target.name}"
+    try:
+        _write(target, partial, state, run)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)  # gives its space back; the error is told
+        raise CheckpointError(_unwritten(target, error)) from error
     best = None if state.best is None else checkpoint_of(folder, state.best.step)
     _remove([path for path in list_checkpoints(folder)[:-KEPT] if path != best])
     return target
+
+
+def _write(target: Path, partial: Path, state: TrainState, run: RunIdentity) -> None:
+    content = _state_bytes(state, run)
+    if target.is_dir():
+        write_atomically(target / STATE_NAME, content)
+        return
+    _remove([partial])
+    partial.mkdir(parents=True)
+    write_atomically(partial / WEIGHTS_NAME, weights_bytes(state.root))
+    write_atomically(partial / STATE_NAME, content)
+    os.replace(partial, target)
+
+
+def _unwritten(target: Path, error: OSError) -> str:
+    kept = list_checkpoints(target.parent)
+    left = f"{kept[-1].name} is kept" if kept else "there is none from before"
+    return (
+        f"{target}: cannot be written ({error.strerror or error}); {left}; make room on the disk, "
+        "then go on by --resume"
+    )
 
 
 def load_checkpoint(path: Path, state: TrainState, run: RunIdentity) -> None:
@@ -167,9 +187,9 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.name)
 
 
-def clear(folder: Path) -> None:
-    """Remove all checkpoints of a run and what an interrupted one left."""
-    _remove([*list_checkpoints(folder), *folder.glob(f"{PARTIAL}*")])
+def clear(folder: Path, *, keep: bool = False) -> None:
+    """Remove what an interrupted run left unfinished, and its checkpoints unless they are kept."""
+    _remove([*([] if keep else list_checkpoints(folder)), *folder.glob(f"{PARTIAL}*")])
 
 
 def _state_bytes(state: TrainState, run: RunIdentity) -> bytes:

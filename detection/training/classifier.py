@@ -139,6 +139,7 @@ def top1(
         batch_size,
         num_workers=workers,
         collate_fn=collate_classified,
+        pin_memory=device.startswith("cuda"),
         generator=torch.Generator(),  # leaves torch's own random numbers alone
     )
     right, done = 0, 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..errors import TrainingError
@@ -43,6 +43,8 @@ class TrainConfig:
         momentum: Of SGD.
         weight_decay: On convolutions and linear layers.
         decay_all: Whether normalisation parameters and biases decay as well.
+        group_by_aspect: Whether portraits and landscapes make batches of their own, as in the
+            papers' code; inputs have one size, so that it saves nothing.
         grad_clip: Largest norm of the gradient; 0 for no limit.
         ema_decay: How much of the averaged weights stays at a step, 0 for no average. The
             averaged weights are what a run with an average leaves.
@@ -79,6 +81,7 @@ class TrainConfig:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     decay_all: bool = False
+    group_by_aspect: bool = False
     grad_clip: float = 10.0
     ema_decay: float = 0.0
     precision: str = "auto"
@@ -117,8 +120,12 @@ class TrainConfig:
         return {name: v for name, v in asdict(self).items() if name not in FREE_TO_CHANGE}
 
     def differences(self, other: dict[str, Any]) -> tuple[str, ...]:
-        """Return what keeps a run of other settings from being continued, as ``name: a, b``."""
-        mine = self.decisive
+        """Return what keeps a run of other settings from being continued, as ``name: a, b``.
+
+        A setting that the other run does not know had no effect there, as its default has none.
+        """
+        mine, usual = self.decisive, {field.name: field.default for field in fields(self)}
+        other = {**usual, **other}
         return tuple(
             f"{name}: {other.get(name)!r} then, {mine.get(name)!r} now"
             for name in sorted(mine.keys() | other.keys())

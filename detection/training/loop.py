@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..data.loader import batch_order
 from ..errors import CheckpointError, TrainingError
 from .averaging import WeightAverage
-from .batches import TrainingData, step_batches
+from .batches import TrainingData, epoch_batches, step_batches
 from .checkpoint import (
     RunIdentity,
     TrainState,
@@ -25,6 +25,7 @@ from .checkpoint import (
     save_checkpoint,
 )
 from .config import TrainConfig
+from .lock import alone_in
 from .log import TrainLog, require_tensorboard
 from .optimizer import learning_rate, make_optimizer
 from .paths import LearnerForStep
@@ -78,9 +79,10 @@ def train(
         DatasetError: There are fewer images than a batch takes.
         TrainingError: The loss became infinite, NaN or far larger than it began; or the settings
             do not fit the device or the number of processes, or lack what scores or TensorBoard.
-        CheckpointError: The last checkpoint is damaged or belongs to a run of other settings.
+        CheckpointError: The last checkpoint is damaged or belongs to a run of other settings;
+            another process trains in the folder; or a checkpoint cannot be written.
     """
-    batch_order(len(dataset), config.batch_size, drop_last=True)  # refuses too few images
+    epoch_batches(dataset, config, 0)  # refuses too few images, and unknown sizes
     per_epoch = len(dataset) // config.batch_size
     total = config.total_steps(per_epoch)
     validator = Validator(validate, config, total, per_epoch)
@@ -89,8 +91,21 @@ def train(
     identity = RunIdentity(config, len(dataset), others or {})
     processes, folder = current_processes(), Path(out_dir)
     run = _Run(identity, folder, device, total, validator, processes, progress)
+    resolve_precision(config.precision, device)  # refused before anything is written
+    with alone_in(folder) if processes.writes else nullcontext():
+        return _train(learner_for_step, root, dataset, run, resume)
+
+
+def _train(
+    learner_for_step: LearnerForStep,
+    root: nn.Module,
+    dataset: TrainingData,
+    run: _Run,
+    resume: bool,
+) -> TrainReport:
+    config = run.config
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
-    run.processes.copy_state(root.to(device))
+    run.processes.copy_state(root.to(run.device))
     state = _open_state(root.to(memory_format=layout), run, resume)
     started_at, started = state.step, time.monotonic()
     root.train()
@@ -158,9 +173,8 @@ def _open_state(root: nn.Module, run: _Run, resume: bool) -> TrainState:
             f"{run.folder}: the processes see checkpoints of different steps "
             f"{sorted(set(steps))}; put the folder on a disk that all of them share"
         )
-    if processes.writes and not found:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        clear(run.folder)
+    if processes.writes:
+        clear(run.folder, keep=bool(found))
     return state
 
 

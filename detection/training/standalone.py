@@ -158,7 +158,7 @@ def train_detector(
     Raises:
         DatasetError: The data is not there or damaged, has no outlines for a detector of masks,
             has another number of classes than the detector, other classes in val than in train,
-            or fewer images than a batch.
+            no object in val, or fewer images than a batch.
         TrainingError: The device is not here, or the loss became infinite or NaN.
         CheckpointError: The output exists and ``resume`` is off; or a checkpoint is damaged or
             belongs to other settings.
@@ -179,6 +179,7 @@ def train_detector(
     )
     validation = open_split(data_dir, "val", Preprocess(spec.input_hw), masks=masks).plain()
     _require_same_classes(dataset, validation)
+    _require_objects(validation)
     require_trainable(dataset, config, device)
     detector = start if start is not None else _fresh(space, arch, config.seed)
     with joined_processes(device) as local:
@@ -229,6 +230,17 @@ def _require_same_classes(training: CocoDataset, validation: CocoDataset) -> Non
             f"{', ...' if len(others) > 5 else ''}, but {training.annotations.path.name} has "
             f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}; give both the same "
             "categories in the same order of ids"
+        )
+
+
+def _require_objects(validation: CocoDataset) -> None:
+    """Refuse images without any object to find, which would leave the training without a score."""
+    annotations = validation.annotations
+    if annotations.objects.ignored.all():  # of no object too
+        raise DatasetError(
+            f"{annotations.path}: none of its {len(annotations.images)} images holds an object "
+            "that is no crowd and not difficult, so that nothing can be scored; put annotated "
+            "images into val, or draw a split: detfit data split"
         )
 
 

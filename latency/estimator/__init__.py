@@ -1,11 +1,19 @@
 """Milliseconds of modules that were never measured, learned from those that were.
 
-A module is compared with measured ones of its family: the time that whole waves of tiles take
-(:mod:`.waves`), a local Gaussian process over its shape (:mod:`.kriging`), its next neighbours
-along every axis of the shape (:mod:`.neighbours`) and what hardware makes of it
-(:mod:`.features`) are put together by boosted trees (:mod:`.trees`). Where modules are many,
-networks that know no neighbours are mixed in, because they err elsewhere (:mod:`.network`,
-:mod:`.blend`). Only fitting loads scikit-learn.
+A module is compared with measured ones of its family; boosted trees put together what these say.
+Where modules are many, networks that know no neighbours are mixed in, because they err elsewhere.
+Only fitting loads scikit-learn.
+
+estimator.py   estimates of any module, with intervals and a flag for unfamiliar ones
+family.py      estimates of one family; family_arrays.py and text.py put them into files
+shape.py       where a module stands among others of its family
+trend.py       how times grow with size; waves.py: in whole waves of tiles
+kriging.py     a local Gaussian process over the shape
+neighbours.py  the next measured modules along every axis of the shape
+features.py    what hardware makes of a module
+trees.py       sums of decision trees, of all of this
+network.py     networks, given what encoding.py makes of a module; blend.py mixes them in
+active.py      which modules to measure next
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from searchspaces import ModuleSpec
 
-from ..closure import conformal_quantile
+from ..conformal import conformal_quantile
 from ..errors import PredictorError, UnprofiledModuleError
 from .family import MIN_MODULES, Family, fit_family
 from .shape import family_of

@@ -2,39 +2,26 @@
 
 No format holds all that a table does; ``write`` returns what was lost, in sentences, and ``read``
 notes in the table's manifest what the source did not say.
+
+registry.py   the formats by name: csv.py, ofa_yaml.py, tinynas_conv.py, trtexec_json.py
+exchange.py   import a foreign file, export a table
+origin.py     what a foreign file does not say: device, engine, precision
+rows.py       values of a foreign file, read and made a table of
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-
-from ..table import LatencyTable
-from . import csv, ofa_yaml, tinynas_conv, trtexec_json
+from .exchange import export_table, import_table, make_origin
 from .origin import DEVICES, Origin
+from .registry import FORMATS, Format, get_format
 
-__all__ = ["DEVICES", "FORMATS", "Format", "Origin"]
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """Tie a format's name to its two functions.
-
-    Attributes:
-        read: Makes a table of a file and of what the file does not say.
-        write: Writes what the format can hold of a table; returns what it cannot, in sentences.
-        engine: The runtime that files of this format are of, where that is known.
-    """
-
-    read: Callable[[Path, Origin], LatencyTable]
-    write: Callable[[LatencyTable, Path], tuple[str, ...]]
-    engine: str = "unknown"
-
-
-FORMATS: dict[str, Format] = {
-    "csv": Format(csv.read, csv.write),
-    "ofa-yaml": Format(ofa_yaml.read, ofa_yaml.write),
-    "tinynas-conv": Format(tinynas_conv.read, tinynas_conv.write, "tensorrt"),
-    "trtexec-json": Format(trtexec_json.read, trtexec_json.write, "tensorrt"),
-}
+__all__ = [
+    "DEVICES",
+    "FORMATS",
+    "Format",
+    "Origin",
+    "export_table",
+    "get_format",
+    "import_table",
+    "make_origin",
+]

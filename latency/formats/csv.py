@@ -27,9 +27,9 @@ from pathlib import Path
 from searchspaces import ModuleSpec, SearchSpaceError, write_atomically
 
 from ..errors import TableError
-from ..row import Row
-from ..table import LatencyTable
-from ..workload import MODULE
+from ..tables.row import Row
+from ..tables.table import LatencyTable
+from ..workloads.workload import MODULE
 from .origin import Origin
 from .rows import Value, make_table, other_roles, positive_ms, read_text
 

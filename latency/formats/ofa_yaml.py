@@ -31,8 +31,8 @@ from engines import Measurement
 from searchspaces import ModuleSpec, SearchSpaceError, TensorSpec, outputs_of, write_atomically
 
 from ..errors import TableError
-from ..table import LatencyTable
-from ..workload import MODULE
+from ..tables.table import LatencyTable
+from ..workloads.workload import MODULE
 from .origin import Origin
 from .rows import Value, listed, make_table, other_roles, positive_ms, read_text, spec_of_name
 

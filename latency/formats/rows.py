@@ -13,13 +13,13 @@ from pathlib import Path
 from engines import Measurement
 from searchspaces import ModuleSpec, SearchSpaceError
 
-from ..bulk import without_collection
 from ..errors import TableError
-from ..manifest import Manifest
-from ..row import Row
-from ..row_text import module_workload
-from ..table import LatencyTable
-from ..workload import MODULE
+from ..tables.bulk import without_collection
+from ..tables.manifest import Manifest
+from ..tables.row import Row
+from ..tables.row_text import module_workload
+from ..tables.table import LatencyTable
+from ..workloads.workload import MODULE
 from .origin import Origin
 
 UNKNOWN_TIME = "1970-01-01T00:00:00+00:00"  # a measurement must have a time, the file has none

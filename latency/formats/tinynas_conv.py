@@ -23,7 +23,7 @@ from pathlib import Path
 from searchspaces import ModuleSpec, SearchSpaceError, TensorSpec, write_atomically
 
 from ..errors import TableError
-from ..table import LatencyTable
+from ..tables.table import LatencyTable
 from .origin import Origin
 from .rows import Value, make_table, positive_ms, text_lines
 

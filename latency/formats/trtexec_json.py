@@ -25,9 +25,9 @@ from typing import Any
 from searchspaces import Graph, ModuleSpec, write_atomically
 
 from ..errors import TableError
-from ..layer_names import modules_of_layer
-from ..table import LatencyTable
-from ..workload import MODULE
+from ..tables.table import LatencyTable
+from ..workloads.layer_names import modules_of_layer
+from ..workloads.workload import MODULE
 from .origin import Origin
 from .rows import Value, listed, make_table, other_roles, positive_ms, read_text, spec_of_name
 

@@ -1,4 +1,16 @@
-"""Costs of modules inside detectors, from all chains and whole detectors at once."""
+"""Costs of modules inside detectors, from all chains and whole detectors at once.
+
+equation.py     measured graphs as equations of module costs
+fit.py          learn costs from equations
+costs.py        what was learned: costs, their doubt, whole detectors
+modules.py      the modules of equations, and the layers that they consist of
+layer_work.py   what a layer does: the usual trend of its time
+known_basis.py  another device's costs as the trend; simulated_basis.py a simulated one's
+rates.py        rates of layers, fitted to the trend
+covariance.py   how costs may depart from it; spread.py chooses how far
+design.py       which measurement tells most
+text.py         costs as fields of a file
+"""
 
 from .costs import JointCost, JointCosts
 from .covariance import Spread

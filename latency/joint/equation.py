@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from searchspaces import Graph, ModuleSpec
 
 from ..errors import PredictorError
-from ..table import LatencyTable
-from ..workload import DETECTOR, MODULE
+from ..tables.table import LatencyTable
+from ..workloads.workload import DETECTOR, MODULE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ObjectiveError
-from ..spaces.listing import all_architectures, gene_choices
+from ..spaces.listing import all_architectures, gene_choices, with_gene
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -152,7 +151,7 @@ def _siblings(
     for gene in choices[position]:
         if gene == base.genes[position]:
             continue
-        sibling = replace(base, genes=(*base.genes[:position], gene, *base.genes[position + 1 :]))
+        sibling = with_gene(base, position, gene)
         if space.is_valid(sibling):
             yield sibling
 

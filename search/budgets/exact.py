@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..spaces.listing import all_architectures, gene_choices
+from ..spaces.listing import all_architectures, gene_choices, with_gene
 from .minimum import CHECKS, LISTED, Minimum, Values, agree, least
 from .minimum_by_blocks import least_blocks, least_dilations
 
 if TYPE_CHECKING:
-    from searchspaces import Architecture, SearchSpace
+    from searchspaces import SearchSpace
 
 
 def exact_minimum(
@@ -60,7 +60,7 @@ def _gene_by_gene(
     """Minimise every gene by itself, if the value is a sum over the genes."""
     base, *checked = (space.sample(rng) for _ in range(1 + CHECKS))
     pairs = [(place, gene) for place, allowed in enumerate(choices) for gene in allowed]
-    singles = [_with_gene(base, place, gene) for place, gene in pairs]
+    singles = [with_gene(base, place, gene) for place, gene in pairs]
     if len(singles) + CHECKS > most or not all(map(space.is_valid, singles)):
         return None
     found = values([base, *singles, *checked])
@@ -74,7 +74,3 @@ def _gene_by_gene(
         costs = [shares[place, gene] for gene in allowed]
         genes.append(allowed[int(np.argmin(costs))])
     return least([replace(base, genes=tuple(genes))], values)
-
-
-def _with_gene(base: Architecture, place: int, gene: int | str) -> Architecture:
-    return replace(base, genes=(*base.genes[:place], gene, *base.genes[place + 1 :]))

@@ -26,8 +26,8 @@ FEWEST_BUILDS = 3
 
 OCCASION = 0.01
 """Relative standard deviation of what a detector takes on different occasions, brought to one
-speed: 0.9 % over 10 workloads (see :mod:`latency.sentinel`), 1.1 % over ten pairs of occasions on
-two CPU engines (``benchmarks/results/certified-budgets.json``)."""
+speed: 0.9 % over 10 workloads (see :mod:`latency.workloads.sentinel`), 1.1 % over ten pairs of
+occasions on two CPU engines (``benchmarks/results/certified-budgets.json``)."""
 
 OCCASION_FREEDOM = 10
 """Degrees of freedom that it is known with: ten pairs of occasions."""

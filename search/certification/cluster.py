@@ -5,20 +5,20 @@ may run there::
 
     ray start --address=HEAD:6379 --resources='{"detfit-device-0123456789abcdef": 1}'
 
-Asked for a device that no node offers, the error says its name.
+Asked for a device that no node offers, the error says its name. A node may name its device
+otherwise, such as ``detfit-device-v100``: then it is asked for by that name, and still has to be
+the device of the profile.
 """
 
 from __future__ import annotations
 
-import pickle
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from engines import DeviceInfo
 from latency import Predictor, Recording, Visit, Workload
 
-from ..errors import RunError
-from ..workers import ANYWHERE, Cluster
-from ..workers.base import one_line
+from ..workers import ANYWHERE, RESOURCE, Cluster, DeviceNode
 from .bench import EngineBench, whole_workload
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from searchspaces import Architecture, SearchSpace
-
-RESOURCE = "detfit-device-{}"
 
 
 class RayBench:
@@ -39,6 +37,7 @@ class RayBench:
         space: Names the detectors.
         recording: Inputs of the profile's table, for data-dependent modules.
         address: Of the cluster's head, or ``auto``.
+        resource: What nodes call the device, after ``detfit-device-``; its fingerprint if None.
 
     Raises:
         RunError: Ray is not installed, the cluster does not answer, no node offers the device, or
@@ -52,19 +51,26 @@ class RayBench:
         space: SearchSpace,
         recording: Recording | None = None,
         address: str = ANYWHERE,
+        resource: str | None = None,
     ) -> None:
         self._manifest, self._space = predictor.manifest, space
-        name = RESOURCE.format(predictor.manifest.device.fingerprint)
         self._cluster = Cluster(address)
-        ray = self._cluster.ray
         try:
-            self._cluster.offers(name)
-            remote = ray.remote(num_cpus=0, resources={name: 1})(_NodeBench)
-            self._actor = remote.remote(pickle.dumps((predictor, space, recording)))
-            about: tuple[DeviceInfo, str | None] = self._ask(self._actor.about.remote())
-            self._device, self._sentinel = about
+            self._node = DeviceNode(
+                self._cluster,
+                RESOURCE.format(resource or predictor.manifest.device.fingerprint),
+                partial(EngineBench, predictor, space, recording=recording),
+                gpus=int(predictor.manifest.device.kind == "cuda"),
+                advice="certify again",
+            )
         except BaseException:
             self._cluster.close()
+            raise
+        try:
+            self._device: DeviceInfo = self._node.ask("device")
+            self._sentinel: str | None = self._node.ask("sentinel")
+        except BaseException:
+            self.close()
             raise
 
     @property
@@ -88,12 +94,12 @@ class RayBench:
             EngineError: It cannot be built or run.
             RunError: The node died.
         """
-        visit: Visit = self._ask(self._actor.visit.remote(architecture))
+        visit: Visit = self._node.ask("visit", architecture)
         return visit
 
     def close(self) -> None:
         """Free the engines there, and leave the cluster."""
-        self._cluster.ray.kill(self._actor)
+        self._node.close()
         self._cluster.close()
 
     def __enter__(self) -> Self:
@@ -106,33 +112,3 @@ class RayBench:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _ask(self, answer: Any) -> Any:
-        exceptions = self._cluster.ray.exceptions
-        try:
-            return self._cluster.ray.get(answer)
-        except exceptions.RayTaskError as error:
-            raise error.cause from None  # what was raised there, as if it had been here
-        except exceptions.RayError as error:
-            raise RunError(f"the node that measures has died: {one_line(error)}") from error
-
-
-class _NodeBench:
-    """What Ray runs on the node."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._bench: EngineBench | None = None
-
-    def about(self) -> tuple[DeviceInfo, str | None]:
-        bench = self._opened()
-        return bench.device, bench.sentinel
-
-    def visit(self, architecture: Architecture) -> Visit:
-        return self._opened().visit(architecture)
-
-    def _opened(self) -> EngineBench:
-        if self._bench is None:
-            predictor, space, recording = pickle.loads(self._content)  # sent a moment ago
-            self._bench = EngineBench(predictor, space, recording=recording)
-        return self._bench

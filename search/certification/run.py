@@ -43,6 +43,7 @@ def certify_run(
     weights: Path | str | None = None,
     settings: CertifySettings | None = None,
     cluster: str | None = None,
+    resource: str | None = None,
     bench: Bench | None = None,
     progress: Progress | None = None,
 ) -> Certification:
@@ -56,17 +57,20 @@ def certify_run(
         settings: How thoroughly.
         cluster: Address of a Ray cluster of which a node has the device, or ``auto``; this machine
             if left out.
+        resource: What nodes of the cluster call the device; its fingerprint if left out.
         bench: Measures; by default the engine that the run's predictor was profiled on.
         progress: Called as ``progress(message, done, total)`` after every build.
 
     Raises:
         RunError: The run has no result within the budget, no budget, or simulated latencies; or
-            the device here, or on the cluster, is another one, or busy.
+            the device here, or on the cluster, is another one, or busy; or there are weights and
+            no table.
         TableError: The table is missing or damaged.
         TableMismatchError: The table is of another device or protocol; nothing is measured.
         RecordingError: The table's recorded inputs are missing or damaged.
         EngineError: The engine cannot be used here.
     """
+    _check_weights(weights, table)
     result, settings = load_result(folder), settings or CertifySettings()
     predictor, path = _predictor(result), None if table is None else Path(table)
     space = make_space(result.config.space, **result.config.space_options)
@@ -75,7 +79,7 @@ def certify_run(
         own = bench is None
         if bench is None:
             recording = None if path is None else _recording(path, space, result, weights)
-            bench = stack.enter_context(_bench(predictor, space, recording, cluster))
+            bench = stack.enter_context(_bench(predictor, space, recording, cluster, resource))
         if path is not None:
             _check_table(path, predictor, bench)
         if own and isinstance(bench, EngineBench):
@@ -102,15 +106,27 @@ def certify_run(
     return certification
 
 
+def _check_weights(weights: Path | str | None, table: Path | str | None) -> None:
+    if weights is not None and table is None:
+        raise RunError(
+            "weights (--weights) are those that the inputs of a table were recorded with; name "
+            "the table (--record), or leave them out"
+        )
+
+
 @contextmanager
 def _bench(
-    predictor: Predictor, space: SearchSpace, recording: Recording | None, cluster: str | None
+    predictor: Predictor,
+    space: SearchSpace,
+    recording: Recording | None,
+    cluster: str | None,
+    resource: str | None,
 ) -> Iterator[Bench]:
     if cluster is None:
         with EngineBench(predictor, space, recording=recording) as here:
             yield here
     else:
-        with RayBench(predictor, space, recording, cluster) as there:
+        with RayBench(predictor, space, recording, cluster, resource) as there:
             yield there
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import RunError
+from ..progress import Progress
 from ..running.config import RUN_FILE
-from ..running.result import load_result
 from ..training.supernet import SUPERNET_FILE
-from .finalist import choose_finalist
+from .finalist import choose_finalist, refuse_budget
 
 if TYPE_CHECKING:
     from detection import ExtractedPath
@@ -26,7 +25,7 @@ def extract_finalist(
     budget_ms: float | None = None,
     device: str = "cpu",
     workers: int = 0,
-    progress: Callable[[str, float, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> ExtractedPath:
     """Write the weights that a supernet lends an architecture, without training it further.
 
@@ -43,7 +42,7 @@ def extract_finalist(
 
     Raises:
         RunError: The run has no supernet or no result within the budget; or no supernet is named,
-            or one of another space.
+            or one of another space; or a budget is given and there is no run.
         DetectionError: Data or weights are missing or damaged.
         ArchitectureError: The space does not hold the code.
     """
@@ -52,10 +51,7 @@ def extract_finalist(
     folder = Path(target)
     if (folder / RUN_FILE).is_file():
         finalist = choose_finalist(target, budget_ms=budget_ms)
-        space, code = (
-            load_result(folder).config.space,
-            finalist.space.encode(finalist.architecture),
-        )
+        space, code = finalist.space.name, finalist.space.encode(finalist.architecture)
         weights = Path(supernet) if supernet is not None else folder / SUPERNET_FILE
     else:
         space, _, code = target.partition(":")
@@ -64,6 +60,7 @@ def extract_finalist(
                 f"{target} is no run; name one that trained a supernet, or SPACE:CODE with the "
                 "supernet's weights (--weights)"
             )
+        refuse_budget(target, budget_ms)
         weights = Path(supernet)
     if not weights.is_file():
         raise RunError(f"{weights}: no such supernet; name its weights by --weights")

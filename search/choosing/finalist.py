@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from ..certification.certification import Candidate, Certification, load_certifi
 from ..errors import RunError
 from ..fronts.front import FrontPoint
 from ..objectives.latency import LATENCY, PREDICTOR_FILE
+from ..progress import Progress
 from ..running.config import RUN_FILE
 from ..running.latency import run_budget_ms, simulation_of
 from ..running.result import SearchResult, load_result
@@ -136,6 +137,19 @@ def _only(result: SearchResult, members: Mapping[Architecture, Candidate]) -> Se
     return replace(result, history=history)
 
 
+def refuse_budget(target: str, budget_ms: float | None) -> None:
+    """Refuse a budget where there is nothing to choose by it.
+
+    Raises:
+        RunError: One is given.
+    """
+    if budget_ms is not None:
+        raise RunError(
+            f"a budget ({budget_ms:g} ms) chooses among the results of a run, and {target} names "
+            "one architecture; leave it out"
+        )
+
+
 def best_within(result: SearchResult, budget_ms: float | None) -> FrontPoint:
     """Return the most accurate architecture of a run within a latency budget.
 
@@ -164,7 +178,7 @@ def train_finalist(
     inherit: bool = True,
     resume: bool = False,
     device: str = "cpu",
-    progress: Callable[[str, float, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainedDetector:
     """Train a named architecture, or the best of a run, and write its weights.
 
@@ -181,12 +195,14 @@ def train_finalist(
         progress: Called as ``progress(message, done, total)`` in steps.
 
     Raises:
-        RunError: The run has no result within the budget.
+        RunError: The run has no result within the budget, or one is given and there is no run.
         DetectionError: Data or checkpoints are missing or damaged, or training diverged.
     """
     from detection import train_detector
 
     finalist = choose_finalist(target, budget_ms=budget_ms, options=options)
+    if finalist.folder is None:
+        refuse_budget(target, budget_ms)
     return train_detector(
         finalist.space,
         finalist.architecture,

@@ -54,10 +54,16 @@ def plan_search(
         LatencyError: The predictor does not know the space's modules, or knows several spaces
             and none is named.
         RunError: The predictor supports no such confidence; or it is simulated or missing, and
-            no space is named or nothing says what a detector costs.
+            no space is named or nothing says what a detector costs; or there is a precision
+            without any predictor.
         InfeasibleBudgetError: Nothing keeps the budget; names the fastest.
         StrategyError: The strategy is unknown.
     """
+    if name is None and precision is not None:
+        raise RunError(
+            f"a precision (--precision {precision}) is that of a simulated device; give one by "
+            "-t, or leave it out"
+        )
     predictor = None if name is None else load_latency(name, precision)
     make_plan(predictor, settings)
     return predictor

@@ -106,7 +106,7 @@ class ConstraintSet:
         return " and ".join(p[0] if len(p) == 1 else f"({' or '.join(p)})" for p in parts)
 
     def show(self, index: int) -> str:
-        """Write a constraint for people: ``latency_ms <= 30 ms at 95 % confidence``."""
+        """Write a constraint for people: ``latency_ms <= 30 ms at 0.9 confidence``."""
         constraint = self.constraints[index]
         objective = self.named(index)
         text = f"{constraint.objective} <= {objective.show(constraint.upper)}"

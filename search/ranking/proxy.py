@@ -9,9 +9,8 @@ from searchspaces import SPACES, make_space
 
 from ..evaluators import ProxyEvaluator
 from ..evaluators.proxy import SCORE
+from ..fidelity.kendall import FEWEST
 from ..running.result import SearchResult
-
-FEWEST = 5  # evaluations that a rank correlation is told for
 
 
 @dataclass(frozen=True, slots=True)

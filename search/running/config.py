@@ -26,7 +26,7 @@ _NOT_COMPARED = ("schema_version", "versions", "created_at", "evals", "notes")
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveConfig:
-    """What a file can hold of an :class:`Objective`: everything but its functions."""
+    """Hold what a file can of an :class:`Objective`: everything but its functions."""
 
     name: str
     direction: Literal["min", "max"]

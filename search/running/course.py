@@ -218,6 +218,9 @@ class Course:
             self._stop_halving(self._ladder.stopped)
         if rung == self._ladder.fidelity.top or any(map(math.isnan, values)):
             self._tell(index, values)
+        else:
+            share = self._ladder.fidelity.shares[rung]
+            self._strategy.tell_part(self._evaluations[index].architecture, share, values)
         return True
 
     def _tell(self, index: int, values: Sequence[float]) -> None:

@@ -25,7 +25,7 @@ _COMPARED = ""  # among the values: what the constraints compare; no objective's
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One architecture of a run and what became of it.
+    """Hold one architecture of a run and what became of it.
 
     Attributes:
         index: Zero-based place in the order of proposals.
@@ -81,7 +81,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One ``ask``.
+    """Record one ``ask``.
 
     Attributes:
         index: Zero-based place in the order of asking.

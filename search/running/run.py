@@ -90,7 +90,7 @@ def run_search(
             other workers, but only with as many does it take the very same course.
         retries: How often an evaluation that failed is tried again.
         fidelity: Compares candidates by parts of an evaluation first, rung by rung; only values
-            of whole evaluations are told to the strategy and enter the front. ``None`` evaluates
+            of whole evaluations are results and enter the front. ``None`` evaluates
             every candidate whole.
 
     Returns:

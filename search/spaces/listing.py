@@ -1,4 +1,4 @@
-"""Listing a space, where it is small and tells its members."""
+"""Listing a space, where it is small and tells its members; changing one gene."""
 
 from __future__ import annotations
 
@@ -37,6 +37,17 @@ def gene_choices(space: SearchSpace) -> tuple[tuple[Any, ...], ...] | None:
     """Return the allowed values of every gene, or ``None`` if the space does not tell."""
     choices = getattr(space, "gene_choices", None)
     return None if choices is None else tuple(tuple(choice) for choice in choices)
+
+
+def with_gene(arch: Architecture, place: int, gene: int | str) -> Architecture:
+    """Return an architecture with another gene at a place; whether it is valid, the space says.
+
+    Example:
+        >>> from searchspaces import Architecture
+        >>> with_gene(Architecture("toy", (1, 2, 3)), 1, 7).genes
+        (1, 7, 3)
+    """
+    return replace(arch, genes=(*arch.genes[:place], gene, *arch.genes[place + 1 :]))
 
 
 def _product(space: SearchSpace, choices: tuple[tuple[Any, ...], ...]) -> Iterator[Architecture]:

@@ -1,4 +1,8 @@
-"""What every strategy does the same way."""
+"""What every strategy does the same way: ask its sources for what is new and worth a try.
+
+memory.py     what was proposed, what is pending, what was told
+leftovers.py  what can be proposed yet where the sources give nothing new
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from ..budgets.descent import descend
 from ..budgets.feasibility import require_feasible
-from ..errors import SpaceExhaustedError, StrategyError
-from ..fronts.dominance import FloatArray
-from ..objectives.constraints import ConstraintSet
-from ..objectives.objective import Bound, Objective, check_objectives
-from ..spaces.listing import all_architectures
-from .checks import check_count, check_options, check_values
+from ..errors import SpaceExhaustedError
+from ..objectives.objective import Bound, Objective
+from .checks import check_count, check_options
 from .contract import StrategyOptions
 from .draw import LISTED, MUTATED, REPAIRED, SAMPLED, Draw, Source
+from .leftovers import exhausted, left_over, repaired_sample
+from .memory import StrategyMemory
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
 
-ENUMERATION_LIMIT = 10_000  # codes; smaller spaces are listed when sampling finds nothing new
 FIRST_CHOICE_SHARE = 0.05  # of the attempts; a converged population has few new children to give
 REPAIRS = 20  # samples moved into the feasible region before a proposal is given up
 
 
-class StrategyBase(ABC):
+class StrategyBase(StrategyMemory, ABC):
     """Own the randomness, refuse duplicates, keep the constraints, remember the results.
 
     A strategy says only where candidates come from (:meth:`_sources`). Every candidate is brought
@@ -63,9 +63,7 @@ class StrategyBase(ABC):
         seed: int = 0,
         options: StrategyOptions | None = None,
     ) -> None:
-        self.space = space
-        self.objectives = check_objectives(objectives)
-        self.constraints = ConstraintSet(constraints, self.objectives)
+        super().__init__(space, objectives, constraints)
         self.seed = check_count("seed", seed, 0)
         self.options = check_options(self.name, options, self.options_type)
         proposals, feasibility = np.random.SeedSequence(self.seed).spawn(2)
@@ -73,28 +71,7 @@ class StrategyBase(ABC):
         self._witness = require_feasible(
             space, self.constraints, np.random.default_rng(feasibility)
         )
-        self._seen: set[Architecture] = set()  # membership only; its order is never used
-        self._pending: dict[Architecture, None] = {}
-        self._told: dict[Architecture, FloatArray] = {}
-        self._succeeded: list[tuple[Architecture, FloatArray]] = []  # rows without NaN, as told
-        self._origins: dict[Architecture, Draw] = {}
-        self._asked = 0
         self._proven_empty = False  # by counting or listing the space, not by failing to sample
-
-    @property
-    def asked(self) -> int:
-        """Return how many architectures were proposed."""
-        return self._asked
-
-    @property
-    def pending(self) -> tuple[Architecture, ...]:
-        """Return what was asked and not yet told, in the order of asking."""
-        return tuple(self._pending)
-
-    @property
-    def told(self) -> tuple[tuple[Architecture, FloatArray], ...]:
-        """Return what was told, in that order, with ``(n_objectives,)`` values."""
-        return tuple(self._told.items())
 
     @property
     def notes(self) -> Mapping[str, int]:
@@ -130,16 +107,6 @@ class StrategyBase(ABC):
             raise self._exhausted()
         return proposals
 
-    def draw_of(self, architecture: Architecture) -> Draw:
-        """Return how a proposal came about.
-
-        Raises:
-            StrategyError: It was not asked for.
-        """
-        if architecture not in self._origins:
-            raise StrategyError(f"{architecture} was not asked for; nothing tells how it came")
-        return self._origins[architecture]
-
     def replay(self, requested: int, recorded: Sequence[Architecture]) -> list[Architecture]:
         """Ask once more what was asked before, to go on from there.
 
@@ -156,41 +123,12 @@ class StrategyBase(ABC):
         """
         return self.ask(requested)
 
-    def tell(self, architectures: Sequence[Architecture], values: npt.ArrayLike) -> None:
-        """Report the values of architectures, asked for or evaluated elsewhere.
-
-        Args:
-            architectures: ``n`` architectures.
-            values: ``(n, n_objectives)`` in the order of the objectives; a row with NaN is a
-                failed evaluation.
-
-        Raises:
-            StrategyError: The shape is wrong, a value is infinite, or an architecture is not in
-                the space, is given twice or was told before. Nothing is learned then.
-        """
-        table = check_values(values, len(architectures), self.objectives)
-        canonical = [self._check_told(architecture) for architecture in architectures]
-        if len(set(canonical)) != len(canonical):
-            raise StrategyError("an architecture is told twice in one call; tell each once")
-        for architecture, row in zip(canonical, table, strict=True):
-            self._pending.pop(architecture, None)
-            self._seen.add(architecture)
-            self._told[architecture] = row
-            if not np.isnan(row).any():
-                self._succeeded.append((architecture, row))
-
     @abstractmethod
     def _sources(self) -> Sequence[Source]:
         """Return where the next proposal may come from, first choice first.
 
         Called once per proposal; each source draws one unvetted candidate.
         """
-
-    def _propose(self, drawn: Draw) -> None:
-        self._asked += 1
-        self._origins[drawn.architecture] = drawn
-        self._seen.add(drawn.architecture)
-        self._pending[drawn.architecture] = None
 
     def _sample(self) -> Draw:
         return Draw(self.space.sample(self._rng), SAMPLED)
@@ -235,15 +173,11 @@ class StrategyBase(ABC):
 
     def _left_over(self) -> list[Architecture] | None:
         """Return everything that may still be proposed, or ``None`` if it cannot be listed."""
-        listed = all_architectures(self.space, ENUMERATION_LIMIT)
-        if listed is None:
-            return None
-        canonical = dict.fromkeys(map(self.space.canonical, listed))
-        left = (a for a in canonical if a not in self._seen and self.constraints.satisfied(a))
-        return [arch for arch in left if self._admits(Draw(arch, LISTED))]
+        left = left_over(self.space, self.constraints, self._seen)
+        return left and [arch for arch in left if self._admits(Draw(arch, LISTED))]
 
     def _last_resort(self) -> Draw | None:
-        """Move samples into the feasible region: tight budgets leave almost nothing to chance."""
+        """Move samples into the feasible region, or else take what showed that there is one."""
         if not len(self.constraints):
             return None
         repaired = self._first_admitted(self._repaired_sample, REPAIRS)
@@ -252,25 +186,13 @@ class StrategyBase(ABC):
         return Draw(self._witness, REPAIRED)
 
     def _repaired_sample(self) -> Draw:
-        start, excess = self.space.sample(self._rng), self.constraints.excess
-        return Draw(descend(self.space, start, excess, self._rng, stop_at=0.0)[0], REPAIRED)
-
-    def _check_told(self, architecture: Architecture) -> Architecture:
-        if not self.space.is_valid(architecture):
-            raise StrategyError(f"told {architecture}, which is not in {self.space.name}")
-        canonical = self.space.canonical(architecture)
-        if canonical in self._told:
-            raise StrategyError(f"{self.space.encode(canonical)} was told before; tell each once")
-        return canonical
+        return repaired_sample(self.space, self.constraints, self._rng)
 
     def _exhausted(self) -> SpaceExhaustedError:
-        bounds = self.constraints.show_all()
-        which = f" that keeps {bounds}" if bounds else ""
-        proposed, attempts = len(self._seen), self.options.max_attempts
-        what = (
-            f"no architecture of {self.space.name}{which} is left after {proposed}"
-            if self._proven_empty
-            else f"no further architecture of {self.space.name}{which} was found in {attempts} "
-            f"attempts, after {proposed}"
+        return exhausted(
+            self.space,
+            self.constraints,
+            proposed=len(self._seen),
+            attempts=self.options.max_attempts,
+            proven=self._proven_empty,
         )
-        return SpaceExhaustedError(what, proposed=proposed, proven=self._proven_empty)

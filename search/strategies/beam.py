@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..spaces.listing import with_gene
 from ..spaces.partial import UNDECIDED, Choices
 
 if TYPE_CHECKING:
@@ -68,5 +68,4 @@ class Beam:
         if UNDECIDED not in code.genes:
             return [code]
         place = code.genes.index(UNDECIDED)
-        before, after = code.genes[:place], code.genes[place + 1 :]
-        return [replace(code, genes=(*before, gene, *after)) for gene in self._choices[place]]
+        return [with_gene(code, place, gene) for gene in self._choices[place]]

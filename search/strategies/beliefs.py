@@ -1,4 +1,8 @@
-"""What a model-based search has learned: rows of what succeeded, and the model of them."""
+"""What a model-based search has learned: rows of what was evaluated, and the model of them.
+
+Where candidates are compared by parts of an evaluation first, what the parts told is learned, too,
+but never as what a whole evaluation would tell: see :mod:`search.surrogates.chain`.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +15,16 @@ import numpy.typing as npt
 
 from ..fronts.dominance import FloatArray
 from ..objectives.objective import Objective
-from ..surrogates import GaussianProcess, Surrogate, TreeEnsemble, choose_parameters
+from ..surrogates import Chain, Level, Surrogate
+from ..surrogates.base import Floats
 
 if TYPE_CHECKING:
     from searchspaces import Architecture
 
-    from ..surrogates import Parameters
-
-FEWEST_RESULTS = 4  # that a model is made of
-GROWTH = 1.15  # parameters are chosen, and trees grown, anew each time there are so many more
 KEPT = 20_000  # architectures whose features are kept
 LEAST_COST = 1e-3  # of the usual: what costs less counts as much in the logarithm
 TINY = 1e-300  # stands for a range of nothing
-
-Floats = npt.NDArray[np.float64]
+WHOLE_SHARE = 1.0
 
 
 class Beliefs:
@@ -39,7 +39,8 @@ class Beliefs:
         column: Its place among the told values.
         costs: The ``c`` known objectives.
         succeeded: Architectures and told rows, in that order; grows as results come.
-        process_limit: Results up to which a Gaussian process is the model; beyond, trees.
+        process_limit: Results of one share up to which a Gaussian process is the model; beyond,
+            trees.
         seed: Of the trees.
     """
 
@@ -54,18 +55,18 @@ class Beliefs:
         seed: int,
     ) -> None:
         self._goal, self._column, self._costs = goal, column, tuple(costs)
-        self._succeeded, self._limit, self._seed = succeeded, process_limit, seed
+        self._succeeded = succeeded
         self._features = lru_cache(maxsize=KEPT)(features)
-        self._rows: list[Floats] = []  # of what succeeded, in that order
+        self._rows: dict[float, list[Floats]] = {WHOLE_SHARE: []}  # by share, in order of results
         self._least_costs = np.ones(len(self._costs))
-        self._parameters: dict[int, Parameters] = {}
-        self._forests: dict[int, TreeEnsemble] = {}
-        self._model: tuple[int, Surrogate] | None = None
+        self._parts: dict[float, list[tuple[Architecture, float]]] = {}
+        self._chain = Chain(process_limit, seed)
+        self._model: tuple[tuple[int, int], Surrogate] | None = None
 
     @property
     def fitted_to(self) -> int | None:
-        """Return how many results the model is of; ``None`` before the first was fitted."""
-        return None if self._model is None else self._model[0]
+        """Return how many whole results the model is of; ``None`` before the first was fitted."""
+        return None if self._model is None else self._model[0][0]
 
     def learn_usual(self, design: Sequence[Architecture]) -> None:
         """Take from a design from what on a cost is as good as none."""
@@ -79,15 +80,12 @@ class Beliefs:
 
     def told(self) -> Floats:
         """Return the table of what succeeded ``(n, d + 2 c)``."""
-        new = [arch for arch, _ in self._succeeded[len(self._rows) :]]
-        if new:
-            self._rows += list(self.table(new))
-        return np.array(self._rows)
+        return self._rows_of(WHOLE_SHARE, [arch for arch, _ in self._succeeded])
 
     def table(self, archs: Sequence[Architecture]) -> Floats:
         """Return rows ``(n, d + 2 c)`` of architectures."""
         if not archs:
-            return np.array(self._rows[:1])[:0]
+            return np.array(self._rows[WHOLE_SHARE][:1])[:0]
         costs = np.column_stack([cost.values(archs) for cost in self._costs])
         shares = np.log(np.maximum(costs, self._least_costs))
         return np.column_stack((self.features(archs), shares, costs))
@@ -101,37 +99,39 @@ class Beliefs:
         signs = np.array([cost.sign for cost in self._costs])
         return np.asarray(table[:, -len(self._costs) :] * signs)
 
-    def model(self) -> Surrogate:
-        """Return the model of everything told so far.
+    def hear(self, arch: Architecture, share: float, value: float) -> None:
+        """Learn what a part of an evaluation told.
 
-        Parameters and trees are those of the results that there were at certain numbers of them,
-        which the results alone decide.
+        Args:
+            arch: Of the evaluation.
+            share: Of a whole one, below 1.
+            value: Of the evaluated objective, as told.
         """
+        self._parts.setdefault(share, []).append((arch, self._goal.sign * value))
+
+    def model(self) -> Surrogate:
+        """Return the model of everything told so far, and of the parts before it."""
         count = len(self._succeeded)
-        if self._model is None or self._model[0] != count:
-            self._model = (count, self._fit(count))
+        state = count, sum(map(len, self._parts.values()))
+        if self._model is None or self._model[0] != state:
+            self._model = (state, self._chain.model(self._levels()))
         return self._model[1]
 
-    def _fit(self, count: int) -> Surrogate:
-        table, values = self.told(), self.values()
-        then = last_milestone(count)
-        if count > self._limit:
-            if then not in self._forests:
-                self._forests = {then: TreeEnsemble(table[:then], values[:then], self._seed)}
-            return self._forests[then]
-        if then not in self._parameters:
-            self._parameters = {then: choose_parameters(table[:then], values[:then])}
-        return GaussianProcess(table, values, self._parameters[then])
+    def _levels(self) -> list[Level]:
+        parts = [
+            Level(
+                share,
+                self._rows_of(share, [arch for arch, _ in heard]),
+                np.array([value for _, value in heard]),
+            )
+            for share, heard in sorted(self._parts.items())
+        ]
+        return [*parts, Level(WHOLE_SHARE, self.told(), self.values())]
 
-
-def last_milestone(count: int) -> int:
-    """Return the largest milestone up to a number of results: each is 1.15 times the one before.
-
-    Example:
-        >>> [last_milestone(n) for n in (4, 5, 30, 31, 500)]
-        [4, 5, 29, 29, 494]
-    """
-    milestone = FEWEST_RESULTS
-    while (following := max(milestone + 1, int(GROWTH * milestone))) <= count:
-        milestone = following
-    return milestone
+    def _rows_of(self, share: float, archs: Sequence[Architecture]) -> Floats:
+        """Return the table of architectures, of which those of before are kept."""
+        rows = self._rows.setdefault(share, [])
+        new = archs[len(rows) :]
+        if new:
+            rows += list(self.table(new))
+        return np.array(rows)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ..objectives.constraints import ConstraintSet
+from ..surrogates.base import Floats
 from .draw import CROSSED, MUTATED, REFINED, SAMPLED, STEPPED, Draw
 from .neighbours import neighbour
 
@@ -20,7 +20,6 @@ SAMPLED_SHARE = 0.4  # of the first candidates are drawn from the whole space
 BEST, STEPS = 8, 8  # in each later round so many of the best are changed in so many ways
 ROUNDS = 2
 
-Floats = npt.NDArray[np.float64]
 Score = Callable[[Sequence["Architecture"]], Floats]
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ..budgets.descent import descend
 from ..budgets.feasibility import minimise
 from ..objectives.constraints import ConstraintSet
 from ..objectives.objective import Objective
+from ..surrogates.base import Floats
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 SAMPLES = 32  # networks to choose from, per network of the design
 CALLS = 200  # of the cost, on the way to the dearest network
 ROUNDS = 4  # crossings with an extreme network lie nearer to it in every round
-
-Floats = npt.NDArray[np.float64]
 
 
 def stratified_design(

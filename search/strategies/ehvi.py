@@ -1,41 +1,39 @@
 """A model-based search: expected hypervolume improvement, with the cost known exactly.
 
-What a surrogate learns is only what must be evaluated; latency is looked up. See
-:mod:`search.surrogates.acquisition` for the criterion and :mod:`search.surrogates` for the models.
+What a surrogate learns is only what must be evaluated; latency is looked up. See :mod:`.gains` for
+the criterion, :mod:`.beliefs` for the models and :mod:`.candidates` for what is chosen from.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import ObjectiveError
 from ..fronts.dominance import nondominated
 from ..objectives.objective import Bound, Objective
-from ..surrogates.acquisition import log_ehvi
+from ..surrogates import FEWEST_RESULTS
+from ..surrogates.base import Floats
 from .base import StrategyBase
-from .beliefs import FEWEST_RESULTS, TINY, Beliefs
+from .beliefs import Beliefs
 from .candidates import ranked_candidates
 from .checks import check_count, check_flag, check_options, check_share
 from .contract import StrategyOptions
 from .design import stratified_design
 from .draw import DESIGNED, RECORDED, STEPPED, Draw, Source
+from .gains import log_gains, worst_costs
 from .neighbours import neighbour
 from .scored_features import scored_features
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
 
-MARGIN = 0.01  # of a range: the worst that is known still adds a little
-BEYOND = 0.1  # of a range: dearer networks than are known count, where no budget excludes them
-_PROPOSALS, _DESIGN = 2, 3  # branches of the seed; the base class takes 0 and 1
+    from ..surrogates import Surrogate
 
-Floats = npt.NDArray[np.float64]
+_PROPOSALS, _DESIGN = 2, 3  # branches of the seed; the base class takes 0 and 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,8 @@ class EhviStrategy(StrategyBase):
     of several devices, has a front of its own against the evaluated one; a proposal is expected
     to add most to all of them together, each measured in shares of its range and within its
     budget. The first proposals are a design stratified on the first known objective. What is
-    asked and not told yet counts as known, at its predicted value.
+    asked and not told yet counts as known, at its predicted value. What parts of evaluations told
+    (:meth:`tell_part`) is learned by the model, and is no result.
 
     What is proposed depends on nothing but the seed, the number of proposals and what is told and
     pending: a run is resumed without fitting what was fitted before.
@@ -124,6 +123,10 @@ class EhviStrategy(StrategyBase):
         for architecture in recorded:
             self._propose(Draw(architecture, RECORDED))
         return list(recorded)
+
+    def tell_part(self, architecture: Architecture, share: float, values: Sequence[float]) -> None:
+        """Learn what a part of an evaluation told, beside what whole ones tell."""
+        self._beliefs.hear(architecture, share, values[self._column])
 
     def _may_be_proposed(self, architecture: Architecture) -> bool:
         return (
@@ -186,21 +189,15 @@ class EhviStrategy(StrategyBase):
         return list(members)
 
     def _ranked(self) -> list[Draw]:
-        beliefs = self._beliefs
-        model, told = beliefs.model(), beliefs.told()
+        beliefs, model = self._beliefs, self._beliefs.model()
         asked = beliefs.table(list(self._pending))
-        believed = model.predict(asked, asked[:0])[0] if len(asked) else np.zeros(0)
-        front = np.column_stack(
-            (
-                beliefs.costs(np.concatenate((told, asked))),
-                np.concatenate((beliefs.values(), believed)),
-            )
-        )
+        known = self._known(model, asked)
+        worst = worst_costs(self._costs, self.constraints, known)
 
         def score(archs: Sequence[Architecture]) -> Floats:
             table = beliefs.table(archs)
             means, deviations = model.predict(table, asked)
-            return self._log_gain(beliefs.costs(table), means, deviations, front)
+            return log_gains(beliefs.costs(table), means, deviations, known, worst)
 
         return ranked_candidates(
             self.space,
@@ -212,33 +209,17 @@ class EhviStrategy(StrategyBase):
             self._rng,
         )
 
-    def _log_gain(self, costs: Floats, means: Floats, deviations: Floats, known: Floats) -> Floats:
-        """Return the logarithm of what candidates are expected to add to all fronts ``(n,)``.
+    def _known(self, model: Surrogate, asked: Floats) -> Floats:
+        """Return costs and values ``(k, c + 1)``, minimised, of what is told and of what is asked.
 
         Args:
-            costs: ``(n, c)`` of candidates, minimised.
-            means: ``(n,)`` of the evaluated objective, minimised.
-            deviations: ``(n,)`` of it.
-            known: ``(k, c + 1)`` costs and values of what is told or pending.
+            model: Predicts the values of what is asked.
+            asked: ``(p, d + 2 c)`` rows of it.
         """
-        worst, best = float(known[:, -1].max()), float(known[:, -1].min())
-        height = max(worst - best, TINY)
-        gains = []
-        for column, cost in enumerate(self._costs):
-            least, most = float(known[:, column].min()), float(known[:, column].max())
-            reference = self._reference(cost, least, most)
-            corner = (reference, worst + MARGIN * height)
-            gain = log_ehvi(costs[:, column], means, deviations, known[:, [column, -1]], corner)
-            gains.append(gain - math.log(max(reference - least, TINY)) - math.log(height))
-        return np.asarray(np.logaddexp.reduce(gains, axis=0))
-
-    def _reference(self, cost: Objective, least: float, most: float) -> float:
-        """Return the worst cost that counts, minimised: the budget, or beyond all there is."""
-        uppers = [c.upper for c in self.constraints.constraints if c.objective == cost.name]
-        if uppers and cost.direction == "min":
-            most = max(uppers)
-            return most + MARGIN * max(most - least, TINY)
-        return most + BEYOND * max(most - least, TINY)
+        beliefs = self._beliefs
+        believed = model.predict(asked, asked[:0])[0] if len(asked) else np.zeros(0)
+        costs = beliefs.costs(np.concatenate((beliefs.told(), asked)))
+        return np.column_stack((costs, np.concatenate((beliefs.values(), believed))))
 
 
 def _split(objectives: Sequence[Objective]) -> tuple[Objective, tuple[Objective, ...]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..spaces.listing import gene_choices
+from ..spaces.listing import gene_choices, with_gene
 
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
@@ -31,7 +30,7 @@ def neighbour(space: SearchSpace, arch: Architecture, rng: np.random.Generator) 
             if not others:
                 continue
             gene = others[int(rng.integers(len(others)))]
-            changed = replace(arch, genes=(*arch.genes[:place], gene, *arch.genes[place + 1 :]))
+            changed = with_gene(arch, place, gene)
             if space.is_valid(changed):
                 return changed
     return space.mutate(arch, rng)

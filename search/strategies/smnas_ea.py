@@ -22,6 +22,8 @@ from .partial_order import PartialOrder, Pruned, cannot_prune, order_of
 if TYPE_CHECKING:
     from searchspaces import Architecture, SearchSpace
 
+AUDIT = 0.05  # of the proposals: one in twenty says how often pruning is wrong
+
 
 @dataclass(frozen=True, slots=True)
 class SmNasOptions(StrategyOptions):
@@ -45,7 +47,7 @@ class SmNasOptions(StrategyOptions):
     random_share: float = 0.2
     pruning: bool = True
     tolerance: float = 0.0
-    audit: float = 0.05
+    audit: float = AUDIT
 
     def __post_init__(self) -> None:
         # not super(): the class that slots=True makes is another than the one written here
@@ -59,6 +61,11 @@ class SmNasOptions(StrategyOptions):
         if not number or not math.isfinite(self.tolerance) or self.tolerance < 0:
             raise StrategyError(
                 f"tolerance must be a finite number of at least 0, got {self.tolerance!r}"
+            )
+        if not self.pruning and (self.tolerance, self.audit) != (0.0, AUDIT):
+            raise StrategyError(
+                "tolerance and audit are of what pruning leaves out, and pruning is off; leave "
+                f"them out, got {self.tolerance!r} and {self.audit!r}"
             )
 
 

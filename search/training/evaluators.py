@@ -11,6 +11,7 @@ from ..evaluators import CompletingEvaluator, Evaluator, ProxyEvaluator, TableEv
 from ..progress import Progress
 from ..settings import TRAINING_EVALUATORS, SearchSettings
 from .classification import ClassificationStage
+from .devices import CPU, require_device
 from .scratch import ScratchStage
 from .supernet import SupernetStage
 
@@ -55,16 +56,34 @@ def make_evaluator(
     if name in TRAINING_EVALUATORS:
         if data_dir is None or training is None:
             raise EvaluatorError(f"the {name} evaluator needs images to train on; give --data DIR")
+        require_device(device)
         stage = _make_stage(space, options, settings, Path(data_dir), training, device)
         if name == "supernet":
             return stage, stage
         return CompletingEvaluator(stage, space, seed=settings.seed), stage
-    if data_dir is not None or training is not None:
-        raise EvaluatorError(f"the {name} evaluator reads no images; leave --data out")
+    _refuse_unheeded(name, data_dir, training, device)
     evaluator: Evaluator = ProxyEvaluator(space)
     if settings.table is not None:
         evaluator = TableEvaluator.from_file(settings.table, space)
     return CompletingEvaluator(evaluator, space, seed=settings.seed), None
+
+
+def _refuse_unheeded(
+    name: str, data_dir: str | Path | None, training: TrainConfig | None, device: str
+) -> None:
+    """Refuse what only those evaluators heed that train."""
+    if data_dir is not None:
+        raise EvaluatorError(f"the {name} evaluator reads no images; leave --data out")
+    if training is not None:
+        raise EvaluatorError(
+            f"the {name} evaluator trains nothing; leave the options of training (--steps, "
+            "--batch-size, --lr, --optimizer, --data-workers) out"
+        )
+    if device != CPU:
+        raise EvaluatorError(
+            f"the {name} evaluator runs nothing on a device; leave --device {device} out, which "
+            f"is for {', '.join(TRAINING_EVALUATORS)}"
+        )
 
 
 def _make_stage(

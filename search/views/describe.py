@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..certification.certification import load_certification
-from ..fronts.front import FrontPoint
+from ..fronts.front import FrontPoint, ParetoFront
 from ..objectives.latency import LATENCY
 from ..ranking.anchors import read_agreement
 from ..ranking.proxy import proxy_agreement
@@ -42,16 +42,7 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
     budget = run_budget_ms(result) if budget_ms is None else budget_ms
     simulated = simulation_of(result)
     front = result.front if budget is None else result.front_of(LATENCY, budget)
-    names = [objective.name for objective in front.objectives]
-    rows = [
-        {
-            "arch": _name(result, point),
-            **dict(zip(names, point.values, strict=True)),
-            **({} if simulated is None else {"simulated": True}),
-        }
-        for point in front
-    ]
-    best = _name(result, front.best()) if len(front) else None
+    label: dict[str, Any] = {} if simulated is None else {"simulated": True}
     agreement = proxy_agreement(result)
     ranking = read_agreement(result)
     optimality = optimality_of(result)
@@ -68,8 +59,8 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
         "complete": result.complete,
         "summary": dict(result.summary),
         "failed": [f"{e.code}: {e.error}" for e in result.failures],
-        "best": best,
-        "front": rows,
+        "best": _best(result, front),
+        "front": [{**row, **label} for row in _rows(result, front)],
         "fastest": result.config.notes.get("fastest"),
         "fronts": _fronts(result),
         "proxy": None if agreement is None else asdict(agreement),
@@ -106,14 +97,25 @@ def _fronts(result: SearchResult) -> dict[str, Any] | None:
     fronts = {}
     for cost in known:
         front = result.front_of(cost.name)
-        names = [goal.name for goal in front.objectives]
-        rows = [
-            {"arch": _name(result, point), **dict(zip(names, point.values, strict=True))}
-            for point in front
-        ]
-        best = _name(result, front.best()) if len(front) else None
-        fronts[cost.name] = {"budget": budgets.get(cost.name), "best": best, "front": rows}
+        fronts[cost.name] = {
+            "budget": budgets.get(cost.name),
+            "best": _best(result, front),
+            "front": _rows(result, front),
+        }
     return fronts
+
+
+def _rows(result: SearchResult, front: ParetoFront) -> list[dict[str, Any]]:
+    """Return every member of a front by name, with its values by theirs."""
+    names = [goal.name for goal in front.objectives]
+    return [
+        {"arch": _name(result, point), **dict(zip(names, point.values, strict=True))}
+        for point in front
+    ]
+
+
+def _best(result: SearchResult, front: ParetoFront) -> str | None:
+    return _name(result, front.best()) if len(front) else None
 
 
 def _name(result: SearchResult, point: FrontPoint) -> str:

@@ -21,6 +21,7 @@ from searchspaces import (
     RetinaNetHead,
     ShuffleBackbone,
     SingleLevel,
+    make_space,
 )
 
 BACKBONE = CodedBackbone("basicblock", 16, ("1", "2", "2", "2"))
@@ -139,6 +140,29 @@ def test_the_last_stage_on_boxes_changes_too() -> None:
     after = convert_norm(disturbed(declared), "gn_ws")
     assert not any(isinstance(m, nn.BatchNorm2d) for m in after.nodes["roi_stage_b0"].modules())
     assert len(weights(after)) == len(weights(disturbed(declared)))
+
+
+@pytest.mark.parametrize("name", ["crnas-resnet50", "crnas-resnet18", "crnas-mobilenetv2"])
+def test_a_searched_detector_goes_back_to_its_space_of_batch_normalisation(name: str) -> None:
+    space = make_space(name, head="retinanet", input_hw=(64, 64), num_classes=3, norm="gn_ws")
+    arch = next(space.covering())  # type: ignore[attr-defined]
+    wanted = space.with_norm("bn").detector(arch)  # type: ignore[attr-defined]
+    before = disturbed(space.detector(arch))
+    after = convert_norm(before, wanted)
+    assert after.spec == wanted
+    pairs = [
+        (before.nodes[node.name], after.nodes[node.name])
+        for node in after.graph.nodes
+        if node.part == "backbone"
+    ]
+    assert all(
+        torch.equal(a, b)
+        for mine, theirs in pairs
+        for a, b in zip(
+            weights(mine) + affine(mine), weights(theirs) + affine(theirs), strict=True
+        )
+    )
+    assert not any("parametrizations" in name for name in after.state_dict())
 
 
 def test_mode_and_losses_are_kept() -> None:

@@ -27,6 +27,11 @@ SUPERNETS: dict[str, tuple[str, dict[str, Any]]] = {
     "CR-NAS, bottleneck, stages": ("crnas-resnet50-stages", SLIM),
     "CR-NAS, bottleneck, operations": ("crnas-resnet50-operations", SLIM),
     "CR-NAS, MobileNetV2, operations": ("crnas-mobilenetv2-operations", {"head": "retinanet"}),
+    "CR-NAS, bottleneck, stages, GN and WS": ("crnas-resnet50-stages", {"norm": "gn_ws", **SLIM}),
+    "CR-NAS, MobileNetV2, GN and WS": (
+        "crnas-mobilenetv2-operations",
+        {"head": "retinanet", "norm": "gn_ws"},
+    ),
     "SM-NAS, basicblock": ("smnas-modular", {"block": "basicblock"}),
     "SM-NAS, bottleneck": ("smnas-modular", {"block": "bottleneck"}),
     "SM-NAS, Xbottleneck": ("smnas-modular", {"block": "Xbottleneck"}),

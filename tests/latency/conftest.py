@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engines import FakeBackend
-from latency import LatencyTable, ProfileConfig, profile
+from latency import LatencyTable, Predictor, ProfileConfig, fit, profile
 from searchspaces import cost_of, make_space
 from tests.latency.oracle import OPTIONS, QUICK, additive_backend
 
@@ -45,3 +45,8 @@ def macs_backend() -> FakeBackend:
         return sum(cost_of(s).macs * n for s, n in model.graph.counts().items()) / 1e6 + 0.01
 
     return FakeBackend(latency_ms=latency, device_name="macs")
+
+
+@pytest.fixture
+def predictor(run_profile) -> Predictor:
+    return fit(run_profile())

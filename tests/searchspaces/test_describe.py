@@ -25,6 +25,8 @@ def test_spaces_are_described_exactly():
 def test_one_space_can_be_asked_for():
     (row,) = describe_spaces("detnas-nano")
     assert (row["positions"], row["choices_per_position"]) == (10, [4])
+    assert row["options"][:2] == ["head", "input_hw"]
+    assert "norm" in row["options"]
     (row,) = describe_spaces("smnas")
     assert (row["name"], row["positions"]) == ("smnas-modular", None)  # genes of several kinds
     for name in ("resnas", ""):

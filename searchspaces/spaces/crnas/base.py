@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from operator import add
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ...architecture import Architecture
 from ...detector import DetectorSpec
@@ -16,9 +16,12 @@ from ...parts import DILATIONS
 from ..options import check_flag
 from ..tokens import block_tokens, constant_tokens
 from .dilations import CHOICES, Digits, by_stage
-from .heads import around
+from .heads import NORMS, around
 from .series import SERIES, Series
 from .stages import StageCode, StageCodes, StageRule
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 INPUT_HW = (800, 1088)
 """The size at which CR-NAS' multiply-adds come out."""
@@ -36,6 +39,9 @@ class CrNasDetectors(ABC):
         proposals: Boxes given to the second stage; ``None`` for 1000.
         base_channels: Width of a ResNet's first stage: 64, or 32 in the paper's supernets;
             ``None`` for 64. MobileNetV2 has its own widths.
+        norm: ``bn``, or ``gn_ws`` (group normalisation and standardised weights, in pyramid,
+            RetinaNet's towers and masks too) for training from scratch with few images a batch.
+            Genes mean the same in both; :meth:`with_norm` changes over.
 
     Raises:
         SearchSpaceError: A name or option is unknown or does not fit the others.
@@ -47,6 +53,7 @@ class CrNasDetectors(ABC):
     num_classes: int = 80
     proposals: int | None = None
     base_channels: int | None = None
+    norm: str = "bn"
     suffix: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
@@ -54,6 +61,8 @@ class CrNasDetectors(ABC):
             raise SearchSpaceError(
                 f"{self.series!r} is no series of CR-NAS; known: {', '.join(SERIES)}"
             )
+        if self.norm not in tuple(NORMS):
+            raise SearchSpaceError(f"norm {self.norm!r} is not one of {', '.join(NORMS)}")
         self._check_options()
         _ = self._frame  # checks the numbers
 
@@ -69,6 +78,10 @@ class CrNasDetectors(ABC):
     @property
     def _rule(self) -> StageRule:
         return self._series.rule
+
+    def with_norm(self, norm: str) -> Self:
+        """Return the space of the same architectures with another normalisation."""
+        return replace(self, norm=norm)
 
     def is_valid(self, arch: Architecture) -> bool:
         """Return whether the space holds the architecture."""
@@ -133,8 +146,10 @@ class CrNasDetectors(ABC):
         rates = tuple(
             tuple(DILATIONS[digit] for digit in stage) for stage in by_stage(depths, digits)
         )
-        backbone = self._series.backbone(depths, rates, self.base_channels, self._branches)
-        neck, rpn, head = around(self.head, self.proposals)
+        backbone = self._series.backbone(
+            depths, rates, self.base_channels, self.norm, self._branches
+        )
+        neck, rpn, head = around(self.head, self.proposals, self.norm)
         input_hw = INPUT_HW if self.input_hw is None else self.input_hw
         return DetectorSpec(input_hw, backbone, neck, rpn, head, self.num_classes)
 

@@ -24,21 +24,30 @@ HEADS = ("fpn", "cascade", "mask", "cascade-mask", "nas-fpn", "retinanet")
 PROPOSALS = 1000
 ANCHOR_SIDE = 32.0  # pixels, on the finest level: FPN's
 CASCADE_STAGES = 3
+NORMS = {"bn": "none", "gn_ws": "gn_ws"}
+"""Norm of the backbone -> norm of pyramid, RetinaNet's towers and masks, none beside BN.
+
+NAS-FPN's neck, which has a normalisation always, has the backbone's. The linear layers of the box
+head have none.
+"""
 
 
-def around(head: str, proposals: int | None) -> tuple[Neck, Rpn | None, Head]:
+def around(head: str, proposals: int | None, norm: str = "bn") -> tuple[Neck, Rpn | None, Head]:
     """Return neck, RPN and head.
 
     Args:
         head: One of :data:`HEADS`.
         proposals: Boxes given to the second stage; ``None`` for 1000.
+        norm: A key of :data:`NORMS`.
 
     Raises:
         SearchSpaceError: The head is unknown, or a one-stage head is given proposals.
     """
     check_head(head, HEADS, proposals)
+    inner = NORMS[norm]
     if head == "retinanet":
-        return Fpn(first=1, extra="conv", extra_levels=2), None, RetinaNetHead()
+        pyramid = Fpn(first=1, extra="conv", extra_levels=2, norm=inner)
+        return pyramid, None, RetinaNetHead(norm=inner)
     cascade = head.startswith("cascade")
     second = BoxHead(
         num_convs=0,
@@ -46,9 +55,9 @@ def around(head: str, proposals: int | None) -> tuple[Neck, Rpn | None, Head]:
         norm="none",
         class_agnostic=cascade,
         stage_stds=CASCADE_STDS[: CASCADE_STAGES if cascade else 1],
-        mask=MaskBranch() if head.endswith("mask") else None,
+        mask=MaskBranch(norm=inner) if head.endswith("mask") else None,
     )
-    neck, finest = (NasFpn(), 8) if head == "nas-fpn" else (Fpn(), 4)
+    neck, finest = (NasFpn(norm=norm), 8) if head == "nas-fpn" else (Fpn(norm=inner), 4)
     rpn = RegionProposals(
         anchor_scales=(ANCHOR_SIDE / finest,),
         post_nms=PROPOSALS if proposals is None else proposals,

@@ -56,6 +56,7 @@ class Series:
         depths: StageCode,
         dilations: tuple[Digits, ...] | None,
         base_channels: int | None,
+        norm: str,
         branches: bool,
     ) -> Backbone:
         """Return the backbone with these depths and dilations.
@@ -64,6 +65,7 @@ class Series:
             depths: Blocks of every stage, fixed ones included.
             dilations: Rates per stage and block; ``None`` for 1 everywhere.
             base_channels: Width of a ResNet's first stage; ``None`` for 64.
+            norm: ``bn``, ``gn`` or ``gn_ws``.
             branches: Whether a stage's depth is part of the names of its nodes.
 
         Raises:
@@ -74,7 +76,7 @@ class Series:
                 raise SearchSpaceError(
                     f"mobilenetv2 has its own widths and takes no base_channels={base_channels}"
                 )
-            return MobileNetV2Backbone(depths, dilations, branches=branches)
+            return MobileNetV2Backbone(depths, dilations, norm, branches)
         return ResNetBackbone(
             self.block,
             depths,
@@ -82,7 +84,8 @@ class Series:
             64 if base_channels is None else base_channels,
             self.groups,
             self.group_width,
-            branches=branches,
+            norm,
+            branches,
         )
 
 

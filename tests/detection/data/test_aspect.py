@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,9 +6,7 @@ from hypothesis import given, strategies as st
 
 from detection.data.annotations import CocoAnnotations
 from detection.data.aspect import aspect_groups, grouped_batch_order
-from detection.data.layout import open_split
-from detection.data.loader import batch_order, make_loader
-from detection.data.preprocess import Preprocess
+from detection.data.loader import batch_order
 from detection.errors import DatasetError
 
 from .conftest import WriteCoco
@@ -55,35 +52,3 @@ def test_portraits_and_landscapes(write_coco: WriteCoco, document: dict[str, Any
     assert aspect_groups(annotations, (0.5, 1.2)).tolist() == [2, 1, 1]
     with pytest.raises(DatasetError, match="must ascend"):
         aspect_groups(annotations, (1.2, 0.5))
-
-
-@pytest.fixture
-def root(write_coco: WriteCoco) -> Path:
-    sizes = [(20, 10), (10, 20)] * 5
-    return write_coco(
-        {
-            "images": [
-                {"id": n, "file_name": f"{n}.png", "height": h, "width": w}
-                for n, (h, w) in enumerate(sizes)
-            ],
-            "categories": [{"id": 1, "name": "cat"}],
-            "annotations": [],
-        }
-    )
-
-
-def test_the_loader_groups_and_resumes_at_a_position(root: Path) -> None:
-    dataset = open_split(root, "val", Preprocess((16, 16)))
-    options = {"shuffle": True, "seed": 2, "epoch": 3, "drop_last": True}
-
-    def batches(skip: int) -> list[list[int]]:
-        loader = make_loader(dataset, 2, group_by_aspect=True, skip_batches=skip, **options)
-        return [[target["image_id"] for target in targets] for _, targets in loader]
-
-    whole = batches(0)
-    assert sum(len({image_id % 2 for image_id in batch}) == 1 for batch in whole) >= 4
-    assert batches(2) == whole[2:]
-    with pytest.raises(DatasetError, match="set shuffle=True"):
-        make_loader(dataset, 2, group_by_aspect=True)
-    with pytest.raises(DatasetError, match="batch_size must be at least 1, got 0"):
-        make_loader(dataset, 0, group_by_aspect=True, shuffle=True)

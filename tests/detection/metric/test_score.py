@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from detection import (
 )
 from detection.errors import MetricError
 from detection.metric.coco_ap import NUMBERS
-from detection.metric.score import score_detector
+from detection.metric.score import detect_with, score_detector
 
 RECIPE = ShapesRecipe(num_train=1, num_val=5, image_hw=(64, 64), size_px=(20, 40))
 
@@ -132,3 +133,18 @@ def test_perfect_masks_score_high(tmp_path: Path) -> None:
     assert report.masks.ap > 0.9
     plain = open_split(folder, "val", Preprocess((64, 64)))
     assert score_detector(MaskOracle(dataset), plain, batch_size=1).masks is None
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda:0", True), ("cuda", True)])
+def test_workers_and_pinned_memory_reach_the_loader(
+    dataset: CocoDataset, monkeypatch: pytest.MonkeyPatch, device: str, pinned: bool
+) -> None:
+    asked: list[tuple[int, bool]] = []
+
+    def loader(items: Any, batch_size: int, *, workers: int, pin_memory: bool) -> Any:
+        asked.append((workers, pin_memory))
+        return iter(())
+
+    monkeypatch.setattr("detection.data.loader.make_loader", loader)
+    assert detect_with(Oracle(dataset), dataset, device=device, workers=3) == []
+    assert asked == [(3, pinned)]

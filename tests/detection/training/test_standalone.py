@@ -215,6 +215,32 @@ def test_a_missing_validation_split_is_met_before_the_training(
     assert not (tmp_path / "w.training").exists()
 
 
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        ({"annotations": []}, r"instances_val\.json: none of its 3 images holds an object"),
+        ({"annotations": [], "images": []}, r"instances_val\.json: no image is left to read"),
+        ("crowd", "none of its 3 images holds an object that is no crowd"),
+    ],
+)
+def test_nothing_to_score_on_is_met_before_the_training(
+    shapes: Path, tmp_path: Path, kept: Any, message: str
+) -> None:
+    data = Path(shutil.copytree(shapes, tmp_path / "data"))
+    path = data / "annotations" / "instances_val.json"
+    document = json.loads(path.read_text())
+    if kept == "crowd":
+        for row in document["annotations"]:
+            row["iscrowd"] = 1
+    else:
+        document |= kept
+    path.write_text(json.dumps(document))
+    with pytest.raises(DatasetError, match=message) as caught:
+        run(data, tmp_path / "w.safetensors")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "w.training").exists()
+
+
 @pytest.mark.parametrize("swap", [True, False])
 def test_splits_of_other_classes_are_refused(shapes: Path, tmp_path: Path, swap: bool) -> None:
     """Labels are positions: two files with the same names in another order would mix them."""

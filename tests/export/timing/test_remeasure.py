@@ -39,7 +39,7 @@ ENGINES = ["onnxruntime", pytest.param("openvino", marks=needed)]
 def once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure once: whether the machine is quiet is not asked here."""
     monkeypatch.setattr("export.timing.measuring.ATTEMPTS", 1)
-    monkeypatch.setattr("latency.whole.refusal", lambda measured, reading: None)
+    monkeypatch.setattr("latency.profiling.visit.refusal", lambda measured, reading: None)
 
 
 @pytest.fixture(scope="module")

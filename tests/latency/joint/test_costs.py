@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from latency import PredictorError
-from latency.closure import conformal_quantile
+from latency.conformal import conformal_quantile
 from latency.joint import (
     Equation,
     JointCosts,

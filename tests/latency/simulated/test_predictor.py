@@ -1,4 +1,4 @@
-"""The roofline keeps its bounds, orders what must be ordered, and says that it is simulated."""
+"""Simulated predictions keep the bounds of data sheets and order what must be ordered."""
 
 import json
 import math
@@ -12,16 +12,11 @@ from hypothesis import given, settings, strategies as st
 from latency import (
     PredictorError,
     SimulatedPredictor,
-    describe_devices,
     make_simulated,
-    predict_simulated,
     simulated_devices,
     simulated_ms,
 )
 from latency.simulated import DeviceFigure
-from latency.simulated.efficiency import EFFICIENCIES
-from latency.simulated.layers import Matmul, Pass
-from latency.simulated.roofline import Roofline
 from searchspaces import KINDS, ZOO, DetectorSpec, ModuleSpec, TensorSpec, make_space, parse_arch
 from tests.latency.simulated.test_splits import EXAMPLES
 
@@ -94,49 +89,6 @@ def test_a_detector_takes_longer_at_a_larger_input(name: str) -> None:
     sizes = [(320, 320), (480, 640), (600, 800), (800, 1333)]
     times = predictor.predict_ms([zoo_detector(name, size) for size in sizes])
     assert np.all(np.diff(times) > 0)
-
-
-def test_fusing_never_costs() -> None:
-    eager = make_simulated("V100", "fp32", "tensorrt")
-    launch = eager.device.launch_us["tensorrt"]
-    device = replace(eager.device, launch_us={"pytorch": launch, "tensorrt": launch})
-    fused, apart = (
-        Roofline(device, engine, "fp32", EFFICIENCIES) for engine in ("tensorrt", "pytorch")
-    )
-    absorbed, chain = Pass(1000, 1000, absorbed=True), Pass(1000, 1000, steps=5)
-    assert fused.layer_ms(absorbed) == 0.0
-    assert apart.layer_ms(absorbed) > 0.0
-    assert apart.layer_ms(chain) == pytest.approx(5 * fused.layer_ms(chain))
-
-
-def test_a_full_wave_has_a_closed_form() -> None:
-    """80 tiles of 128x128 on 80 processors: no waste, only the efficiency and the launch."""
-    line = make_simulated("V100", "fp32", "tensorrt")
-    roofline = Roofline(line.device, "tensorrt", "fp32", EFFICIENCIES)
-    layer = Matmul(128 * 80, 128, 4096, 1, 1, 1)
-    share = EFFICIENCIES["fp32"].product
-    expected_ms = 2 * layer.macs / (15.7e12 * share) * 1e3 + 13.4e-3
-    assert roofline.layer_ms(layer) == pytest.approx(expected_ms)
-    one_more = replace(layer, rows=layer.rows + 1)  # a second wave, of smaller tiles or not
-    assert roofline.layer_ms(one_more) > 1.02 * roofline.layer_ms(layer)
-
-
-def test_a_pass_has_a_closed_form() -> None:
-    predictor = make_simulated("V100", "fp32", "tensorrt")
-    ms = Roofline(predictor.device, "tensorrt", "fp32", EFFICIENCIES).layer_ms(Pass(10**8, 10**8))
-    expected = 8e8 / (900e9 * EFFICIENCIES["fp32"].bandwidth) * 1e3 + 13.4e-3
-    assert ms == pytest.approx(expected)
-
-
-def test_grouped_and_depthwise_convolutions_use_less_of_the_device() -> None:
-    roofline = Roofline(make_simulated("V100").device, "tensorrt", "fp32", EFFICIENCIES)
-    size = 256 * 100 * 100
-    rates = []
-    for groups in (1, 32, 256):
-        width = 256 // groups
-        layer = Matmul(100 * 100, width, width * 9, groups, size, size)
-        rates.append(layer.macs / roofline.layer_ms(layer))
-    assert rates[0] > 2 * rates[1] > 2 * rates[2]
 
 
 def test_every_model_of_the_zoo_is_predicted() -> None:
@@ -233,24 +185,6 @@ def test_the_engine_is_named_or_the_first_that_has_the_precision() -> None:
         make_simulated("V100", "bf16")
 
 
-def test_rows_are_labelled_and_hold_the_fields_of_any_prediction() -> None:
-    archs = ["zoo:E2", "detnas-nano:00-00-0000-00"]
-    rows = predict_simulated("simulated:V100", archs, input_hw=(320, 480))
-    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
-    for arch, row in zip(archs, rows, strict=True):
-        assert row["simulated"] is True
-        assert row["arch"] == arch
-        assert row["input_hw"] == [320, 480]
-        assert row.keys() >= {"p50_ms", "lo_ms", "hi_ms", "breakdown", "coverage"}
-        assert (row["device"], row["engine"], row["precision"]) == ("V100", "pytorch", "fp32")
-        assert row["estimated_figures"] == ["peak_tflops.int8"]
-
-
-def test_without_a_size_each_model_has_its_own() -> None:
-    rows = predict_simulated("simulated:V100", ["zoo:E0", "zoo:E5"])
-    assert [row["input_hw"] for row in rows] == [[512, 512], [800, 1333]]
-
-
 def test_a_launch_costs_as_much_as_the_file_says() -> None:
     predictor = make_simulated("V100", "fp32", "tensorrt")
     dearer = {"tensorrt": DeviceFigure(100.0, "a test")}
@@ -273,15 +207,6 @@ def test_modules_of_every_kind_have_a_prior_everywhere() -> None:
     assert (simulated_ms(modules, "T4", "tensorrt", "fp16") == predictor.modules_ms(modules)).all()
     with pytest.raises(PredictorError, match="unknown simulated device 'P100'"):
         simulated_ms(modules, "P100")
-
-
-def test_devices_are_listed_with_what_is_not_known_of_them() -> None:
-    rows = {row["name"]: row for row in describe_devices()}
-    assert rows.keys() == {f"simulated:{name}" for name in simulated_devices()}
-    assert rows["simulated:V100"]["engines"] == ["pytorch", "tensorrt"]
-    assert rows["simulated:V100"]["calibrated"]
-    assert "peak_tflops.int8" in rows["simulated:V100"]["estimated_figures"]
-    assert json.loads(json.dumps(rows)) == rows
 
 
 def test_what_decides_a_prediction_is_written_down() -> None:

@@ -33,5 +33,7 @@ def test_a_named_path_of_a_supernet(finished: SearchResult, shapes: Path, tmp_pa
         extract_finalist("detnas-small:0", shapes, tmp_path / "x.safetensors", supernet=weights)
     with pytest.raises(RunError, match="is no run; name one that trained a supernet"):
         extract_finalist(code, shapes, tmp_path / "x.safetensors")
+    with pytest.raises(RunError, match=r"a budget \(3 ms\) chooses among the results of a run"):
+        extract_finalist(code, shapes, tmp_path / "x", supernet=weights, budget_ms=3.0)
     with pytest.raises(RunError, match="no such supernet"):
         extract_finalist(code, shapes, tmp_path / "x.safetensors", supernet=tmp_path / "none")

@@ -132,6 +132,8 @@ def test_a_named_architecture_is_trained_with_its_options(shapes: Path, tmp_path
     trained = train_finalist(CODE, shapes, config, tmp_path / "w.safetensors", options=OPTIONS)
     assert trained.detector.spec.input_hw == (64, 64)
     assert trained.accuracy.n_images == 4
+    with pytest.raises(RunError, match=r"a budget \(3 ms\) chooses .* names one architecture"):
+        train_finalist(CODE, shapes, config, tmp_path / "w", options=OPTIONS, budget_ms=3.0)
 
 
 def test_a_budget_that_nothing_keeps_trains_nothing(

@@ -103,7 +103,8 @@ def test_an_impossible_budget_is_answered_before_the_data_is_read(
         ({"data_dir": None}, EvaluatorError, "give --data DIR"),
         ({"training": None}, EvaluatorError, "give --data DIR"),
         ({"training": replace(TRAINING, batch_size=99)}, DatasetError, "no full batch of 99"),
-        ({"device": "gpu"}, TrainingError, "cannot train on device 'gpu'"),
+        ({"device": "gpu"}, TrainingError, "cannot train on device 'gpu'.* here are cpu"),
+        ({"device": "cuda:99"}, TrainingError, "cannot train on device 'cuda:99'.* here are cpu"),
         ({"settings": replace(SETTINGS, evals=0)}, RunError, "evals must be an integer"),
         ({"settings": replace(SETTINGS, strategy="anneal")}, StrategyError, "anneal"),
         ({"settings": replace(SETTINGS, budget_ms=float("nan"))}, ObjectiveError, "finite"),
@@ -301,10 +302,20 @@ def test_a_table_is_recognised_by_its_content(
         search_detectors(predictor, replace(settings, table=moved), folder, resume=True)
 
 
-def test_a_table_reads_no_images(predictor: Predictor, table: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("unheeded", "message"),
+    [
+        ({"data_dir": "shapes"}, "the table evaluator reads no images; leave --data out"),
+        ({"training": TRAINING}, "trains nothing; leave the options of training .--steps, "),
+        ({"device": "cuda:7"}, "runs nothing on a device; leave --device cuda:7 out"),
+    ],
+)
+def test_a_table_reads_trains_and_runs_nothing(
+    predictor: Predictor, table: Path, tmp_path: Path, unheeded: dict[str, Any], message: str
+) -> None:
     settings = SearchSettings(evaluator="table", table=table, evals=3)
-    with pytest.raises(EvaluatorError, match="reads no images; leave --data out"):
-        search_detectors(predictor, settings, tmp_path / "run", data_dir="shapes")
+    with pytest.raises(EvaluatorError, match=message):
+        search_detectors(predictor, settings, tmp_path / "run", **unheeded)
     assert not (tmp_path / "run").exists()
 
 

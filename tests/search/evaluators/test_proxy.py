@@ -93,9 +93,9 @@ def test_every_backbone_has_a_score_in_about_a_millisecond() -> None:
         archs = [space.sample(rng) for _ in range(30)]
         proxy = ProxyEvaluator(space)
         proxy.evaluate(archs[0])
-        begin = time.perf_counter()
+        begin = time.process_time()
         scores = [proxy.evaluate(arch)["entropy"] for arch in archs]
-        assert time.perf_counter() - begin < 0.3, name
+        assert time.process_time() - begin < 0.3, name
         assert np.isfinite(scores).all(), name
         assert scores == [proxy.evaluate(arch)["entropy"] for arch in archs]
         if not name.endswith("-operations"):

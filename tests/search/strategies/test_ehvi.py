@@ -26,8 +26,8 @@ from search import (
 )
 from search.conformance import COST, GOALS, QUALITY, StrategyConformance, cost, play, quality
 from search.spaces.digits import DigitSpace
-from search.strategies.beliefs import Beliefs, last_milestone
 from search.strategies.design import stratified_design
+from search.surrogates import Chain, Level, Surrogate
 from searchspaces import Architecture
 
 QUICK: dict[str, Any] = {"initial": 6, "candidates": 64}
@@ -146,13 +146,6 @@ def test_beyond_a_limit_trees_are_the_model() -> None:
     assert len(set(proposals)) == 10
 
 
-def test_models_are_fitted_anew_at_few_numbers_of_results() -> None:
-    milestones = {last_milestone(count) for count in range(4, 1001)}
-    assert len(milestones) < 45
-    assert {last_milestone(n) for n in (4, 5, 6)} == {4, 5, 6}
-    assert all(last_milestone(n) <= n < 1.2 * last_milestone(n) + 1 for n in range(4, 1001))
-
-
 def test_failures_teach_nothing_and_end_nothing() -> None:
     strategy = made(DigitSpace(10, 3))
     proposals = play(strategy, [1] * 25, lambda a: hidden(a) if a.genes[0] != 1 else math.nan)
@@ -221,6 +214,28 @@ def test_impossible_options_are_refused(options: dict[str, Any], message: str) -
         EhviStrategy(DigitSpace(), GOALS, options=StrategyOptions())
 
 
+# --- parts of evaluations
+
+
+def test_what_parts_told_is_learned_but_is_no_result() -> None:
+    """A part tells the same on a scale of its own; the model then knows what it never saw."""
+    space, errors = DigitSpace(10, 3), []
+    rng = np.random.default_rng(0)
+    others = [space.sample(rng) for _ in range(100)]
+    for heard in (False, True):
+        strategy = made(space, exploration=1.0)
+        whole = play(strategy, [8], hidden)
+        paused = strategy.ask(40)
+        if heard:
+            for arch in (*whole, *paused):
+                strategy.tell_part(arch, 0.1, (cost(arch), 0.5 * hidden(arch) - 10.0))
+        assert (len(strategy.told), len(strategy.pending)) == (8, 40)
+        beliefs = strategy._beliefs
+        means, _ = beliefs.model().predict(beliefs.table(others), beliefs.table([]))
+        errors.append(np.abs(-means - [hidden(arch) for arch in others]).mean())
+    assert errors[1] < 0.7 * errors[0]
+
+
 # --- resuming
 
 
@@ -268,10 +283,13 @@ def test_resuming_fits_no_model_of_the_past(
     longer = run(tmp_path / "longer", evals=32)
     run(tmp_path / "run", evals=28)
     fits: list[int] = []
-    original = Beliefs._fit
-    monkeypatch.setattr(
-        Beliefs, "_fit", lambda self, count: fits.append(count) or original(self, count)
-    )
+    original = Chain.model
+
+    def noted(self: Chain, levels: Sequence[Level]) -> Surrogate:
+        fits.append(len(levels[-1].values))
+        return original(self, levels)
+
+    monkeypatch.setattr(Chain, "model", noted)
     assert story(run(tmp_path / "run", evals=32)) == story(longer)
     assert fits == [28]
 

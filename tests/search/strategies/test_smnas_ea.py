@@ -219,6 +219,8 @@ def test_a_run_keeps_the_summary_and_goes_on_with_it(tmp_path: Path) -> None:
         ({"tolerance": math.inf}, "tolerance must be a finite number"),
         ({"tolerance": True}, "tolerance must be a finite number"),
         ({"pruning": "no"}, "pruning must be True or False, got 'no'"),
+        ({"pruning": False, "audit": 0.5}, "pruning is off; leave them out, got 0.0 and 0.5"),
+        ({"pruning": False, "tolerance": 1.0}, "pruning is off; leave them out, got 1.0 and"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:

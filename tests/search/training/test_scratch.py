@@ -23,7 +23,7 @@ from search.training.scratch import SCRATCH, ScratchStage
 from searchspaces import make_space
 from tests.search.conftest import OPTIONS, SETTINGS, TRAINING, Search
 
-SCRATCH_SETTINGS = replace(SETTINGS, evaluator="scratch", evals=2)
+SCRATCH_SETTINGS = replace(SETTINGS, evaluator="scratch", evals=2, recalibration_images=500)
 SPACE = make_space("detnas-nano", **OPTIONS)
 ARCH = SPACE.decode("01-23-0000-11")
 

@@ -69,3 +69,22 @@ def test_nas_fpn_has_seven_cells_of_384_channels():
 def test_proposals_are_what_the_second_stage_takes(proposals):
     spec = only(graph_of("fpn", proposals=proposals), "box_head")
     assert spec.inputs[0].shape[0] == (1000 if proposals is None else proposals)
+
+
+@pytest.mark.parametrize(
+    ("head", "kinds"),
+    [
+        ("fpn", {"fpn": ("none", "gn_ws")}),
+        ("mask", {"fpn": ("none", "gn_ws"), "mask_head": ("none", "gn_ws")}),
+        ("cascade-mask", {"mask_head": ("none", "gn_ws"), "box_head": ("none", "none")}),
+        ("nas-fpn", {"nas_fpn": ("bn", "gn_ws")}),
+        ("retinanet", {"fpn": ("none", "gn_ws"), "retinanet_head": ("none", "gn_ws")}),
+    ],
+)
+def test_neck_and_head_follow_the_backbone_to_group_normalisation(head, kinds):
+    for norm, place in (("bn", 0), ("gn_ws", 1)):
+        graph = graph_of(head, norm=norm)
+        assert only(graph, "resnet_stem").get_str("norm") == norm
+        for kind, expected in kinds.items():
+            found = {n.spec.get_str("norm") for n in graph.nodes if n.spec.kind == kind}
+            assert found == {expected[place]}

@@ -64,6 +64,7 @@ class TestWithOptions(SearchSpaceConformance):
             ("crnas-resnet50", {"blocks": (6, 8, 16)}),
             ("crnas-resnext50-operations", {"head": "nas-fpn", "stages": "1-1-1-1"}),
             ("crnas-mobilenetv2", {"head": "nas-fpn", "proposals": 50}),
+            ("crnas-resnet18", {"head": "cascade-mask", "norm": "gn_ws"}),
         ],
         ids=lambda param: param[0],
         autouse=True,
@@ -291,6 +292,8 @@ def test_genes_outside_the_space_are_refused(name, genes, match):
         ("crnas-resnet50-operations", {"branches": True}, "does not take these options"),
         ("crnas-mobilenetv2", {"base_channels": 32}, "takes no base_channels=32"),
         ("crnas-resnet50", {"base_channels": 0}, "must be ints >= 1"),
+        ("crnas-resnet50", {"norm": "gn"}, "norm 'gn' is not one of bn, gn_ws"),
+        ("crnas-resnet50-stages", {"norm": []}, r"norm \(\) is not one of bn, gn_ws"),
         ("crnas-resnet50", {"input_hw": (16, 16)}, "16x16 .* is too small"),
         ("crnas-resnet50", {"num_classes": 0}, "num_classes must be an int >= 1"),
     ],
@@ -327,3 +330,22 @@ def test_the_operation_level_takes_any_stage_code(name, stages):
     assert (
         space.size == 3 ** sum(map(int, stages.split("-"))) == prod(map(len, space.gene_choices))
     )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_normalisation_of_the_same_architectures(name):
+    plain, rng = make_space(name, input_hw=(64, 96)), np.random.default_rng(0)
+    space = plain.with_norm("gn_ws")
+    assert space == make_space(name, input_hw=(64, 96), norm="gn_ws")
+    assert space.with_norm("bn") == plain
+    assert (space.name, space.size) == (plain.name, plain.size)
+    arch = plain.sample(rng)
+    assert space.is_valid(arch)
+    assert space.encode(arch) == plain.encode(arch)
+    assert space.detector(arch).macs() == plain.detector(arch).macs()
+    assert norms_of(plain.detector(arch)) == {"bn", "none", None}
+    assert norms_of(space.detector(arch)) == {"gn_ws", "none", None}  # none: linear layers
+
+
+def norms_of(detector):
+    return {dict(spec.params).get("norm") for spec, _ in detector.modules()}

@@ -1,0 +1,16 @@
+"""Two tables of one device: what became slower or faster, and is it more than chance.
+
+table_files.py  two table files, as the command line compares them
+diff.py         changes, and the gate that they must not break
+stats.py        log ratios, their errors, moderated t-tests
+kinds.py        the same for kinds of modules, by their shares of all workloads
+side.py         one table's part: logarithms of medians, pass by pass
+variance.py     variances of series that are too short to tell their own
+"""
+
+from __future__ import annotations
+
+from .diff import Change, Gate, TableDiff, diff_tables, holm
+from .table_files import compare_tables
+
+__all__ = ["Change", "Gate", "TableDiff", "compare_tables", "diff_tables", "holm"]
