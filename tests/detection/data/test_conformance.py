@@ -81,7 +81,7 @@ def test_train_and_val_mean_the_same_classes(root: Path) -> None:
 
 def test_batches_are_the_loaders(root: Path) -> None:
     dataset = open_split(root, "train", SMALL, train=True, drop_empty=True)
-    loader = make_loader(dataset, 2, shuffle=True, drop_last=True, group_by_aspect=True)
+    loader = make_loader(dataset, 2, shuffle=True, drop_last=True)
     for images, targets in loader:
         assert images.shape == (2, 3, 32, 32)
         assert all(len(target["labels"]) for target in targets)

@@ -11,6 +11,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP
 
 from detection import build_module
 from detection.modules.fpn import Fpn
+from detection.modules.layers import group_norm
 from searchspaces import ModuleSpec, TensorSpec
 
 CHANNELS = (4, 8, 12)
@@ -47,7 +48,7 @@ def named(maps: list[Tensor]) -> "OrderedDict[str, Tensor]":
 def test_pyramids_that_torchvision_has_equal_its(extra: str, added: int, norm: str) -> None:
     module, maps = make(extra, added, norm)
     blocks = {"none": None, "pool": LastLevelMaxPool(), "conv": LastLevelP6P7(OUT, OUT)}
-    layers = {"none": None, "bn": nn.BatchNorm2d, "gn": lambda c: nn.GroupNorm(8, c)}
+    layers = {"none": None, "bn": nn.BatchNorm2d, "gn": group_norm}
     theirs = FeaturePyramidNetwork(list(CHANNELS), OUT, blocks[extra], layers[norm]).eval()
     renamed = {
         "extra_blocks.steps.0.0": "extra_blocks.p6",
