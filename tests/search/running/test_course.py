@@ -303,7 +303,7 @@ def test_a_run_with_two_workers_is_killed_at_ten_random_moments(tmp_path: Path) 
     folder, log, rng = tmp_path / "run", tmp_path / "log", random.Random(0)
     deaths = 0
     for _ in range(10):
-        process = start(folder, log, 0.03)
+        process = start(folder, log, 0.2)
         time.sleep(rng.uniform(0.3, 3.0))
         process.send_signal(signal.SIGKILL)
         deaths += process.wait() != 0
