@@ -6,8 +6,8 @@ fitted and held-out detectors, measured in the same way, are predicted.
 
     python benchmarks/active_profiling.py     # about 15 minutes
 
-The table is kept in --work, so that a run that was stopped goes on. Figures are written to
-benchmarks/results/active-profiling.json.
+The table is kept in --work, so that a run that was stopped goes on; while others use the machine,
+it waits (--patience). Figures are written to benchmarks/results/active-profiling.json.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
+from benchmarks.patience import USUAL_MINUTES, Minutes, patience_for
 from engines import TimingProtocol, get_backend
 from latency import (
     Agenda,
@@ -68,6 +70,7 @@ def main(
     held_out: int = 16,
     work: Path = Path("benchmarks/work/active"),
     exploratory: Annotated[bool, typer.Option(help="Go on on a busy machine.")] = False,
+    patience: Minutes = USUAL_MINUTES,
 ) -> None:
     options = {"input_hw": parse_size(size), "num_classes": 80, "proposals": 50}
     made, backend = make_space(space, **options), get_backend(engine)
@@ -82,8 +85,10 @@ def main(
     }
     config = ProfileConfig(detectors=detectors, active=False, **common)
     aside = ProfileConfig(detectors=held_out, modules=False, seed=HELD_OUT_SEED, **common)
+    waiting = patience_for(engine, patience, exploratory=exploratory)
+    measure = partial(profile, made, backend, space_options=options, resume=True)
     tables = [
-        profile(made, backend, each, work / f"{name}.jsonl", space_options=options, resume=True)
+        waiting.run(partial(measure, each, work / f"{name}.jsonl"))
         for name, each in (("complete", config), ("held-out", aside))
     ]
     complete, unseen = tables

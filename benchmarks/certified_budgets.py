@@ -13,8 +13,9 @@ the budget.
     python benchmarks/certified_budgets.py --again              # measure the real ones once more
     python benchmarks/certified_budgets.py --judge              # recorded builds, today's bound
 
-On this CPU certified members are measured again after all searches, by engines built anew.
-Figures are written to benchmarks/results/certified-budgets.json; parts not run keep theirs.
+On this CPU certified members are measured again after all searches, by engines built anew; while
+others use the machine, it waits (--patience). Figures are written to
+benchmarks/results/certified-budgets.json; parts not run keep theirs.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import typer
 
 from benchmarks.certified_fake import fake_part
 from benchmarks.certified_real import judged, measured_again, search_for_real
+from benchmarks.patience import USUAL_MINUTES, Minutes, patience_for
 from searchspaces import write_atomically
 
 RESULT = Path(__file__).parent / "results" / "certified-budgets.json"
@@ -44,6 +46,7 @@ def main(
     each: Annotated[int, typer.Option(help="Real searches per engine.")] = 5,
     minutes: Annotated[float, typer.Option(help="Of a real profile.")] = 4.0,
     exploratory: Annotated[bool, typer.Option(help="Profile on a busy machine, too.")] = False,
+    patience: Minutes = USUAL_MINUTES,
     work: Path = WORK,
 ) -> None:
     if judge:
@@ -51,9 +54,10 @@ def main(
         report("judged", {e: judged(work / e, known[e]["rows"]) for e in ENGINES})
     if not (real or again):
         report("fake", fake_part(searches))
+    waiting = {e: patience_for(e, patience, exploratory=exploratory) for e in ENGINES}
     for engine in ENGINES if real else ():
-        search_for_real(engine, each, minutes, exploratory, work / engine)
-    found = {engine: measured_again(engine, work / engine) for engine in ENGINES}
+        search_for_real(engine, each, minutes, exploratory, work / engine, waiting[engine])
+    found = {e: measured_again(e, work / e, waiting[e]) for e in ENGINES}
     report("real", found)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.certified_fake import OPTIONS, SPACE_NAME
+from benchmarks.patience import Patience
 from engines import TimingProtocol, get_backend
 from latency import (
     Predictor,
@@ -44,7 +46,7 @@ CONFIDENCE = 0.9  # of keeping the budget by prediction
 
 
 def search_for_real(
-    engine: str, searches: int, minutes: float, exploratory: bool, work: Path
+    engine: str, searches: int, minutes: float, exploratory: bool, work: Path, patience: Patience
 ) -> None:
     work.mkdir(parents=True, exist_ok=True)
     space = make_space(SPACE_NAME, **OPTIONS)
@@ -53,14 +55,16 @@ def search_for_real(
     config = ProfileConfig(protocol=protocol, minutes=minutes, seed=1, exploratory=exploratory)
     if not (path.exists() and read_table(path).manifest.sha256):
         print(f"{engine}: profile, {minutes:g} minutes", flush=True)
-        profile(
-            space,
-            get_backend(engine),
-            config,
-            path,
-            space_options=OPTIONS,
-            resume=path.exists(),
-            progress=told(engine),
+        patience.run(
+            lambda: profile(
+                space,
+                get_backend(engine),
+                config,
+                path,
+                space_options=OPTIONS,
+                resume=True,
+                progress=told(engine),
+            )
         )
     predictor = fit(read_table(path))
     for seed in range(searches):
@@ -68,10 +72,9 @@ def search_for_real(
         if load_certification(run) is None:
             budget = search_with_proxy(predictor, seed, run)
             settings = CertifySettings(most=4)
+            certify = partial(certify_run, run, budget_ms=budget, settings=settings)
             with EngineBench(predictor, make_space(SPACE_NAME, **OPTIONS)) as bench:
-                certify_run(
-                    run, budget_ms=budget, settings=settings, bench=bench, progress=told(engine)
-                )
+                patience.run(partial(certify, bench=bench, progress=told(engine)))
         print_members(engine, run)
 
 
@@ -97,7 +100,7 @@ def search_with_proxy(predictor: Predictor, seed: int, run: Path) -> float:
     return budget
 
 
-def measured_again(engine: str, work: Path) -> dict[str, Any]:
+def measured_again(engine: str, work: Path, patience: Patience) -> dict[str, Any]:
     """Measure every certified member with engines built anew, as the machine is now.
 
     A time counts as measured and at the speed that the certificate is for: the slower one of the
@@ -113,7 +116,7 @@ def measured_again(engine: str, work: Path) -> dict[str, Any]:
         with EngineBench(predictor, space) as bench:
             for candidate in found.certified:
                 arch = space.decode(candidate.arch.partition(":")[2])
-                visits = [undisturbed(bench, arch) for _ in range(3)]
+                visits = [undisturbed(bench, arch, patience) for _ in range(3)]
                 rows.append(row_of(run, candidate, found, predictor, visits))
                 print(f"{engine} {rows[-1]}", flush=True)
     over = [row["over"] for row in rows]
@@ -158,12 +161,12 @@ def judged_ms(candidate: Candidate, found: Certification) -> float:
     return max(upper_bound_ms(each, spread) for each in sides)
 
 
-def undisturbed(bench: EngineBench, arch: Architecture) -> Visit:
-    visit = bench.visit(arch)
+def undisturbed(bench: EngineBench, arch: Architecture, patience: Patience) -> Visit:
+    visit = patience.run(partial(bench.visit, arch))
     for _ in range(2):
         if visit.refused is None:
             break
-        visit = bench.visit(arch)
+        visit = patience.run(partial(bench.visit, arch))
     return visit
 
 

@@ -2,6 +2,8 @@
 
     python -m benchmarks.diff_power    # about ten minutes on one quiet core; the tables are kept
 
+While others use the machine it waits (--patience).
+
 1. A space is profiled twice on this machine's CPU: two real tables of which nothing changed.
 2. From these, tables of equal truth are drawn (benchmarks/drawn_tables.py), with the noise of the
    real ones and with modelled noise. Comparisons of such tables must raise no alarm.
@@ -23,6 +25,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +35,7 @@ import typer
 from scipy.stats import ttest_ind
 
 from benchmarks.drawn_tables import Modelled, Resampled, Truth, slowed
+from benchmarks.patience import USUAL_MINUTES, Minutes, patience_for
 from engines import TimingProtocol, get_backend, stability_report
 from latency import (
     Gate,
@@ -67,6 +71,7 @@ def main(
     exploratory: Annotated[
         bool, typer.Option(help="Go on on a machine that others use; the record says so.")
     ] = False,
+    patience: Minutes = USUAL_MINUTES,
     seed: int = 0,
     work: Path = Path("benchmarks/work"),
     output: Path = RESULTS,
@@ -81,9 +86,11 @@ def main(
         seed=seed,
         exploratory=exploratory,
     )
+    waiting = patience_for(engine, patience, exploratory=exploratory)
     begun = time.monotonic()
     paths = [work / f"diff-{space}-{size}-{engine}-{name}.jsonl" for name in ("first", "second")]
-    tables = [measured(space, size, engine, config, path) for path in paths]
+    measure = partial(measured, space, size, engine, config)
+    tables = [waiting.run(partial(measure, path)) for path in paths]
     record = {
         "command": "python -m benchmarks.diff_power " + " ".join(sys.argv[1:]),
         "device": tables[0].device.to_dict(),

@@ -7,6 +7,11 @@ are matched by class at IoU 0.99 and F1 is over both sides. The same is done wit
 Faster R-CNN, Mask R-CNN, RetinaNet and FCOS, given fixed shapes; there torch is torchvision's
 module under `detection.fixed_shape`.
 
+Where a detection has no partner, the engine is also compared with what torch detects with other
+convolution kernels (without oneDNN), and torch with itself: of two boxes with scores equal to the
+last digit, rounding decides which one suppresses the other, and random weights, whose scores
+saturate on some photographs, make such ties.
+
 A detection needs a partner from 0.01 above the score at which its detector cuts its list off: at
 the cut-off itself the last digit decides on which side it has one.
 
@@ -15,7 +20,8 @@ the cut-off itself the last digit decides on which side it has one.
 
 Finished models are kept in --work, so that a second run goes on where the first stopped; the most
 different ones come first. The figures of all that are finished, and the names of those that are
-not, go to benchmarks/results/export-coverage.json. The exit code is 1 where an F1 is below 0.999.
+not, go to benchmarks/results/export-coverage.json. The exit code is 1 where F1 is below 0.999 with
+both kernels of torch.
 """
 
 from __future__ import annotations
@@ -24,7 +30,9 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,20 +114,21 @@ def main(
                 print(f"{place}/{len(names)} {name}: {error}", flush=True)
                 continue
             write_atomically(files[name], json.dumps(row, indent=1).encode())
-        print(f"{place}/{len(names)} {name}: least F1 {least_f1(row):.5f}", flush=True)
+        print(f"{place}/{len(names)} {name}: least F1 {told(row)}", flush=True)
         summary = _summary(files, size, images, failed)
         write_atomically(results, (json.dumps(summary, indent=1) + "\n").encode())
     measured = [row for name in names if (row := finished(files[name], name)) is not None]
-    reached = all(least_f1(row) >= NEEDED_F1 for row in measured)
+    reached = all(least_f1_of_either(row) >= NEEDED_F1 for row in measured)
     raise typer.Exit(0 if reached and not failed else 1)
 
 
 def finished(kept: Path, name: str) -> dict[str, Any] | None:
-    """Return what was measured; `None` where nothing was, or with another floor of the scores."""
+    """Return what was measured; `None` where nothing was, or by an older rule."""
     if not kept.exists():
         return None
     row: dict[str, Any] = json.loads(kept.read_text())
-    return row if row.get("score_floor") == score_floor(name) else None
+    complete = least_f1(row) == 1 or "torch_with_other_kernels" in row
+    return row if complete and row.get("score_floor") == score_floor(name) else None
 
 
 def score_floor(name: str) -> float:
@@ -133,7 +142,7 @@ def measure(
     """Build, export and compare one model."""
     photographs = open_split(data, "val", Preprocess(input_hw)).first(images)
     module = _foreign(name, photographs) if name in FOREIGN else _ours(name, photographs)
-    expected = detect_dataset(run_module(module), photographs)
+    torchs = TorchDetections(module, photographs, score_floor(name))
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for opset, is_dynamic in (*((opset, False) for opset in OPSETS), (OPSETS[0], True)):
@@ -147,18 +156,63 @@ def measure(
             }
             row |= _graph_figures(path, opset)
             for engine in ENGINES:
-                row[engine] = _compare(
-                    engine, path, photographs, expected, score_floor(name), is_dynamic, threads
-                )
+                row[engine] = _compare(engine, path, torchs, is_dynamic, threads)
             rows.append(row)
             path.unlink()
-    return {
+    measured = {
         "name": name,
         "input_hw": list(input_hw),
         "images": images,
-        "score_floor": score_floor(name),
+        "score_floor": torchs.floor,
         "exports": rows,
     }
+    if least_f1(measured) < 1:
+        measured["torch_with_other_kernels"] = torchs.compared(torchs.with_other_kernels)
+    return measured
+
+
+@dataclass(frozen=True)
+class TorchDetections:
+    """What torch detects in photographs, by its usual convolution kernels and by others."""
+
+    module: Detector | ForeignDetector
+    photographs: CocoDataset
+    floor: float
+
+    @cached_property
+    def usual(self) -> list[ImageDetections]:
+        return detect_dataset(run_module(self.module), self.photographs)
+
+    @cached_property
+    def with_other_kernels(self) -> list[ImageDetections]:
+        with torch.backends.mkldnn.flags(enabled=False):
+            return detect_dataset(run_module(self.module), self.photographs)
+
+    def judged(self, found: Sequence[ImageDetections]) -> dict[str, Any]:
+        """Return an engine's figures; by the other kernels, too, where a partner is missing."""
+        figures = self.compared(found)
+        if figures["f1"] < 1:
+            other = self.compared(found, self.with_other_kernels)
+            figures["f1_with_other_kernels"] = other["f1"]
+        return figures
+
+    def compared(
+        self,
+        found: Sequence[ImageDetections],
+        expected: Sequence[ImageDetections] | None = None,
+    ) -> dict[str, Any]:
+        """Return the figures of detections against torch's usual ones, or against others."""
+        expected = self.usual if expected is None else expected
+        rows = max(len(image.scores) for image in (*expected, *found))
+        report = compare_detections(expected, found, score_floor=self.floor, top_d=rows)
+        return {
+            "f1": report.f1,
+            "torch_detections": report.torch_detections,
+            "engine_detections": report.engine_detections,
+            "max_score_difference": report.max_score_difference,
+            "mask_iou": report.mask_iou,
+            "orphans": list(report.orphans),
+        }
 
 
 def _ours(name: str, photographs: CocoDataset) -> Detector:
@@ -191,41 +245,46 @@ def _graph_figures(path: Path, opset: int) -> dict[str, Any]:
 
 
 def _compare(
-    engine: str,
-    path: Path,
-    photographs: CocoDataset,
-    expected: Sequence[ImageDetections],
-    floor: float,
-    is_dynamic: bool,
-    threads: int,
+    engine: str, path: Path, torchs: TorchDetections, is_dynamic: bool, threads: int
 ) -> dict[str, Any]:
+    photographs = torchs.photographs
     shape = (1, 3, *photographs.preprocess.input_hw)
     inputs = {"image": np.zeros(shape, np.float32)}
-    figures: dict[str, Any] = {}
     with get_backend(engine).build(OnnxModel(path, inputs), threads=threads) as built:
-        for batch in (1, 3) if is_dynamic else (1,):
-            found = detect_dataset(run_engine(built), photographs, batch_size=batch)
-            rows = max(len(image.scores) for image in (*expected, *found))
-            report = compare_detections(expected, found, score_floor=floor, top_d=rows)
-            figures[f"batch_{batch}"] = {
-                "f1": report.f1,
-                "torch_detections": report.torch_detections,
-                "engine_detections": report.engine_detections,
-                "max_score_difference": report.max_score_difference,
-                "mask_iou": report.mask_iou,
-                "orphans": list(report.orphans),
-            }
-    return figures
+        return {
+            f"batch_{batch}": torchs.judged(
+                detect_dataset(run_engine(built), photographs, batch_size=batch)
+            )
+            for batch in ((1, 3) if is_dynamic else (1,))
+        }
 
 
 def least_f1(row: dict[str, Any]) -> float:
-    """Return the smallest F1 of a model's exports."""
+    """Return the smallest F1 of a model's exports against torch's usual kernels."""
+    return min(float(figures["f1"]) for figures in _all_figures(row))
+
+
+def least_f1_of_either(row: dict[str, Any]) -> float:
+    """Return the smallest F1 where each engine is held against the kernels it is nearer to."""
     return min(
-        float(figures["f1"])
-        for export in row["exports"]
-        for engine in ENGINES
-        for figures in export[engine].values()
+        max(float(figures["f1"]), float(figures.get("f1_with_other_kernels", 0.0)))
+        for figures in _all_figures(row)
     )
+
+
+def told(row: dict[str, Any]) -> str:
+    """Return the smallest F1, and what else is known where it is not 1."""
+    text = f"{least_f1(row):.5f}"
+    if least_f1(row) == 1:
+        return text
+    itself = row["torch_with_other_kernels"]["f1"]
+    return f"{text} ({least_f1_of_either(row):.5f} with other kernels; torch itself {itself:.5f})"
+
+
+def _all_figures(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for export in row["exports"]:
+        for engine in ENGINES:
+            yield from export[engine].values()
 
 
 def _summary(
@@ -246,6 +305,7 @@ def _summary(
         "not_run": [name for name, row in found.items() if row is None and name not in failed],
         "failed": dict(failed),
         "least_f1": min(map(least_f1, rows)),
+        "least_f1_of_either": min(map(least_f1_of_either, rows)),
         "models": rows,
     }
 

@@ -14,9 +14,9 @@ measured in the same way, are predicted. Beside it, on the same detectors:
 
 Everything is measured in passes over all parts, so that minutes in which the machine is disturbed
 fall on a share of every part and not on all of one. Tables are kept in --work, so that a run that
-was stopped goes on. Times are brought to one speed
-of the machine by the sentinel; errors against the times as they were measured stand beside. The
-figures are written to benchmarks/results/.
+was stopped goes on; while others use the machine, it waits (--patience). Times are brought to one
+speed of the machine by the sentinel; errors against the times as they were measured stand beside.
+The figures are written to benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from benchmarks.patience import USUAL_MINUTES, Minutes, Patience, patience_for
 from engines import TimingProtocol, get_backend
 from latency import (
     DETECTOR,
@@ -106,6 +107,7 @@ class Setting:
     held_out: int
     work: Path
     exploratory: bool
+    patience: Patience
 
     @property
     def protocol(self) -> TimingProtocol:
@@ -121,8 +123,10 @@ def main(
     work: Path = Path("benchmarks/work/detectors"),
     alone: Annotated[bool, typer.Option(help="Also time modules alone, as a baseline.")] = True,
     exploratory: Annotated[bool, typer.Option(help="Go on on a busy machine.")] = False,
+    patience: Minutes = USUAL_MINUTES,
 ) -> None:
-    setting = Setting(engine, minutes, held_out, work, exploratory)
+    waiting = patience_for(engine, patience, exploratory=exploratory)
+    setting = Setting(engine, minutes, held_out, work, exploratory, waiting)
     parts = [
         Part(name, tuple(options.items()), size) for size in SIZES for name, options in SPACES
     ]
@@ -215,14 +219,16 @@ def _measure(
     finished = path.with_suffix(f".pass-{turn}")
     if finished.exists():
         return read_table(path)
-    table = profile(
-        make_space(part.space, **part.made_with),
-        get_backend(setting.engine),
-        ProfileConfig(input_sets=2, **common, **config),
-        path,
-        space_options=part.made_with,
-        agenda=agenda,
-        resume=True,
+    table = setting.patience.run(
+        lambda: profile(
+            make_space(part.space, **part.made_with),
+            get_backend(setting.engine),
+            ProfileConfig(input_sets=2, **common, **config),
+            path,
+            space_options=part.made_with,
+            agenda=agenda,
+            resume=True,
+        )
     )
     finished.touch()
     refused = sum(row.refused is not None for row in table.rows)

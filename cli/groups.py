@@ -15,6 +15,7 @@ from .options import (
     EngineOption,
     Input,
     Precision,
+    Resource,
     Threads,
     each_once,
 )
@@ -51,12 +52,18 @@ class DetectorOptions:
     option: Annotated[
         list[str] | None,
         typer.Option(
-            "--option", metavar="NAME=VALUE", help="Another option of the space; repeatable."
+            "--option",
+            metavar="NAME=VALUE",
+            help="Another option of the space, as in norm=gn_ws; repeatable.",
         ),
     ] = None
 
     def to_space_options(self) -> dict[str, Any]:
-        """Return what a space is made with: only what was asked for."""
+        """Return what a space is made with: only what was asked for.
+
+        Raises:
+            typer.BadParameter: Something is given twice.
+        """
         from searchspaces import parse_option, parse_size
 
         size = None if self.input_size is None else parse_size(self.input_size)
@@ -67,8 +74,9 @@ class DetectorOptions:
             "proposals": self.proposals,
         }
         named = each_once("--option", map(parse_option, self.option or ()))
+        left = {"num_classes": USUAL_CLASSES}  # what stands there unless it is asked for
         for name, flag in FLAGS.items():
-            if name in named and given[name] not in (None, USUAL_CLASSES):
+            if name in named and given[name] not in (None, left.get(name)):
                 raise typer.BadParameter(f"{flag} and --option {name} say the same; give one.")
         return {name: value for name, value in given.items() if value is not None} | named
 
@@ -83,6 +91,41 @@ class RuntimeOptions:
     precision: Precision = "fp32"
     batch: Batch = 1
     threads: Threads = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOptions:
+    """Where is measured, if not here."""
+
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray[:ADDRESS]",
+            help="Measure on a node of a Ray cluster; the table is written here.",
+        ),
+    ] = None
+    resource: Resource = None
+
+    @property
+    def cluster(self) -> str | None:
+        """The address of the cluster; ``None`` for this machine.
+
+        Raises:
+            typer.BadParameter: The options do not name one.
+        """
+        if self.workers is None:
+            if self.resource is not None:
+                raise typer.BadParameter(
+                    "--resource names a device of a cluster; give --workers ray[:ADDRESS], too."
+                )
+            return None
+        if self.workers.partition(":")[0] != "ray":
+            raise typer.BadParameter(
+                f"one worker measures; --workers is ray or ray:ADDRESS, got '{self.workers}'."
+            )
+        from search import parse_workers
+
+        return parse_workers(self.workers).cluster
 
 
 @dataclass(frozen=True, slots=True)

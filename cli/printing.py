@@ -75,9 +75,10 @@ def _cut(name: str, value: Any) -> tuple[str, Any]:
 
 def compact(number: float) -> str:
     """Write a count with three digits: 60652800 as ``60.7 M``."""
+    rounded = float(f"{number:.3g}")
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g} {unit}"
+        if rounded >= size:
+            return f"{rounded / size:.3g} {unit}"
     return str(number)
 
 

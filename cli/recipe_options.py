@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+
+from .options import each_once
 
 LIST = "list"
 
@@ -20,7 +23,11 @@ class RecipeOptions:
     ] = None
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Another value; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Another value of the recipe's; the space's options are --option. Repeatable.",
+        ),
     ] = None
     start: Annotated[
         str | None,
@@ -42,15 +49,25 @@ class RecipeOptions:
         """Return whether the recipes are asked for."""
         return self.recipe == LIST
 
-    def asked(self) -> dict[str, Any]:
+    def asked(self, flags: Mapping[str, Any]) -> dict[str, Any]:
         """Return the settings that replace the recipe's.
+
+        Args:
+            flags: Settings by name that options of their own gave.
 
         Raises:
             SearchSpaceError: One is not written KEY=VALUE.
+            typer.BadParameter: One is given twice.
         """
         from searchspaces import parse_option
 
-        return dict(map(parse_option, self.changes or ()))
+        changes = each_once("--set", map(parse_option, self.changes or ()))
+        twice = sorted(changes.keys() & flags.keys())
+        if twice:
+            raise typer.BadParameter(
+                f"--set {twice[0]} and an option of its own say the same; give one."
+            )
+        return {**flags, **changes}
 
     def require_recipe(self) -> None:
         """Refuse what only a recipe gives a meaning.
@@ -58,5 +75,7 @@ class RecipeOptions:
         Raises:
             typer.BadParameter: There is such an option.
         """
-        if self.changes or self.start or self.dry_run:
-            raise typer.BadParameter("--set, --weights and --dry-run go with --recipe NAME.")
+        if self.changes or self.start or self.dry_run or not self.measure:
+            raise typer.BadParameter(
+                "--set, --weights, --dry-run and --no-measure go with --recipe NAME."
+            )

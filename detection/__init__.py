@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from .metric.groups import MatchGroup
     from .metric.image_matches import ImageMatches, match_images
     from .metric.inference import detect_dataset, run_engine, run_module
-    from .metric.matching import MatchOptions, MatchReport, Orphan, match_all, match_detections
+    from .metric.match_report import MatchReport, Orphan
+    from .metric.matching import MatchOptions, match_all, match_detections
     from .metric.pasting import paste_masks
     from .metric.score import detect_with, score_detections, score_detector
     from .metric.score_weights import WeightsScore, score_weights
@@ -288,10 +289,10 @@ _HOMES = {
     "LossConfig": ".losses",
     "MatchGroup": ".metric.groups",
     "MatchOptions": ".metric.matching",
-    "MatchReport": ".metric.matching",
+    "MatchReport": ".metric.match_report",
     "MetricError": ".errors",
     "OfficialWeights": ".pretrained",
-    "Orphan": ".metric.matching",
+    "Orphan": ".metric.match_report",
     "Preprocess": ".data.preprocess",
     "Processes": ".training.processes",
     "PreprocessError": ".errors",

@@ -66,8 +66,8 @@ def _with_backbone_norm(spec: DetectorSpec, norm: str) -> DetectorSpec:
         raise BuildError(f"norm must be one of {', '.join(CONVERTIBLE)}, got {norm!r}")
     if "norm" not in {field.name for field in fields(spec.backbone)}:  # type: ignore[arg-type]
         raise BuildError(
-            f"{type(spec.backbone).__name__} has no norm of choice, as the project's own "
-            "backbones have"
+            f"{type(spec.backbone).__name__} has no field norm that could change; give the whole "
+            "detector that is wanted instead of a norm"
         )
     return replace(spec, backbone=replace(spec.backbone, norm=norm))  # type: ignore[type-var]
 

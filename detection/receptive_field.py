@@ -18,6 +18,7 @@ from searchspaces import DetectorSpec, Graph, outputs_of, reference
 from .errors import BuildError
 from .graph_module import GraphModule
 
+DRAWS = 4  # of noise or weights, that fields are averaged over
 TWO_SIGMA = 0.9545
 """Share of a Gaussian within two standard deviations. In theory an effective field is Gaussian
 (Luo et al. 2016); measuring it by the square that holds this share is ours."""
@@ -72,7 +73,7 @@ def receptive_fields(
     detector: GraphModule,
     images: Tensor | None = None,
     *,
-    count: int = 4,
+    count: int = DRAWS,
     seed: int = 0,
 ) -> tuple[ReceptiveField, ...]:
     """Measure the effective receptive field of every level that the neck gives.
@@ -110,7 +111,7 @@ def receptive_fields(
 
 
 def random_receptive_fields(
-    spec: DetectorSpec, *, draws: int = 4, seed: int = 0
+    spec: DetectorSpec, *, draws: int = DRAWS, seed: int = 0
 ) -> tuple[ReceptiveField, ...]:
     """Average the fields of detectors with random weights, each on an image of noise.
 

@@ -157,7 +157,7 @@ def picture_receptive_fields(
         BuildError: There are weights for several detectors, or nothing to draw.
         CheckpointError: The weights cannot be read, or are another network's.
     """
-    from .receptive_field import random_receptive_fields, receptive_fields
+    from .receptive_field import DRAWS, random_receptive_fields, receptive_fields
 
     if weights is None:
         items = []
@@ -165,7 +165,8 @@ def picture_receptive_fields(
             if progress is not None:
                 progress(f"receptive fields of {title}", done, len(detectors))
             items.append((title, random_receptive_fields(spec)))
-        return draw_receptive_fields(items, "random weights and noise, averaged over 4 draws")
+        about = f"random weights and noise, averaged over {DRAWS} draws"
+        return draw_receptive_fields(items, about)
     if len(detectors) != 1:
         raise BuildError(
             f"{weights} are the weights of one detector, but {len(detectors)} are to be drawn"
@@ -178,5 +179,5 @@ def picture_receptive_fields(
     load_weights(weights, detector)
     return draw_receptive_fields(
         [(title, receptive_fields(detector))],
-        f"weights {weights.name}, averaged over 4 images of noise",
+        f"weights {weights.name}, averaged over {DRAWS} images of noise",
     )

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from searchspaces import write_atomically
+from searchspaces import write_atomically, writing
 
 from .errors import CheckpointError
 
@@ -49,12 +49,29 @@ class WeightsInfo:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def save_weights(path: str | Path, module: nn.Module, info: WeightsInfo) -> Path:
-    """Write parameters and buffers of a module with what they belong to, atomically."""
+def save_weights(
+    path: str | Path,
+    module: nn.Module,
+    info: WeightsInfo,
+    kept: Callable[[], str] | None = None,
+) -> Path:
+    """Write parameters and buffers of a module with what they belong to, atomically.
+
+    Args:
+        path: The file.
+        module: Whose weights they are.
+        info: What they belong to.
+        kept: Says what there is to go on from where the file cannot be written.
+
+    Raises:
+        CheckpointError: The disk is full, or does not take it; nothing of it is left.
+    """
     header = {"schema": SCHEMA, "version": SCHEMA_VERSION, **asdict(info)}
     metadata = {SCHEMA: json.dumps(header, sort_keys=True)}
     path = Path(path)
-    write_atomically(path, weights_bytes(module, metadata))
+    content = weights_bytes(module, metadata)
+    with writing(path, CheckpointError, kept):
+        write_atomically(path, content)
     return path
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         inner_tensors_of,
         output_names_of,
     )
+    from .closing import Closing
     from .conformance import BackendConformance
     from .device import DeviceInfo, cpu_device, cuda_device, parse_device
     from .diagnosis import diagnose
@@ -89,6 +90,7 @@ __all__ = [
     "Backend",
     "BackendConformance",
     "BatchRange",
+    "Closing",
     "Configurable",
     "CutModel",
     "DeviceInfo",
@@ -169,6 +171,7 @@ _HOME = {
         "Array Arrays Backend CutModel Engine EngineBase Model NamedOutputs check_build "
         "inner_tensors_of output_names_of"
     ),
+    "closing": "Closing",
     "conformance": "BackendConformance",
     "device": "DeviceInfo cpu_device cuda_device parse_device",
     "diagnosis": "diagnose",

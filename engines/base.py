@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy.typing as npt
 
 from ._files import write_atomically
+from .closing import Closing
 from .device import DeviceInfo
 from .errors import EngineBuildError, EngineRunError, foreign_errors
 from .measurement import Measurement
@@ -151,7 +152,7 @@ class Backend(Protocol):
         """
 
 
-class EngineBase(ABC):
+class EngineBase(Closing):
     """Check, name and time what a backend's engine runs.
 
     A backend's engine implements :meth:`_run`, :meth:`_timer` and :meth:`_serialise`, and frees
@@ -264,17 +265,6 @@ class EngineBase(ABC):
             self._closed = True
             self._close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _running(self) -> AbstractContextManager[None]:
         return foreign_errors(EngineRunError, f"{self.device.engine} failed to run the model")
 
@@ -302,7 +292,7 @@ class EngineBase(ABC):
         """Return every file that saving to ``path`` writes, ``path`` itself last."""
         return {path: self._serialise()}
 
-    def _close(self) -> None:  # noqa: B027 - optional: most engines hold nothing but memory
+    def _close(self) -> None:  # optional: most engines hold nothing but memory
         """Free what the engine holds."""
 
 

@@ -16,12 +16,11 @@ import numpy.typing as npt
 from .device import UNKNOWN, DeviceInfo
 from .errors import MeasurementError
 from .processors import allowed_processors, read_text
+from .timing import Timer
 
 TIMES_CACHE = 2
 _TRIES = 3
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
-
-Timer = Callable[[int], float]
 
 
 class ColdTimer:

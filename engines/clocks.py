@@ -7,13 +7,12 @@ machines. Virtual CPUs mostly tell nothing: the number in their ``/proc/cpuinfo`
 from __future__ import annotations
 
 import math
-import shutil
-import subprocess
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ._fields import check_number, read_fields
+from ._tools import ask_gpu
 from .device import UNKNOWN, DeviceInfo
 from .errors import MeasurementError
 from .processors import allowed_processors, read_text
@@ -196,19 +195,8 @@ def _throttle(text: str) -> tuple[str, ...]:
 
 
 def _ask_gpu(uuid: str, query: str) -> str:
-    """Return what nvidia-smi tells of a GPU; empty where it is absent, slow or fails."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None or uuid == UNKNOWN:
-        return ""
-    board = uuid if uuid.startswith("GPU-") else f"GPU-{uuid}"
-    command = (tool, f"--id={board}", f"--query-gpu={query}", "--format=csv,noheader,nounits")
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_TOOL_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""  # what it would have told is then not recorded
-    return done.stdout.strip()
+    """Return what nvidia-smi tells of a GPU in a short time; what it does not is not recorded."""
+    return "" if uuid == UNKNOWN else ask_gpu(uuid, query, seconds=_TOOL_SECONDS)
 
 
 def _number(text: str) -> float | None:

@@ -6,21 +6,20 @@ import hashlib
 import os
 import platform
 import re
-import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ._fields import check_int, check_number, check_text, read_fields
+from ._tools import answer_of, ask_gpu
 from .errors import EngineBuildError, EngineUnavailableError, MeasurementError
 
 KINDS = ("cpu", "cuda", "simulated")
 UNKNOWN = "unknown"
 DEFAULT_OPTIONS = "default"
-_TOOL_SECONDS = 20  # a driver that needs longer is hanging
 _NVIDIA_SMI_TRIES = 2  # it fails now and then while another process opens the GPU
+_GPU_QUERY = "driver_version,clocks.sm,clocks.mem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +119,19 @@ def parse_device(text: str) -> tuple[str, int]:
     if match is None:
         raise EngineBuildError(f"unknown device {text!r}; write cpu, cuda or cuda:0")
     return ("cpu", 0) if match[1] else ("cuda", int(match[2] or 0))
+
+
+def require_cpu(engine: str, device: str) -> None:
+    """Refuse any device but the CPU for an engine that runs nowhere else.
+
+    Raises:
+        EngineBuildError: The text names another device, or none.
+    """
+    if parse_device(device)[0] != "cpu":
+        raise EngineBuildError(
+            f"engine {engine!r} runs on cpu, not on {device!r}; "
+            "use engine 'torch' for a CUDA device"
+        )
 
 
 def cpu_device(engine: str, engine_version: str, root: Path = Path("/")) -> DeviceInfo:
@@ -239,17 +251,13 @@ def nvidia_driver(root: Path = Path("/")) -> str | None:
 
 def query_nvidia_smi(uuid: str) -> dict[str, str]:
     """Return ``driver``, ``sm`` and ``memory`` (clocks in MHz) of a GPU; empty where not told."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None or uuid == UNKNOWN:
+    if uuid == UNKNOWN:
         return {}
-    query = "--query-gpu=driver_version,clocks.sm,clocks.mem"
-    board = uuid if uuid.startswith("GPU-") else f"GPU-{uuid}"
-    command = (tool, f"--id={board}", query, "--format=csv,noheader,nounits")
-    answers = (_answer(*command) for _ in range(_NVIDIA_SMI_TRIES))
-    answer = next((text for text in answers if text), "")  # containers often come without it
+    answers = (ask_gpu(uuid, _GPU_QUERY) for _ in range(_NVIDIA_SMI_TRIES))
+    answer = next((text for text in answers if text), "")
     if not answer:
         return {}
-    values = [value.strip() for value in answer.strip().split(",")]
+    values = [value.strip() for value in answer.split(",")]
     return dict(zip(("driver", "sm", "memory"), values, strict=False))
 
 
@@ -258,18 +266,7 @@ def _hashed_id(text: str) -> str:
 
 
 def _mac_answer(*command: str) -> str:
-    return _answer(*command) if platform.system() == "Darwin" else ""
-
-
-def _answer(*command: str) -> str:
-    """Return what a program prints, empty where it is absent or fails."""
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_TOOL_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""  # what it would have told is then recorded as unknown
-    return done.stdout
+    return answer_of(*command) if platform.system() == "Darwin" else ""
 
 
 def _software() -> dict[str, str]:

@@ -129,7 +129,7 @@ def _check_options(exporter: str, opset: int | None, dynamic_batch: bool) -> int
             "torch >= 2.5"
         )
     if exporter == "dynamo" and dynamic_batch:
-        raise OnnxExportError("an dynamic batch needs exporter='torchscript', got 'dynamo'")
+        raise OnnxExportError("a dynamic batch needs exporter='torchscript', got 'dynamo'")
     chosen = DEFAULT_OPSET[exporter] if opset is None else opset
     if chosen < LEAST_OPSET[exporter]:
         raise OnnxExportError(

@@ -23,11 +23,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from detection import Rle, decode_rle, load_image
+from engines import Closing
 
 from .bundle.postprocess import Detections
 from .bundle.runnable import Runnable, runnable_by
 from .errors import DetectError
-from .running.closing import Closing
 from .running.session import Session
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from __future__ import annotations
 from .comparing import Change, Gate, TableDiff, compare_tables, diff_tables, holm
 from .errors import (
     LatencyError,
+    NotQuietError,
     PredictorError,
     ProfileError,
     RecordingError,
@@ -84,6 +85,8 @@ from .profiling import (
     transfer,
     transfer_agenda,
     transfer_agenda_of,
+    transfer_at,
+    transfer_config,
 )
 from .recording import (
     Origin as RecordingOrigin,
@@ -174,6 +177,7 @@ __all__ = [
     "ModuleCost",
     "ModuleEstimator",
     "ModuleTime",
+    "NotQuietError",
     "OpenSite",
     "Origin",
     "Predictor",
@@ -268,6 +272,8 @@ __all__ = [
     "transfer",
     "transfer_agenda",
     "transfer_agenda_of",
+    "transfer_at",
+    "transfer_config",
     "write_recording",
     "write_table",
 ]

@@ -5,6 +5,7 @@ LatencyError
 │   └── TableMismatchError    two tables, or a table and this machine, that must not be mixed
 ├── PredictorError            a predictor file or a fit that cannot be had
 ├── ProfileError              a profile that cannot start
+│   ├── NotQuietError         other programs take what measurements need
 │   └── RecordingError        recorded inputs that cannot be made, read or used
 └── UnprofiledModuleError     a module that no measurement covers (also a KeyError)
 """
@@ -40,6 +41,10 @@ class PredictorError(LatencyError):
 
 class ProfileError(LatencyError):
     """A profile cannot start or go on."""
+
+
+class NotQuietError(ProfileError):
+    """Other programs take what measurements need; once they are gone, the profile can start."""
 
 
 class RecordingError(ProfileError):

@@ -156,6 +156,7 @@ from .strategies import (
     SmNasStrategy,
     Strategy,
     StrategyBase,
+    StrategyFactory,
     StrategyOptions,
     by_genes,
     cannot_prune,
@@ -186,7 +187,13 @@ from .views import (
     view_front,
     write_best_curves,
 )
-from .workers import WorkerChoice, Workers, parse_workers, profile_on_cluster
+from .workers import (
+    WorkerChoice,
+    Workers,
+    parse_workers,
+    profile_on_cluster,
+    transfer_on_cluster,
+)
 
 __all__ = [
     "ANCHORS_FILE",
@@ -269,6 +276,7 @@ __all__ = [
     "Strategy",
     "StrategyBase",
     "StrategyError",
+    "StrategyFactory",
     "StrategyOptions",
     "SupernetStage",
     "TableError",
@@ -340,6 +348,7 @@ __all__ = [
     "stage_two",
     "train_anchors",
     "train_finalist",
+    "transfer_on_cluster",
     "upper_bound_ms",
     "view_certification",
     "view_front",

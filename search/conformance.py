@@ -1,5 +1,7 @@
 """Tests that every strategy must pass; they need pytest.
 
+Some are whole runs: what passes goes through ``run_search``, with cheap evaluations first, too.
+
 Example, in ``test_mine.py``::
 
     class TestMine(StrategyConformance):
@@ -11,6 +13,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +22,10 @@ import pytest
 from searchspaces import Architecture
 
 from .errors import InfeasibleBudgetError, SpaceExhaustedError, StrategyError
+from .evaluators import Budget
+from .fidelity import Fidelity
 from .objectives.objective import Constraint, Objective
+from .running import SearchResult, run_search
 from .spaces.digits import DigitSpace
 from .strategies import Strategy
 
@@ -37,6 +44,8 @@ def quality(architecture: Architecture) -> float:
 COST = Objective("cost", "min", known=cost)
 QUALITY = Objective("quality", "max")
 GOALS = (COST, QUALITY)
+RUNGS = Fidelity((0.1, 0.3, 1.0), audit=0.2)
+RUNG_EVALS = 18
 
 
 def play(
@@ -58,6 +67,19 @@ def play(
             strategy.tell(batch, rows)
         proposals += batch
     return proposals
+
+
+class Graded:
+    """Evaluate by parts, too: a part of an evaluation tells that part of the quality."""
+
+    graded = "parts"
+
+    def evaluate(
+        self, architecture: Architecture, budget: Budget | None = None
+    ) -> dict[str, float]:
+        """Return the share of the quality that the budget asks for."""
+        share = 1.0 if budget is None or budget.share is None else budget.share
+        return {QUALITY.name: share * quality(architecture)}
 
 
 class StrategyConformance(ABC):
@@ -157,6 +179,84 @@ class StrategyConformance(ABC):
         """At least one architecture is asked for."""
         with pytest.raises(StrategyError):
             self.make(DigitSpace(), GOALS).ask(0)
+
+    def test_goes_on_where_most_is_told_in_part_only(self) -> None:
+        """What a part of an evaluation told is no result: it stays pending, and may stay so."""
+        first, again = (self.make(DigitSpace(), GOALS, seed=5) for _ in range(2))
+        proposals = [play_in_part(strategy, [8] * 3) for strategy in (first, again)]
+        assert proposals[0] == proposals[1]
+        assert len(set(proposals[0])) == 24
+
+    def test_a_run_promotes_from_rung_to_rung(self, tmp_path: Path) -> None:
+        """A run of cheap evaluations first comes to its end, and only whole ones are results."""
+        if self._is_refused_with_rungs(tmp_path):
+            return
+        result = self._climb(tmp_path)
+        assert result.complete
+        whole = [e for e in result.history if e.status == "ok"]
+        assert 0 < len(whole) < len(result.history) == RUNG_EVALS
+        assert [e.values for e in whole] == [
+            (cost(e.architecture), quality(e.architecture)) for e in whole
+        ]
+
+    def test_a_run_with_rungs_goes_on_as_if_never_stopped(self, tmp_path: Path) -> None:
+        """Stopped in the middle and resumed, it becomes the undisturbed run."""
+        if self._is_refused_with_rungs(tmp_path):
+            return
+        with pytest.raises(KeyboardInterrupt):
+            self._climb(tmp_path / "stopped", stop_at=RUNG_EVALS // 2)
+        resumed, whole = self._climb(tmp_path / "stopped"), self._climb(tmp_path / "whole")
+        assert _story(resumed) == _story(whole)
+
+    def _climb(self, folder: Path, stop_at: int | None = None) -> SearchResult:
+        return run_search(
+            DigitSpace(6, 3),
+            self.make,
+            Graded(),
+            GOALS,
+            evals=RUNG_EVALS,
+            out_dir=folder,
+            seed=3,
+            resume=True,
+            fidelity=RUNGS,
+            progress=partial(_interrupt, stop_at),
+        )
+
+    def _is_refused_with_rungs(self, folder: Path) -> bool:
+        """Return whether the strategy needs every result, which is then said before the run."""
+        strategy = self.make(DigitSpace(), GOALS)
+        if not getattr(strategy, "needs_every_result", False):
+            return False
+        with pytest.raises(StrategyError, match="needs the result of everything"):
+            self._climb(folder / "refused")
+        return True
+
+
+def play_in_part(strategy: Strategy, asks: Sequence[int]) -> list[Architecture]:
+    """Ask, report a part of each evaluation, and tell the whole of every third, latest first."""
+    proposals = []
+    for n in asks:
+        batch = strategy.ask(n)
+        for architecture in batch:
+            values = (cost(architecture), 0.1 * quality(architecture))
+            if hasattr(strategy, "tell_part"):
+                strategy.tell_part(architecture, 0.1, values)
+        for architecture in reversed(batch[::3]):
+            strategy.tell([architecture], [[cost(architecture), quality(architecture)]])
+        proposals += batch
+    return proposals
+
+
+def _interrupt(stop_at: int | None, message: str, done: float, total: float) -> None:
+    if stop_at is not None and done >= stop_at:
+        raise KeyboardInterrupt
+
+
+def _story(result: SearchResult) -> list[tuple[object, ...]]:
+    return [
+        (e.code, e.status, repr(e.values), [(r.share, r.values, r.promoted) for r in e.rungs])
+        for e in result.history
+    ]
 
 
 def _exhaust(strategy: Strategy, proposals: list[Architecture], calls: int) -> None:

@@ -13,6 +13,7 @@ from .evaluators.proxy import SCORE
 from .fidelity import Fidelity
 from .objectives.latency import SpaceChoice
 from .objectives.objective import Objective
+from .strategies import StrategyFactory
 
 SEARCH_IMAGES = 5000  # DetNAS, sec. 4: validation images carved out of the training data
 
@@ -43,7 +44,7 @@ class SearchSettings:
         budget_ms: Latency that every proposal keeps; ``None`` searches the whole range.
         confidence: Probability with which the budget is kept, by the predictor's residuals;
             ``None`` bounds the predicted median.
-        strategy: A key of :data:`STRATEGIES`.
+        strategy: A key of :data:`STRATEGIES`, or the class of a strategy from elsewhere.
         strategy_options: Its options.
         evaluator: ``supernet``; ``classification``, a supernet whose backbones classify images;
             ``scratch``, which trains every candidate by itself; ``table`` with ``table`` naming a
@@ -78,7 +79,7 @@ class SearchSettings:
 
     budget_ms: float | None = None
     confidence: float | None = 0.9
-    strategy: str = "detnas-ea"
+    strategy: str | StrategyFactory = "detnas-ea"
     strategy_options: Mapping[str, Any] = field(default_factory=dict)
     evaluator: str = "supernet"
     table: Path | None = None

@@ -18,7 +18,7 @@ from .errors import (
     SizeError,
     UnknownSpaceError,
 )
-from .files import sha256_of_file, write_atomically
+from .files import append_whole, sha256_of_file, write_atomically, writing
 from .graph import PARTS, Graph, Node, chain, reference
 from .kinds import (
     KINDS,
@@ -129,6 +129,7 @@ __all__ = [
     "ZooSpace",
     "anchors_per_cell",
     "anchors_per_level",
+    "append_whole",
     "chain",
     "cost_of",
     "count_distinct_modules",
@@ -151,4 +152,5 @@ __all__ = [
     "reference",
     "sha256_of_file",
     "write_atomically",
+    "writing",
 ]

@@ -6,9 +6,12 @@ import errno
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _CHUNK_BYTES = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -36,9 +39,59 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
                 os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp gives 0600; results are for sharing
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename, error.filename2 = str(path), None  # not that of the temporary one
         raise
+
+
+def append_whole(path: Path, content: bytes) -> None:
+    """Append to a file, which is made if it is not there, all of it or nothing.
+
+    Raises:
+        OSError: It cannot be written; it is as it was before.
+    """
+    with path.open("ab", buffering=0) as file:
+        length = file.seek(0, os.SEEK_END)
+        rest = memoryview(content)
+        try:
+            while rest:  # ends: each turn writes some; a full disk takes a part, then refuses
+                rest = rest[file.write(rest) :]
+        except OSError:
+            file.truncate(length)
+            raise
+
+
+@contextmanager
+def writing(
+    path: Path, error: Callable[[str], Exception], kept: Callable[[], str] | None = None
+) -> Iterator[None]:
+    """Say of what cannot be written which file it is, what there is of it, and what to do.
+
+    Args:
+        path: What is written inside of the ``with`` block.
+        error: Makes the error of the room from its message.
+        kept: Says what is there to go on from by ``--resume``, where there is something.
+
+    Raises:
+        Exception: ``error``, where the block raises an ``OSError``.
+
+    Example:
+        >>> with writing(Path("a.csv"), ValueError):
+        ...     raise OSError(errno.ENOSPC, "disk full")
+        Traceback (most recent call last):
+        ValueError: a.csv: cannot be written (disk full); make room on the disk, then try again
+    """
+    try:
+        yield
+    except OSError as reason:
+        fix = "make room on the disk" if reason.errno in _FULL else "make it writable"
+        then = "try again" if kept is None else "go on by --resume"
+        left = "" if kept is None else f"{kept()}; "
+        raise error(
+            f"{path}: cannot be written ({reason.strerror or reason}); {left}{fix}, then {then}"
+        ) from reason
 
 
 def sha256_of_file(path: Path) -> str:

@@ -205,7 +205,15 @@ def test_cells(value, text):
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(0, "0"), (999, "999"), (60652800, "60.7 M"), (1.2e9, "1.2 G")]
+    ("number", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (999_499, "999 k"),
+        (999_600, "1 M"),
+        (60652800, "60.7 M"),
+        (1.2e9, "1.2 G"),
+    ],
 )
 def test_compact_numbers(number, text):
     assert compact(number) == text

@@ -12,6 +12,7 @@ from cli import EXIT_MISUSE
 from tests.cli import ROOT, call, done, profiled, run
 
 ARCH = "detnas-nano:00-00-0000-00"
+STRUCTURE = "smnas-structural:resnet18/P2-P5@128/rpn/2fc/512x512"
 PROFILE = ("profile", "--space", "detnas-nano", "--engine", "fake", "--classes", 3)
 TORCH = (*PROFILE, "--engine", "torch")
 SEARCH = ("search", "-t", "predictor.json", "--budget-ms", 1000)
@@ -68,6 +69,8 @@ BAD = [
     (("show", ARCH, "--head", "mask"), ["fpn, retinanet"]),
     (("show", ARCH, "--classes", 0), ["--classes"]),
     (("show", ARCH, "--proposals", -1), ["--proposals"]),
+    (("show", ARCH, "--proposals", 80, "--option", "proposals=90"), ["--proposals", "give one"]),
+    (("show", ARCH, "--classes", 7, "--option", "num_classes=9"), ["--classes", "give one"]),
     (("show", ARCH, "--input", ""), ["WIDTHxHEIGHT"]),
     (("show", ARCH, "--draw", "sketch.png"), ["sketch.png", ".svg"]),
     (("show", ARCH, "--draw", "nowhere/sketch.svg"), ["nowhere/sketch.svg", "folder"]),
@@ -75,6 +78,8 @@ BAD = [
     (("show", ARCH, "--weights", "w.safetensors"), ["--receptive-field"]),
     (("show", "zoo:E0", "--option", "input_hw=800"), ["input_hw", "800"]),
     (("show", "zoo:E0", "--option", "tail=1"), ["'tail'", "num_classes"]),
+    (("show", "zoo:E0", "--option", "norm=ln"), ["norm 'ln' is not bn or gn_ws"]),
+    (("show", STRUCTURE, "--option", "norm=ln"), ["norm 'ln' is not bn or gn_ws"]),
     (("show", "smnas:basicblock_64_1-21-21-1x"), ["character 24", "'x'"]),
     (("show", f"smnas-structural:resnet18/P{'1' * 5000}-P5@256/rpn/2fc/512x512"), ["c4"]),
     ((*PROFILE, "--space", "resnas", "-o", "x.jsonl"), ["'resnas'"]),

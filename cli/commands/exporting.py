@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 class GateOptions:
     """What the bundle has to keep, and the images that tell."""
 
-    verify: Annotated[Path | None, typer.Option(help="Folder in COCO's layout.")] = None
+    verify: Annotated[Path | None, typer.Option(help="Folder laid out as COCO, VOC or BDD.")] = (
+        None
+    )
     limit: Limit = None
     predictor: Annotated[
         Path | None, typer.Option("-t", "--predictor", help="Instead of the run's own.")
@@ -73,7 +75,7 @@ class LoweringOptions:
 
     calibrate: Annotated[
         Path | None,
-        typer.Option(help="Folder in COCO's layout to calibrate int8 on; that of --verify."),
+        typer.Option(help="Data folder to calibrate int8 on; --verify's if left out."),
     ] = None
     calibration_split: Annotated[
         str | None, typer.Option(help="Of it; 'train' where it has one.")

@@ -79,6 +79,8 @@ def show(
 
     A published model: `detfit show zoo:E3 --elementwise`
 
+    For training from scratch: `detfit show zoo:E3 --option norm=gn_ws`
+
     Pictures: `detfit show zoo:FasterRCNN-R50-FPN zoo:CR-ResNet50 --draw sketch.svg`
     """
     from searchspaces import describe_detector, parse_arch

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..groups import PlaceOptions
 from ..options import (
     Device,
     Engine,
@@ -24,6 +26,9 @@ from ..options import (
 )
 from ..printing import emit
 from ..progress import shown_progress
+
+if TYPE_CHECKING:
+    from latency import LatencyTable, Predictor, ProfileConfig
 
 
 def fit(
@@ -81,6 +86,8 @@ def transfer(
     precision: Annotated[str | None, typer.Option(help="As the source if left out.")] = None,
     seconds: Seconds = 2.0,
     exploratory: Exploratory = False,
+    *,
+    place: PlaceOptions,
     seed: Seed = 0,
     resume: Resume = False,
     json_: Json = False,
@@ -90,36 +97,65 @@ def transfer(
     Example: `detfit transfer --from cpu.json --engine openvino --samples 20 -o openvino.json`
 
     On a GPU: `detfit transfer --from t4.json --engine tensorrt --device cuda:0 -o v100.json`
+
+    On a cluster's node: `detfit transfer --from cpu.json --workers ray:HEAD:6379 -o node.json`
     """
-    from engines import get_backend
     from latency import (
         check_predictor_path,
         describe_transfer,
         open_predictor,
         save_predictor,
-        transfer as run,
+        transfer_config,
     )
 
     check_predictor_path(output)
-    known = open_predictor(source)
-    backend = get_backend(engine, engine_option or ())
+    known, path = open_predictor(source), output.with_suffix(".jsonl")
+    config = transfer_config(
+        known,
+        device=device,
+        threads=threads,
+        precision=precision,
+        seconds=seconds,
+        exploratory=exploratory,
+        seed=seed,
+    )
+    measure = _transfer_of(place, engine, engine_option or (), config, path)
     with shown_progress() as progress:
-        moved, table = run(
+        moved, table = measure(
             known,
-            backend,
-            output.with_suffix(".jsonl"),
-            samples,
-            device=device,
-            threads=threads,
-            precision=precision,
-            seconds=seconds,
-            exploratory=exploratory,
-            seed=seed,
+            config=config,
+            path=path,
+            samples=samples,
             resume=resume,
             progress=progress,
         )
     save_predictor(output, moved)
     emit(describe_transfer(known, moved, table), json_)
+
+
+def _transfer_of(
+    place: PlaceOptions,
+    engine: str,
+    options: Sequence[str],
+    config: ProfileConfig,
+    path: Path,
+) -> Callable[..., tuple[Predictor, LatencyTable]]:
+    """Return what measures: here, or on a cluster."""
+    cluster = place.cluster
+    if cluster is None:
+        from engines import get_backend
+        from latency import site_here, transfer_at
+
+        return partial(transfer_at, site=site_here(get_backend(engine, options), config, path))
+    from search import transfer_on_cluster
+
+    return partial(
+        transfer_on_cluster,
+        engine=engine,
+        engine_options=options,
+        address=cluster,
+        resource=place.resource,
+    )
 
 
 def evaluate(

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..groups import DetectorOptions, RuntimeOptions
+from ..groups import DetectorOptions, PlaceOptions, RuntimeOptions
 from ..options import (
     Exploratory,
     Json,
-    Resource,
     Resume,
     Seconds,
     Seed,
@@ -88,41 +87,6 @@ class MeasuringOptions:
     weights: Annotated[
         Path | None, typer.Option(help="Trained weights of a detector to record with.")
     ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceOptions:
-    """Where is measured, if not here."""
-
-    workers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ray[:ADDRESS]",
-            help="Measure on a node of a Ray cluster; the table is written here.",
-        ),
-    ] = None
-    resource: Resource = None
-
-    @property
-    def cluster(self) -> str | None:
-        """The address of the cluster; ``None`` for this machine.
-
-        Raises:
-            typer.BadParameter: The options do not name one.
-        """
-        if self.workers is None:
-            if self.resource is not None:
-                raise typer.BadParameter(
-                    "--resource names a device of a cluster; give --workers ray[:ADDRESS], too."
-                )
-            return None
-        if self.workers.partition(":")[0] != "ray":
-            raise typer.BadParameter(
-                f"a profile has one worker; --workers is ray or ray:ADDRESS, got '{self.workers}'."
-            )
-        from search import parse_workers
-
-        return parse_workers(self.workers).cluster
 
 
 def profile(

@@ -60,7 +60,7 @@ def train(
         source = context.get_parameter_source("classes")
         if source is not None and source.name == "DEFAULT":
             del options["num_classes"]  # the recipe's data has its own number
-        asked = {"seed": seed} | training.asked() | long.asked() | by.asked()
+        asked = {"seed": seed} | by.asked(training.asked() | long.asked())
         found = _by_recipe(by, asked, target, options, budget_ms, data, output, device, resume)
     else:
         by.require_recipe()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import PreprocessError
+from .files import is_number
 from .images import to_rgb
 from .letterbox import Letterbox
 
@@ -146,11 +147,6 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _is_number(value: Any) -> bool:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return plain and abs(value) <= LARGEST_NUMBER
-
-
 def _check_input_hw(input_hw: Any) -> None:
     whole = isinstance(input_hw, tuple) and len(input_hw) == 2
     if not whole or not all(type(size) is int and size > 0 for size in input_hw):
@@ -159,8 +155,9 @@ def _check_input_hw(input_hw: Any) -> None:
         )
 
 
-def _check_numbers(name: str, values: object, count: int) -> None:
-    if not isinstance(values, tuple) or len(values) != count or not all(map(_is_number, values)):
+def _check_numbers(name: str, values: Any, count: int) -> None:
+    fits = isinstance(values, tuple) and len(values) == count
+    if not fits or not all(is_number(value, LARGEST_NUMBER) for value in values):
         raise PreprocessError(f"{name} must be {count} finite numbers, got {values!r}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .files import shortened
 from .rle import Mask, compress, decompress, mask_of
 
 FORMS = "polygons [[x, y, ...], ...] within 1e5 pixels, or run lengths {counts, size}"
@@ -30,7 +31,7 @@ def read_segment(value: object, image_hw: tuple[int, int]) -> str:
         return _of_runs(value, image_hw)
     if isinstance(value, list) and value and all(map(_is_polygon, value)):
         return _of_polygons(value, image_hw)
-    raise ValueError(f"expected {FORMS}, got {_short(value)}")
+    raise ValueError(f"expected {FORMS}, got {shortened(value)}")
 
 
 def decode_segment(segment: str, image_hw: tuple[int, int]) -> Mask:
@@ -41,13 +42,13 @@ def decode_segment(segment: str, image_hw: tuple[int, int]) -> Mask:
 def _of_runs(value: Mapping[str, Any], image_hw: tuple[int, int]) -> str:
     size, counts = value.get("size"), value.get("counts")
     if size != list(image_hw):
-        raise ValueError(f"size must be the image's {list(image_hw)}, got {_short(size)}")
+        raise ValueError(f"size must be the image's {list(image_hw)}, got {shortened(size)}")
     if isinstance(counts, str):
         runs = decompress(counts)
     elif isinstance(counts, list) and all(type(run) is int for run in counts):
         runs = counts
     else:
-        raise ValueError(f"counts must be whole numbers or COCO's text, got {_short(counts)}")
+        raise ValueError(f"counts must be whole numbers or COCO's text, got {shortened(counts)}")
     if any(run < 0 for run in runs) or sum(runs) != image_hw[0] * image_hw[1]:
         raise ValueError(
             f"counts must be at least 0 and add up to the image's {image_hw[0] * image_hw[1]} "
@@ -70,8 +71,3 @@ def _is_polygon(value: object) -> bool:
         return False
     numbers = all(type(number) in (int, float) for number in value)
     return numbers and bool((np.abs(value) <= LARGEST_NUMBER).all())  # NaN compares false
-
-
-def _short(value: object, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."

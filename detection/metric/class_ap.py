@@ -51,7 +51,7 @@ class ClassAp:
 
     def to_dict(self) -> Row:
         """Return plain JSON values; NaN becomes None."""
-        return {name: _null_for_nan(value) for name, value in asdict(self).items()}
+        return {name: null_for_nan(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClassAp:
@@ -142,5 +142,6 @@ def _percent(value: float) -> float | None:
     return None if math.isnan(value) else round(100 * value, 2)
 
 
-def _null_for_nan(value: Any) -> Any:
+def null_for_nan(value: Any) -> Any:
+    """Return a JSON value, NaN as None."""
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -14,7 +14,7 @@ import numpy as np
 from ..data.annotations import CocoAnnotations
 from ..data.rle import Rle
 from ..errors import MetricError
-from .class_ap import ClassAp, class_aps
+from .class_ap import ClassAp, class_aps, null_for_nan
 from .detections import ImageDetections
 
 NUMBERS = (
@@ -61,7 +61,7 @@ class CocoReport:
         n_images: Images of the annotations, all of which count.
         n_detections: Detections that were scored.
         backend: Which library computed the numbers.
-        iou_type: What was compared: a key of `IOU_TYPES`.
+        iou_type: What was compared: one of `IOU_TYPES`.
         masks: The same of the detections' masks, where both sides have masks.
         classes: Each class with all its numbers, in the order of `class_ap`; empty in reports of
             older releases.
@@ -96,9 +96,9 @@ class CocoReport:
         """Return plain JSON values; NaN becomes None."""
         fields = asdict(replace(self, masks=None))
         for name in NUMBERS:
-            fields[name] = _null_for_nan(fields[name])
+            fields[name] = null_for_nan(fields[name])
         fields["class_ap"] = [
-            {"name": name, "category_id": category_id, "ap": _null_for_nan(ap)}
+            {"name": name, "category_id": category_id, "ap": null_for_nan(ap)}
             for name, category_id, ap in self.class_ap
         ]
         fields["classes"] = [item.to_dict() for item in self.classes]
@@ -278,7 +278,3 @@ def _nan_for_missing(value: float) -> float:
 
 def _nan_for_null(value: float | None) -> float:
     return math.nan if value is None else float(value)
-
-
-def _null_for_nan(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -133,13 +133,10 @@ def match_images(
 
 
 def _objects(annotations: CocoAnnotations, iou_type: str) -> _Table:
-    from pycocotools import mask as coco_mask
-
     table = annotations.objects
     shape: Any = table.boxes
     if iou_type == "segm":
         shape = [row["segmentation"] for row in annotations.ground_truth()["annotations"]]
-        shape = [coco_mask.frPyObjects(s, *s["size"]) if _is_plain(s) else s for s in shape]
     return _Table(
         np.asarray(table.image_index, np.int64),
         np.asarray(table.labels, np.int64),
@@ -148,11 +145,6 @@ def _objects(annotations: CocoAnnotations, iou_type: str) -> _Table:
         shape,
         np.asarray(table.ignored, np.bool_),
     )
-
-
-def _is_plain(segmentation: Any) -> bool:
-    """Return whether run lengths are a list, not COCO's text."""
-    return isinstance(segmentation["counts"], list)
 
 
 def _detections(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +11,8 @@ import numpy.typing as npt
 from ..errors import MetricError
 from .detections import ImageDetections
 from .groups import MatchGroup, add_groups, count_groups
-
-REPORTED_ORPHANS = 20
-LEAST_SIDE_PX = 0.01  # of boxes without area, when they are compared with each other
-
-FloatArray = npt.NDArray[np.float64]
+from .match_report import MatchReport, Orphan, add_matches, worst
+from .overlap import FloatArray, box_iou
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,101 +50,6 @@ class MatchOptions:
             raise MetricError(f"tie_tolerance must not be negative, got {self.tie_tolerance}")
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
-    """Name a detection without a partner.
-
-    Attributes:
-        image_id: The image's id.
-        side: ``"a"`` or ``"b"``: where it was found.
-        category_id: Its class.
-        score: Its score.
-        box: xyxy in original pixels.
-    """
-
-    image_id: int
-    side: str
-    category_id: int
-    score: float
-    box: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class MatchReport:
-    """Count how far two sets of detections agree.
-
-    Attributes:
-        n_images: Images compared.
-        n_a: Detections of A that need a partner: at or above the floor, not excused.
-        n_b: Those of B.
-        matched_a: How many of `n_a` have a partner.
-        matched_b: How many of `n_b` have one.
-        excused: Unmatched detections of either side at the other side's cut-off.
-        max_score_diff: Largest score difference of a pair that counts; 0 without pairs.
-        min_iou: Smallest IoU of a pair that counts; 1 without pairs.
-        n_orphans: Detections that need a partner and have none.
-        orphans: The highest-scoring of them.
-        mask_ious: IoU of the masks of each pair that counts; empty where a side has no masks.
-        n_pairs: Pairs that count.
-        iou_sum: Of the IoUs of their boxes.
-        score_diff_sum: Of the differences of their scores.
-        groups: What needs a partner and has one, by class and by size, of both sides together.
-    """
-
-    n_images: int
-    n_a: int
-    n_b: int
-    matched_a: int
-    matched_b: int
-    excused: int
-    max_score_diff: float
-    min_iou: float
-    n_orphans: int
-    orphans: tuple[Orphan, ...]
-    mask_ious: tuple[float, ...] = ()
-    n_pairs: int = 0
-    iou_sum: float = 0.0
-    score_diff_sum: float = 0.0
-    groups: tuple[MatchGroup, ...] = ()
-
-    @property
-    def mean_iou(self) -> float:
-        """Return how well the boxes of pairs agree, 0..1; 1 without pairs."""
-        return self.iou_sum / self.n_pairs if self.n_pairs else 1.0
-
-    @property
-    def mean_score_diff(self) -> float:
-        """Return how far the scores of pairs are apart; 0 without pairs."""
-        return self.score_diff_sum / self.n_pairs if self.n_pairs else 0.0
-
-    @property
-    def mean_mask_iou(self) -> float:
-        """Return how well the masks of pairs agree, 0..1; 1 without masks."""
-        return float(np.mean(self.mask_ious)) if self.mask_ious else 1.0
-
-    @property
-    def f1(self) -> float:
-        """Return matched over needed on both sides, 0..1; 1 if neither side found anything."""
-        needed = self.n_a + self.n_b
-        return (self.matched_a + self.matched_b) / needed if needed else 1.0
-
-    @property
-    def max_orphan_score(self) -> float:
-        """Return the highest score without a partner; 0 if all have one."""
-        return max((orphan.score for orphan in self.orphans), default=0.0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, derived ones included."""
-        derived = {
-            "f1": self.f1,
-            "max_orphan_score": self.max_orphan_score,
-            "mean_iou": self.mean_iou,
-            "mean_score_diff": self.mean_score_diff,
-            "mean_mask_iou": self.mean_mask_iou,
-        }
-        return {**asdict(self), **derived}
-
-
 def match_detections(
     a: ImageDetections, b: ImageDetections, options: MatchOptions | None = None
 ) -> MatchReport:
@@ -164,41 +65,26 @@ def match_detections(
     if a.image_id != b.image_id:
         raise MetricError(f"detections of image {a.image_id} against those of {b.image_id}")
     rows_a, rows_b, ious = _pairs(a, b, options.iou)
-    paired = {"a": np.zeros(len(a), np.bool_), "b": np.zeros(len(b), np.bool_)}
-    paired["a"][rows_a], paired["b"][rows_b] = True, True
-    floor = options.score_floor
-    counts = (a.scores[rows_a] >= floor) | (b.scores[rows_b] >= floor)
+    counts = np.maximum(a.scores[rows_a], b.scores[rows_b]) >= options.score_floor
     score_diffs = np.abs(a.scores[rows_a] - b.scores[rows_b])[counts]
-    needed, matched, excused = {}, {}, 0
-    orphans: list[Orphan] = []
-    groups: list[MatchGroup] = []
-    for side, mine, other in (("a", a, b), ("b", b, a)):
-        above = mine.scores >= floor
-        lost = above & ~paired[side]
-        forgiven = lost & _at_cut_off(mine, other, options)
-        excused += int(forgiven.sum())
-        needed[side] = int(above.sum() - forgiven.sum())
-        matched[side] = int((above & paired[side]).sum())
-        groups.extend(count_groups(mine, above & ~forgiven, above & paired[side]))
-        orphans.extend(
-            _orphan(mine, side, row) for row in np.flatnonzero(lost & ~forgiven).tolist()
-        )
+    of_a, of_b = _side("a", a, b, rows_a, options), _side("b", b, a, rows_b, options)
+    orphans = (*of_a.orphans, *of_b.orphans)
     return MatchReport(
         n_images=1,
-        n_a=needed["a"],
-        n_b=needed["b"],
-        matched_a=matched["a"],
-        matched_b=matched["b"],
-        excused=excused,
+        n_a=of_a.needed,
+        n_b=of_b.needed,
+        matched_a=of_a.matched,
+        matched_b=of_b.matched,
+        excused=of_a.excused + of_b.excused,
         max_score_diff=float(score_diffs.max(initial=0.0)),
         min_iou=float(ious[counts].min(initial=1.0)),
         n_orphans=len(orphans),
-        orphans=_worst(orphans),
+        orphans=worst(orphans),
         mask_ious=_mask_ious(a, rows_a[counts], b, rows_b[counts]),
         n_pairs=int(counts.sum()),
         iou_sum=float(ious[counts].sum()),
         score_diff_sum=float(score_diffs.sum()),
-        groups=add_groups(groups),
+        groups=add_groups((*of_a.groups, *of_b.groups)),
     )
 
 
@@ -220,50 +106,39 @@ def match_all(
             f"entries, {len(set(ids) & set(by_image))} images in common"
         )
     reports = [match_detections(item, by_image[item.image_id], options) for item in a]
-    return MatchReport(
-        n_images=len(reports),
-        n_a=sum(report.n_a for report in reports),
-        n_b=sum(report.n_b for report in reports),
-        matched_a=sum(report.matched_a for report in reports),
-        matched_b=sum(report.matched_b for report in reports),
-        excused=sum(report.excused for report in reports),
-        max_score_diff=max((report.max_score_diff for report in reports), default=0.0),
-        min_iou=min((report.min_iou for report in reports), default=1.0),
-        n_orphans=sum(report.n_orphans for report in reports),
-        orphans=_worst([orphan for report in reports for orphan in report.orphans]),
-        mask_ious=tuple(iou for report in reports for iou in report.mask_ious),
-        n_pairs=sum(report.n_pairs for report in reports),
-        iou_sum=sum(report.iou_sum for report in reports),
-        score_diff_sum=sum(report.score_diff_sum for report in reports),
-        groups=add_groups(group for report in reports for group in report.groups),
-    )
+    return add_matches(reports)
 
 
-def box_iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return the IoU (n, m) of boxes (n, 4) with boxes (m, 4), xyxy.
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Count the detections of one side; the names are those of `MatchReport`."""
 
-    Two boxes without area, such as those that lie wholly in the padding and are clipped to the
-    image's border, are compared as if every side had at least 0.01 pixels.
-    """
-    iou, union = _iou_and_union(a, b)
-    thin, _ = _iou_and_union(_thickened(a), _thickened(b))
-    result: FloatArray = np.where(union > 0, iou, thin)
-    return result
-
-
-def _iou_and_union(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    near = np.maximum(a[:, None, :2], b[None, :, :2])
-    far = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    overlap = np.clip(far - near, 0, None).prod(axis=2)
-    area_a = np.clip(a[:, 2:] - a[:, :2], 0, None).prod(axis=1)
-    area_b = np.clip(b[:, 2:] - b[:, :2], 0, None).prod(axis=1)
-    union = area_a[:, None] + area_b[None, :] - overlap
-    return overlap / np.where(union > 0, union, 1.0), union
+    needed: int
+    matched: int
+    excused: int
+    orphans: tuple[Orphan, ...]
+    groups: tuple[MatchGroup, ...]
 
 
-def _thickened(boxes: FloatArray) -> FloatArray:
-    return np.concatenate(
-        [boxes[:, :2], np.maximum(boxes[:, 2:], boxes[:, :2] + LEAST_SIDE_PX)], axis=1
+def _side(
+    name: str,
+    mine: ImageDetections,
+    other: ImageDetections,
+    rows: npt.NDArray[np.int64],
+    options: MatchOptions,
+) -> _Side:
+    """Count one side's detections, of which ``rows`` have a partner on the other."""
+    paired = np.zeros(len(mine), np.bool_)
+    paired[rows] = True
+    above = mine.scores >= options.score_floor
+    excused = above & ~paired & _at_cut_off(mine, other, options)
+    orphans = np.flatnonzero(above & ~paired & ~excused)
+    return _Side(
+        needed=int(above.sum() - excused.sum()),
+        matched=int((above & paired).sum()),
+        excused=int(excused.sum()),
+        orphans=tuple(_orphan(mine, name, row) for row in orphans.tolist()),
+        groups=count_groups(mine, above & ~excused, above & paired),
     )
 
 
@@ -335,7 +210,3 @@ def _orphan(detections: ImageDetections, side: str, row: int) -> Orphan:
     x1, y1, x2, y2 = detections.boxes[row].tolist()
     category_id, score = int(detections.category_ids[row]), float(detections.scores[row])
     return Orphan(detections.image_id, side, category_id, score, (x1, y1, x2, y2))
-
-
-def _worst(orphans: list[Orphan]) -> tuple[Orphan, ...]:
-    return tuple(sorted(orphans, key=lambda orphan: -orphan.score)[:REPORTED_ORPHANS])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,12 +128,8 @@ def _detector(weights: Path, info: WeightsInfo) -> Detector:
             f"{weights}: the weights of a whole supernet of {info.space}; give those of one "
             "trained detector"
         )
-    options: Mapping[str, Any] = {  # as they come from JSON, where tuples are lists
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in info.space_options.items()
-    }
     try:
-        space, arch = parse_arch(f"{info.space}:{info.architecture}", **options)
+        space, arch = parse_arch(f"{info.space}:{info.architecture}", **info.space_options)
     except SearchSpaceError as error:
         raise BuildError(f"{weights}: cannot build its detector: {error}") from error
     detector = Detector(space.detector(arch))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..data.annotations import CocoAnnotations
 from .detections import ImageDetections
-from .matching import box_iou
+from .overlap import box_iou
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

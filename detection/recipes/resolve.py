@@ -29,12 +29,12 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_rising(value: Any) -> bool:
+def _are_numbers(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(map(_is_number, value))
 
 
 def _is_range(value: Any) -> bool:
-    return _is_rising(value) and len(value) == 2 and 0 < value[0] <= value[1]
+    return _are_numbers(value) and len(value) == 2 and 0 < value[0] <= value[1]
 
 
 KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -44,7 +44,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "bool": ("true or false", lambda value: isinstance(value, bool)),
 }
 OWN_KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "drops": ("a list of epochs or steps such as [8, 11]", _is_rising),
+    "drops": ("a list of epochs or steps such as [8, 11]", _are_numbers),
     "flip": ("a probability 0..1", lambda value: _is_number(value) and 0 <= value <= 1),
     "label_smoothing": ("0..1, without 1", lambda value: _is_number(value) and 0 <= value < 1),
     "macs_bins": ("how many, 0 for none", lambda value: _is_count(value) and value >= 0),

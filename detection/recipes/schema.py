@@ -18,7 +18,6 @@ from ..errors import TrainingError
 
 SCHEMA, SCHEMA_VERSION = "detfit-recipe", 1
 SUFFIX = ".yaml"
-OURS = "ours"
 
 
 class _Checked(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..detector import Detector
 from ..errors import DatasetError
 from ..weights import WeightsInfo, save_weights
 from .batches import TrainingData
+from .checkpoint import kept_in
 from .classifier import BackboneClassifier, LabelledImages, top1
 from .loop import train
 from .outputs import checkpoints_beside, refuse_existing
@@ -71,7 +73,7 @@ def train_by_recipe(
         TrainingError: The device is not here, weights to start from are not named, or training
             diverged or was stopped.
         CheckpointError: The output exists and ``resume`` is off; or weights or checkpoints are
-            damaged or do not fit.
+            damaged, do not fit, or cannot be written.
     """
     require_start(task.recipe.get("start", SCRATCH), task.start)  # before anything is opened
     with joined_processes(device) as local:
@@ -212,5 +214,5 @@ def _save(work: _Work, root: nn.Module, labels: tuple[str, ...]) -> None:
         notes={**work.notes, "config": json.loads(json.dumps(asdict(task.recipe.config)))},
     )
     if current_processes().writes:
-        save_weights(work.output, root, info)
+        save_weights(work.output, root, info, partial(kept_in, work.checkpoints))
     current_processes().wait()

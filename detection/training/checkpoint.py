@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from searchspaces import write_atomically
+from searchspaces import write_atomically, writing
 
 from ..errors import CheckpointError
 from ..weights import load_state, load_tensors, weights_bytes
@@ -109,10 +109,11 @@ def save_checkpoint(folder: Path, state: TrainState, run: RunIdentity) -> Path:
     target = checkpoint_of(folder, state.step)
     partial = folder / f"{PARTIAL}{target.name}"
     try:
-        _write(target, partial, state, run)
-    except OSError as error:
+        with writing(target, CheckpointError, lambda: kept_in(folder)):
+            _write(target, partial, state, run)
+    except CheckpointError:
         shutil.rmtree(partial, ignore_errors=True)  # gives its space back; the error is told
-        raise CheckpointError(_unwritten(target, error)) from error
+        raise
     best = None if state.best is None else checkpoint_of(folder, state.best.step)
     _remove([path for path in list_checkpoints(folder)[:-KEPT] if path != best])
     return target
@@ -128,15 +129,6 @@ def _write(target: Path, partial: Path, state: TrainState, run: RunIdentity) -> 
     write_atomically(partial / WEIGHTS_NAME, weights_bytes(state.root))
     write_atomically(partial / STATE_NAME, content)
     os.replace(partial, target)
-
-
-def _unwritten(target: Path, error: OSError) -> str:
-    kept = list_checkpoints(target.parent)
-    left = f"{kept[-1].name} is kept" if kept else "there is none from before"
-    return (
-        f"{target}: cannot be written ({error.strerror or error}); {left}; make room on the disk, "
-        "then go on by --resume"
-    )
 
 
 def load_checkpoint(path: Path, state: TrainState, run: RunIdentity) -> None:
@@ -185,6 +177,12 @@ def list_checkpoints(folder: Path) -> list[Path]:
     """Return the complete checkpoints of a run, oldest first."""
     found = [path for path in folder.glob("step-*") if FOLDER.fullmatch(path.name)]
     return sorted(found, key=lambda path: path.name)
+
+
+def kept_in(folder: Path) -> str:
+    """Return in words which checkpoint there is to go on from."""
+    found = list_checkpoints(folder)
+    return f"{found[-1].name} is kept" if found else "there is no checkpoint from before"
 
 
 def clear(folder: Path, *, keep: bool = False) -> None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from searchspaces import writing
+
 from ..errors import CheckpointError
 
 try:
@@ -26,10 +28,12 @@ def alone_in(folder: Path) -> Iterator[None]:
     The lock ends with the process, however that ends; its empty file stays.
 
     Raises:
-        CheckpointError: Another process runs there.
+        CheckpointError: Another process runs there, or nothing can be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK_NAME).open("wb") as file:
+    with writing(folder, CheckpointError):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK_NAME).open("wb")
+    with lock as file:
         _lock(file, folder)
         yield
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from searchspaces import write_atomically
+from searchspaces import append_whole, write_atomically, writing
 
-from ..errors import TrainingError
+from ..errors import CheckpointError, TrainingError
+from .checkpoint import kept_in
 from .report import TrainRow
 
 CSV_NAME, TENSORBOARD_FOLDER = "log.csv", "tensorboard"
@@ -26,12 +28,16 @@ class TrainLog:
 
     Raises:
         TrainingError: TensorBoard is wanted and not installed.
+        CheckpointError: A file cannot be written, here or later; what it held before is whole.
     """
 
     def __init__(self, folder: Path, history: Sequence[TrainRow], tensorboard: bool) -> None:
-        self._path = folder / CSV_NAME
+        self._path, self._shown = folder / CSV_NAME, folder / TENSORBOARD_FOLDER
         self._columns: list[str] = []
-        self._writer = _summary_writer(folder, history) if tensorboard else None
+        self._writer: Any = None
+        if tensorboard:
+            with self._writing(self._shown):
+                self._writer = _summary_writer(self._shown, history)
         self._write_all(history)
 
     def add(self, history: Sequence[TrainRow]) -> None:
@@ -40,8 +46,8 @@ class TrainLog:
         if set(row.losses) - set(self._columns):
             self._write_all(history)
         else:
-            with self._path.open("a", encoding="utf-8", newline="") as file:
-                file.write(_text([_cells(row)], self._columns))
+            with self._writing(self._path):
+                append_whole(self._path, _text([_cells(row)], self._columns).encode())
         self._show(_cells(row), row.step)
 
     def add_scores(self, history: Sequence[TrainRow]) -> None:
@@ -52,19 +58,25 @@ class TrainLog:
     def close(self) -> None:
         """Finish TensorBoard's file."""
         if self._writer is not None:
-            self._writer.close()
+            with self._writing(self._shown):
+                self._writer.close()
 
     def _show(self, values: Mapping[str, float], step: int) -> None:
         if self._writer is not None:
-            for name, value in values.items():
-                self._writer.add_scalar(name, value, step)
+            with self._writing(self._shown):
+                for name, value in values.items():
+                    self._writer.add_scalar(name, value, step)
 
     def _write_all(self, history: Sequence[TrainRow]) -> None:
         losses = dict.fromkeys(name for row in history for name in row.losses)
         scores = dict.fromkeys(name for row in history for name in row.scores)
         self._columns = ["step", "lr", "total", *losses, *scores]
         rows = [dict(zip(self._columns, self._columns, strict=True)), *map(_cells, history)]
-        write_atomically(self._path, _text(rows, self._columns).encode())
+        with self._writing(self._path):
+            write_atomically(self._path, _text(rows, self._columns).encode())
+
+    def _writing(self, path: Path) -> AbstractContextManager[None]:
+        return writing(path, CheckpointError, lambda: kept_in(self._path.parent))
 
 
 def _cells(row: TrainRow) -> dict[str, Any]:
@@ -95,4 +107,4 @@ def require_tensorboard() -> Any:
 
 def _summary_writer(folder: Path, history: Sequence[TrainRow]) -> Any:
     done = history[-1].step if history else 0
-    return require_tensorboard()(str(folder / TENSORBOARD_FOLDER), purge_step=done + 1)
+    return require_tensorboard()(str(folder), purge_step=done + 1)

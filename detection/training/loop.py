@@ -80,7 +80,8 @@ def train(
         TrainingError: The loss became infinite, NaN or far larger than it began; or the settings
             do not fit the device or the number of processes, or lack what scores or TensorBoard.
         CheckpointError: The last checkpoint is damaged or belongs to a run of other settings;
-            another process trains in the folder; or a checkpoint cannot be written.
+            another process trains in the folder; or a checkpoint, the log or TensorBoard's files
+            cannot be written.
     """
     epoch_batches(dataset, config, 0)  # refuses too few images, and unknown sizes
     per_epoch = len(dataset) // config.batch_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..detector import Detector
 from ..errors import DatasetError, TrainingError
 from ..metric.coco_ap import CocoReport
 from ..weights import WeightsInfo, save_weights
+from .checkpoint import kept_in
 from .config import TrainConfig
 from .detector_scores import DetectorScores
 from .loop import train
@@ -161,7 +163,7 @@ def train_detector(
             no object in val, or fewer images than a batch.
         TrainingError: The device is not here, or the loss became infinite or NaN.
         CheckpointError: The output exists and ``resume`` is off; or a checkpoint is damaged or
-            belongs to other settings.
+            belongs to other settings; or a file cannot be written.
     """
     spec, output = space.detector(arch), Path(output)
     checkpoints = checkpoints_beside(output)
@@ -206,7 +208,7 @@ def train_detector(
         notes={**_notes(config, accuracy), **(notes or {})},
     )
     if is_first_process():
-        save_weights(output, detector, info)
+        save_weights(output, detector, info, partial(kept_in, checkpoints))
     return TrainedDetector(detector, output, report, accuracy)
 
 

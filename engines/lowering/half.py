@@ -160,12 +160,6 @@ def _half_weight(weight: onnx.TensorProto) -> onnx.TensorProto:
     return onnx.numpy_helper.from_array(values.astype(np.float16), weight.name + _HALF)
 
 
-def exact_nodes(content: bytes) -> frozenset[str]:
-    """Return the names of the nodes that must not be computed in half: those that stay exact."""
-    graph = onnx.load_from_string(content).graph
-    return frozenset(node.name for node in graph.node if node.name) - half_nodes(graph)
-
-
 def half_nodes(graph: onnx.GraphProto, keep: Collection[str] = ()) -> frozenset[str]:
     """Return the names of the nodes that :func:`to_half` converts.
 

@@ -7,8 +7,7 @@ from types import ModuleType
 
 from .._imports import load, missing_reason
 from ..base import Arrays, EngineBase, Model, check_build
-from ..device import DeviceInfo, cpu_device, parse_device
-from ..errors import EngineBuildError
+from ..device import DeviceInfo, cpu_device, require_cpu
 from ..lowering import lower
 from .arithmetic import half_warnings
 
@@ -36,7 +35,7 @@ class OnnxRuntimeBackend:
             EngineBuildError: ``device`` is not the CPU.
             EngineUnavailableError: onnxruntime is not installed, or does not load.
         """
-        _check_device(device)
+        require_cpu("onnxruntime", device)
         return cpu_device(self.name, _engine().VERSION)
 
     def build(
@@ -80,14 +79,6 @@ class OnnxRuntimeBackend:
         )
         built.warnings = (*lowered.warnings, *half_warnings(precision))
         return built
-
-
-def _check_device(device: str) -> None:
-    if parse_device(device)[0] != "cpu":
-        raise EngineBuildError(
-            f"engine 'onnxruntime' runs on cpu, not on {device!r}; "
-            "use engine 'torch' for a CUDA device"
-        )
 
 
 def _engine() -> ModuleType:

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from .._imports import missing_reason
 from ..base import Arrays, EngineBase, Model, NamedOutputs, check_build, inner_tensors_of
-from ..device import DeviceInfo, cpu_device, parse_device
-from ..errors import EngineBuildError
+from ..device import DeviceInfo, cpu_device, require_cpu
 from ..lowering import lower
 from ..options import Option, options_text, parse_options
 from .arithmetic import check_half, half_warnings, hint_of
@@ -56,7 +55,7 @@ class OpenVinoBackend:
             EngineBuildError: ``device`` is not the CPU.
             EngineUnavailableError: openvino is not installed, or does not load.
         """
-        _check_device(device)
+        require_cpu("openvino", device)
         info = cpu_device(self.name, version())
         return replace(info, options=options_text(OPTIONS, self._options))
 
@@ -109,11 +108,3 @@ class OpenVinoBackend:
         )
         built.warnings = (*lowered.warnings, *half_warnings(precision, hint))
         return built
-
-
-def _check_device(device: str) -> None:
-    if parse_device(device)[0] != "cpu":
-        raise EngineBuildError(
-            f"engine 'openvino' runs on cpu, not on {device!r}; "
-            "use engine 'torch' for a CUDA device"
-        )

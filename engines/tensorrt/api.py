@@ -239,7 +239,7 @@ class ApiWeaklyTyped(Api):
 
 
 class Api8(ApiWeaklyTyped):
-    """TensorRT 8.6.1, the last but one that runs on a V100."""
+    """TensorRT 8.6.1, the oldest release that is taken; on a V100 it runs beside 10.0 to 10.4."""
 
     native_int64 = False
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import replace
 from functools import lru_cache
 from importlib import metadata
 
 from .._imports import missing_reason
+from .._tools import answer_of
 from ..device import UNKNOWN, DeviceInfo, cpu_device, nvidia_driver, query_nvidia_smi
 from ..errors import EngineBuildError, EngineUnavailableError
 from .cuda import Cuda, Gpu, installed_packages
@@ -17,7 +17,6 @@ from .limits import Capability, Release, device_limits, install_line, version_pr
 from .releases import release_of
 
 _DISTRIBUTIONS = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13")
-_SMI_SECONDS = 20
 
 
 def describe_gpu(
@@ -181,12 +180,4 @@ def _smi(*arguments: str) -> str:
 def _ask(path: str, *arguments: str) -> str:
     """Return what nvidia-smi prints, empty where it is absent or fails; asked once a process."""
     tool = shutil.which("nvidia-smi", path=path)
-    if tool is None:
-        return ""
-    try:
-        done = subprocess.run(
-            (tool, *arguments), capture_output=True, text=True, timeout=_SMI_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""  # what it would have told is then unknown
-    return done.stdout
+    return "" if tool is None else answer_of(tool, *arguments)

@@ -127,8 +127,19 @@ def _sides(item: Any) -> list[int]:
 
 
 def _dtype(item: Any) -> np.dtype[Any]:
+    """Return the type of an input's samples.
+
+    Raises:
+        RuntimeError: There are none of that type, such as texts or sequences of tensors.
+    """
     name = str(item.type).removeprefix("tensor(").removesuffix(")")
-    return np.dtype({"float": "float32", "double": "float64"}.get(name, name))
+    try:
+        dtype = np.dtype({"float": "float32", "double": "float64"}.get(name, name))
+    except TypeError:
+        dtype = np.dtype(np.object_)
+    if dtype.kind not in "bfiu":
+        raise RuntimeError(f"there are no samples of input {item.name!r}, which is {item.type}")
+    return dtype
 
 
 def _typed(session: Any, inputs: Arrays) -> dict[str, np.ndarray[Any, Any]]:

@@ -42,7 +42,7 @@ def open_data(
     *,
     masks: bool = False,
 ) -> EvaluationData:
-    """Open a split of a folder in COCO's layout.
+    """Open a split of a data folder, of any layout that detection reads.
 
     Args:
         folder: The data.

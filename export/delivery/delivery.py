@@ -49,7 +49,7 @@ class Delivery:
         device: ``cpu`` or ``cuda:0``.
         opset: ONNX operator set.
         dynamic_batch: Let the graph take any number of images; engine and verdict are of `batch`.
-        data_dir: Folder in COCO's layout to verify on.
+        data_dir: Data folder to verify on, of any layout.
         split: Of the data.
         limit: Take only the first images.
         budget_ms: Latency budget; the run's own if left out.

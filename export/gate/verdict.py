@@ -63,7 +63,7 @@ def judge(
         min_matched: Fraction of detections that must be matched, 0..1.
         max_score_difference: Largest difference of the scores of a pair.
         prediction_tolerance: Relative distance from the prediction that is allowed.
-        budget_on: What of the latency the budget is about, one of `latency_gate.BUDGET_ON`.
+        budget_on: What of the latency the budget is about, one of `gate.latency.BUDGET_ON`.
         attribution: Which modules were mispredicted; named where the prediction missed.
         latency_wanted: Whether budget and prediction are to be judged at all.
 

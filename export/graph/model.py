@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from detection import Detector, ForeignDetector
 
 DEFAULT_OPSET = 17
-"""TensorRT 8.6, the last but one line that runs on a V100, reads opsets up to 17."""
+"""TensorRT 8.6, the oldest release that detfit builds engines with, reads opsets up to 17."""
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 """TensorRT up to 10.10 refuses `If` branches of different shapes; loops cost everywhere."""

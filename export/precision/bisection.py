@@ -86,12 +86,6 @@ def smallest_kept(
     return _Bisection(ranked, judge, max_evaluations).run()
 
 
-def evaluation_bound(kept: int, candidates: int) -> int:
-    """Return the most evaluations that `smallest_kept` takes for k kept of n candidates."""
-    steps = math.ceil(math.log2(candidates)) if candidates > 1 else 0
-    return kept * (steps + 1) + 1
-
-
 class _Bisection(Generic[JudgedT]):
     def __init__(
         self,

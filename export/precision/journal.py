@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from searchspaces import write_atomically
 
 from ..errors import PrecisionError
 from ..files import sha256_of
@@ -36,7 +38,7 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not self._read():
-                self._write([self._header], "w")
+                self._begin([_line(self._header)])
         except OSError as error:
             raise PrecisionError(f"cannot keep the log {path}: {error.strerror}") from error
 
@@ -51,7 +53,11 @@ class Journal:
             OSError: The file cannot be written any more.
         """
         self._known[_key(kept)] = loss
-        self._write([{"kept": _key(kept), **asdict(loss)}], "a")
+        line = _line({"kept": _key(kept), **asdict(loss)})
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def remove(self) -> None:
         """Delete the file: the search has ended."""
@@ -61,7 +67,7 @@ class Journal:
         """Read the file; return whether it is of the subject. A torn last line is dropped."""
         if not self.path.exists():
             return False
-        head, *lines = self.path.read_text(encoding="utf-8").split("\n")
+        head, *lines = self.path.read_text("utf-8", "replace").split("\n")
         found = _parse(head)
         if found is None or found.get("schema") != SCHEMA:
             raise PrecisionError(
@@ -72,24 +78,33 @@ class Journal:
             return False
         whole, torn = lines[:-1], lines[-1:]
         for line in whole:
-            entry = _parse(line)
-            if entry is None:
-                raise PrecisionError(f"{self.path} is damaged; delete it to begin anew")
-            kept = entry.pop("kept")
-            self._known[kept] = Loss(**entry)
+            try:
+                kept, loss = _entry(line)
+            except (KeyError, TypeError, ValueError):
+                message = f"{self.path} is damaged; delete it to begin anew"
+                raise PrecisionError(message) from None
+            self._known[kept] = loss
         if torn and torn[0]:
-            self._write([_parse(head), *map(_parse, whole)], "w")
+            self._begin([head, *whole])
         return True
 
-    def _write(self, entries: list[object], mode: str) -> None:
-        with self.path.open(mode, encoding="utf-8") as file:
-            file.writelines(json.dumps(entry, sort_keys=True) + "\n" for entry in entries)
-            file.flush()
-            os.fsync(file.fileno())
+    def _begin(self, lines: Sequence[str]) -> None:
+        """Write the file anew: these lines, or it stays as it is."""
+        write_atomically(self.path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def _key(kept: Collection[str]) -> str:
     return sha256_of("\n".join(sorted(kept)).encode())
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry, sort_keys=True)
+
+
+def _entry(line: str) -> tuple[str, Loss]:
+    """Return the key of what was kept, and the loss, that a line holds."""
+    fields = dict(json.loads(line))
+    return str(fields.pop("kept")), Loss(**fields)
 
 
 def _parse(line: str) -> dict[str, Any] | None:

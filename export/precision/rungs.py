@@ -112,7 +112,13 @@ class Rungs:
         with self.session(content, emulated_in or precision, emulated=emulated) as session:
             if self._progress is not None:
                 self._progress(f"comparing {precision} ({arithmetic})", 0, 1)
-            found = compare(self._recorded.replay(), session, self._recorded.data, self._progress)
+            found = compare(
+                self._recorded.replay(),
+                session,
+                self._recorded.data,
+                self._progress,
+                iou=self.alike(precision).iou,
+            )
             measured = None if emulated else self._measure(session.engine, precision)
         return row_of(precision, arithmetic, nodes, found, measured), found
 

@@ -32,8 +32,8 @@ def open_calibration(request: ExportRequest) -> CalibrationSet | None:
     folder = request.lowering.calibration_dir or request.data_dir
     if folder is None:
         raise PrecisionError(
-            "int8 is calibrated on images and there are none; name a folder in COCO's layout by "
-            "--verify or --calibrate"
+            "int8 is calibrated on images and there are none; name a data folder "
+            "by --verify or --calibrate"
         )
     return draw_calibration(
         request.lowering,

@@ -102,7 +102,8 @@ class PrecisionRow:
         lowered: Nodes in the lower precision.
         kept: Nodes that could be lowered and stay in fp32.
         accuracy: COCO's numbers of torch and engine with the interval of the loss.
-        matched: Fraction of the detections that match torch's, 0..1.
+        matched: Fraction of the detections that match torch's, 0..1, at the IoU that the gate asks
+            for in that precision.
         measured: Latency; ``None`` where it was not measured or would say nothing.
         delivered: Whether it is the engine of the bundle.
     """

@@ -79,8 +79,9 @@ class Baselines:
 def baselines_of(result: SearchResult, front: Front) -> Baselines | None:
     """Predict the zoo by a run's own predictor; ``None`` where it keeps none, or is of the zoo.
 
-    Every model is predicted as published, and at the run's own input and classes, where the zoo
-    can be made with them. A model is left out of which the predictor knows too little.
+    Every model is predicted as published, and at the run's own input, classes and
+    normalisation, where the zoo can be made with them. A model is left out of which the predictor
+    knows too little.
 
     Args:
         result: The run.
@@ -119,7 +120,7 @@ def baselines_of(result: SearchResult, front: Front) -> Baselines | None:
 
 
 def _zoos(result: SearchResult) -> Iterator[ZooSpace]:
-    """Yield the zoo as published, then with the input and the classes of the run."""
+    """Yield the zoo as published, then with input, classes and normalisation of the run."""
     yield ZooSpace()
     options = result.config.space_options
     space = make_space(result.config.space, **options)
@@ -127,7 +128,11 @@ def _zoos(result: SearchResult) -> Iterator[ZooSpace]:
     some = result.candidates[:SAMPLE]
     sizes = {space.detector(each.architecture).input_hw for each in some}
     try:  # the input may be a part of the architecture; then each model keeps its own
-        yield ZooSpace(input_hw=sizes.pop() if len(sizes) == 1 else None, num_classes=classes)
+        yield ZooSpace(
+            input_hw=sizes.pop() if len(sizes) == 1 else None,
+            num_classes=classes,
+            norm=getattr(space, "norm", "bn"),
+        )
     except SearchSpaceError:  # no model takes so small an input
         return
 

@@ -9,6 +9,7 @@ from latency import load_predictor, read_table
 from search import load_result
 
 from ..bundle.bundle import Bundle, load_bundle
+from ..bundle.integrity import MANIFEST
 from ..bundle.place import refuse_inside_bundle
 from ..errors import ReportError
 from ..records.engine import Artifact
@@ -18,7 +19,7 @@ from .runs import run_report, table_report
 from .sections import TENSORRT, replace_section
 from .tensorrt import check_releases, tensorrt_html
 
-RUN_FILE, MANIFEST_FILE = "run.json", "manifest.json"
+RUN_FILE = "run.json"
 
 
 def report_of(
@@ -50,7 +51,7 @@ def report_of(
     refuse_inside_bundle(output.parent)
     if predictor is not None and source.is_dir():
         raise ReportError(f"a predictor goes with a latency table, but {source} is a folder")
-    if (source / MANIFEST_FILE).is_file():
+    if (source / MANIFEST).is_file():
         return write_page(output, _page(load_bundle(source, check_machine=False), tensorrt))
     if tensorrt:
         raise ReportError(f"releases of TensorRT go with a bundle, but {source} is none")

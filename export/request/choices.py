@@ -25,8 +25,8 @@ class PrecisionChoices:
     """State how a lower precision is made.
 
     Attributes:
-        calibration_dir: Folder in COCO's layout with the images that int8 is calibrated on; the
-            one that is verified on if ``None``.
+        calibration_dir: Data folder with the images that int8 is calibrated on; the one that is
+            verified on if ``None``.
         calibration_split: Of it; ``None`` takes its ``train``, else the split that is verified.
         calibration_images: How many are drawn; all of them where there are fewer.
         calibration_method: One of ``engines.CALIBRATION_METHODS``.

@@ -39,7 +39,7 @@ class ExportRequest:
         device: ``cpu`` or ``cuda:0``.
         opset: ONNX operator set.
         dynamic_batch: Let the graph take any number of images; engine and verdict are of `batch`.
-        data_dir: Folder in COCO's layout to verify on; without it nothing is verified and the
+        data_dir: Data folder to verify on, of any layout; without it nothing is verified and the
             verdict is INCONCLUSIVE.
         split: Of the data.
         limit: Take only the first images.

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy.typing as npt
 
-from detection import Detector, Preprocess, WeightsInfo, load_weights, run_module
+from detection import Detector, Preprocess, WeightsInfo, load_weights
 from engines import TorchModel
-from searchspaces import IMAGE, MASKS, OUTPUTS, DetectorSpec, SearchSpaceError, parse_arch
+from searchspaces import DetectorSpec, SearchSpaceError, parse_arch
 
 from ..bundle.bundle import Bundle
 from ..errors import VerificationError
 from ..records.engine import Origin
 from .reference import PREPROCESS_NOTE
-
-if TYPE_CHECKING:
-    from torch import nn
-
-
-class ModuleRunner:
-    """Run a torch detector where an engine is expected.
-
-    Args:
-        module: A detector; put into eval mode.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        self._run = run_module(module.eval())
-
-    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """Run once, host arrays to host arrays."""
-        found = self._run(inputs[IMAGE])
-        return dict(zip((*OUTPUTS, MASKS)[: len(found)], found, strict=True))
-
-    def close(self) -> None:
-        """Do nothing: the module belongs to the caller."""
 
 
 def spec_of(origin: Origin) -> DetectorSpec:

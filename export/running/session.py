@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from detection import Preprocess, paste_masks
-from engines import get_backend, option_texts
+from engines import Closing, get_backend, option_texts
 from searchspaces import IMAGE, MASKS, OUTPUTS
 
 from ..bundle.bundle import Bundle, load_bundle
@@ -21,7 +21,6 @@ from ..bundle.postprocess import Detections, Postprocess, unpad, unpad_masks
 from ..bundle.runnable import Runnable
 from ..errors import BundleMachineError, DetectError
 from ..graph.file import OnnxFile, example_inputs
-from .closing import Closing
 
 if TYPE_CHECKING:
     from detection import Letterbox

@@ -54,7 +54,7 @@ class EngineTimes:
 
         Args:
             predicted: What was promised; ``None`` where nothing was.
-            budget_on: What the budget is about, one of `latency_gate.BUDGET_ON`.
+            budget_on: What the budget is about, one of `gate.latency.BUDGET_ON`.
         """
         measured, note = self.measured, "; ".join(self.notes)
         if predicted is None:

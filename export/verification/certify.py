@@ -72,7 +72,7 @@ def verify_here(
 
     Args:
         path: The bundle's folder.
-        data_dir: A folder in COCO's layout.
+        data_dir: A data folder in one of the layouts of `detection.open_split`.
         split: ``val`` or ``val2017``.
         engine: Engine to run the ONNX model; the bundle's own if ``None``.
         limit: Take only the first images.

@@ -47,7 +47,7 @@ def verify_bundle(
 
     Args:
         bundle: A bundle or its folder.
-        data_dir: A folder in COCO's layout.
+        data_dir: A data folder in one of the layouts of `detection.open_split`.
         split: ``val`` or ``val2017``.
         limit: Take only the first images.
         latency: Measure the latency, by the protocol of the bundle's own measurement.

@@ -53,11 +53,11 @@ def read(path: Path, origin: Origin) -> LatencyTable:
 
 def write(table: LatencyTable, path: Path) -> tuple[str, ...]:
     """Write every measurement and failure; return what the format cannot hold."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    file = io.StringIO()
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(map(_fields, table.rows))
-    write_atomically(path, text.getvalue().encode())
+    write_atomically(path, file.getvalue().encode())
     return (
         "warm-ups and times of day",
         "device, engine, protocol, recipes and notes",

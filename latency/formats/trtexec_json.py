@@ -18,7 +18,7 @@ module's key. A profile switches concurrency off and costs time itself: its sum 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def read(path: Path, origin: Origin) -> LatencyTable:
     """
     sums: dict[str, float] = {}
     specs = _specs(origin.graph)
-    other: dict[str, float] = {}
+    other: list[tuple[str, float]] = []
     for place, name, ms in _layers(path):
         owners = modules_of_layer(name) & specs.keys()
         spec = spec_of_name(name)
@@ -57,7 +57,7 @@ def read(path: Path, origin: Origin) -> LatencyTable:
             (owner,) = owners
             sums[owner] = sums.get(owner, 0.0) + ms
         else:
-            other[f"{name or place} {ms:.4g} ms"] = ms
+            other.append((f"{name or place} {ms:.4g} ms", ms))
     values = (Value(f"module {name}", specs[name], (ms,)) for name, ms in sums.items() if ms > 0)
     return make_table(path, NAME, origin, values, _notes(sums, other), repeats=True)
 
@@ -91,13 +91,14 @@ def _specs(graph: Graph | None) -> dict[str, ModuleSpec]:
     return {} if graph is None else {node.name: node.spec for node in graph.nodes}
 
 
-def _notes(sums: Mapping[str, float], other: Mapping[str, float]) -> tuple[str, ...]:
+def _notes(sums: Mapping[str, float], other: Sequence[tuple[str, float]]) -> tuple[str, ...]:
     notes = ["times are sums over layers of one profile of the whole network: in context, serial"]
     if other:
-        share = sum(other.values()) / (sum(other.values()) + sum(sums.values()) or 1.0)
+        lost = sum(ms for _, ms in other)
+        share = lost / (lost + sum(sums.values()) or 1.0)
         notes.append(
             f"{len(other)} layers ({share:.1%} of the time) belong to no single module: "
-            f"{listed(list(other))}"
+            f"{listed([text for text, _ in other])}"
         )
     return tuple(notes)
 

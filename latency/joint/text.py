@@ -79,7 +79,7 @@ def joint_from_fields(given: Mapping[str, Any]) -> JointCosts:
         spread = {f.name: _positive(given["spread"][f.name], f.name) for f in fields(Spread)}
         rates = _rates(given["rates"])
         basis = _basis_from_fields(given["basis"])
-    except (KeyError, IndexError) as error:
+    except KeyError as error:
         raise PredictorError(f"joint costs lack {error.args[0]!r}") from None
     if not equations:
         raise PredictorError("joint costs hold no equations; fit the table again")
@@ -87,8 +87,11 @@ def joint_from_fields(given: Mapping[str, Any]) -> JointCosts:
 
 
 def _equation(given: Mapping[str, Any], specs: Sequence[ModuleSpec]) -> Equation:
-    if not all(index >= 0 and count > 0 for index, count in given["counts"]):
-        raise PredictorError(f"counts of an equation must be positive, got {given['counts']}")
+    if not all(0 <= index < len(specs) and count > 0 for index, count in given["counts"]):
+        raise PredictorError(
+            f"counts of an equation must be positive and of its {len(specs)} modules, got "
+            f"{given['counts']}"
+        )
     return Equation(
         {specs[index]: int(count) for index, count in given["counts"]},
         _positive(given["ms"], "ms"),

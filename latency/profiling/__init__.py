@@ -26,7 +26,13 @@ from .feedback import (
 from .plan import aimed_at, make_agenda, plan_profile, sample_distinct
 from .profiler import profile, profile_at
 from .site import OpenSite, Site, site_here
-from .transferring import transfer, transfer_agenda, transfer_agenda_of
+from .transferring import (
+    transfer,
+    transfer_agenda,
+    transfer_agenda_of,
+    transfer_at,
+    transfer_config,
+)
 from .visit import Sentinel, Visit
 
 __all__ = [
@@ -53,4 +59,6 @@ __all__ = [
     "transfer",
     "transfer_agenda",
     "transfer_agenda_of",
+    "transfer_at",
+    "transfer_config",
 ]

@@ -94,7 +94,7 @@ def check_feedback(
         protocol: How; its cache mode is that of a whole detector.
         batch: Images per run.
         sentinel: Key of the sentinel beside it; ``None`` without one.
-        what: Cannot be done, for the message.
+        what: How the message begins: what a difference rules out.
 
     Raises:
         TableMismatchError: Device, protocol, batch or sentinel differ; names every field.

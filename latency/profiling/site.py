@@ -26,7 +26,7 @@ from engines import (
     overload_reason,
 )
 
-from ..errors import ProfileError
+from ..errors import NotQuietError, ProfileError
 from ..recording.recording import Recording
 from ..tables.row import Row
 from ..workloads.sentinel import Reading, sentinel_workload
@@ -62,7 +62,7 @@ class Site(Protocol):
         """Refuse to start on an overloaded machine, unless the profile is exploratory.
 
         Raises:
-            ProfileError: Other programs take what the measurements need.
+            NotQuietError: Other programs take what the measurements need.
         """
         ...
 
@@ -170,13 +170,13 @@ class LocalSite:
         """Refuse to start on an overloaded machine, unless the profile is exploratory.
 
         Raises:
-            ProfileError: Other programs take what the measurements need.
+            NotQuietError: Other programs take what the measurements need.
         """
         if self._config.exploratory:
             return
         reason = overload_reason(self.device, self._config.protocol.threads)
         if reason:
-            raise ProfileError(
+            raise NotQuietError(
                 f"nothing measured now would be right: {reason}; stop them, or go on by "
                 "--exploratory, which every row will then say"
             )

@@ -31,7 +31,7 @@ from .config import ProfileConfig
 from .plan import sample_distinct
 from .profiler import measure
 from .session import Progress
-from .site import site_here
+from .site import OpenSite, site_here
 
 PROBES_PER_SAMPLE = 4
 """Detectors to choose from for each that is measured."""
@@ -79,6 +79,30 @@ def transfer(
         PredictorError: The source knows modules alone, or no probe could be measured.
         TableError: The file exists without ``resume``, or belongs to something else.
     """
+    config = transfer_config(
+        source,
+        device=device,
+        threads=threads,
+        precision=precision,
+        seconds=seconds,
+        exploratory=exploratory,
+        seed=seed,
+    )
+    site = site_here(backend, config, path)
+    return transfer_at(source, site, config, path, samples, resume=resume, progress=progress)
+
+
+def transfer_config(
+    source: Predictor,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    precision: str | None = None,
+    seconds: float = 2.0,
+    exploratory: bool = False,
+    seed: int = 0,
+) -> ProfileConfig:
+    """Return how the probes of a transfer are measured; see :func:`transfer`."""
     manifest = source.manifest
     protocol = replace(
         manifest.protocol,
@@ -86,9 +110,7 @@ def transfer(
         precision=precision or manifest.protocol.precision,
         max_seconds=seconds,
     )
-    spaces = [_space(made_with) for made_with in manifest.spaces]
-    agenda = transfer_agenda(source, spaces, samples, protocol, seed)
-    config = ProfileConfig(
+    return ProfileConfig(
         protocol=protocol,
         device=device,
         batch=manifest.batch,
@@ -97,9 +119,43 @@ def transfer(
         seed=seed,
         exploratory=exploratory,
     )
+
+
+def transfer_at(
+    source: Predictor,
+    site: OpenSite,
+    config: ProfileConfig,
+    path: Path,
+    samples: int,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Predictor, LatencyTable]:
+    """Measure the probes at a site, which may be another machine; see :func:`transfer`.
+
+    Args:
+        source: Fitted on the device that is known.
+        site: Opens what measures.
+        config: As :func:`transfer_config` makes it.
+        path: The table file of the probes.
+        samples: How many detectors to measure.
+        resume: Go on with an existing file.
+        progress: Called with message, measurements done and in all.
+
+    Returns:
+        A predictor for the new device, and what was measured.
+
+    Raises:
+        ProfileError: The engine is not available there, the machine is not quiet, or the samples
+            are too few.
+        PredictorError: The source knows modules alone, or no probe could be measured.
+        TableError: The file exists without ``resume``, or belongs to something else.
+    """
+    spaces = [_space(made_with) for made_with in source.manifest.spaces]
+    agenda = transfer_agenda(source, spaces, samples, config.protocol, config.seed)
     table = measure(
-        manifest.space,
-        site_here(backend, config, path),
+        source.manifest.space,
+        site,
         config,
         path,
         agenda=agenda,

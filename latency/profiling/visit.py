@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy.typing as npt
 
-from engines import Backend, Engine, EngineError, Measurement, TimingProtocol, measure_beside
+from engines import (
+    Backend,
+    Closing,
+    Engine,
+    EngineError,
+    Measurement,
+    TimingProtocol,
+    measure_beside,
+)
 
 from ..errors import ProfileError
 from ..workloads.sentinel import Reading, sentinel_workload
 from ..workloads.workload import WorkloadModel
 from .site import refusal
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 Inputs = Mapping[str, npt.NDArray[Any]]
 
@@ -40,7 +44,7 @@ class Visit:
     refused: str | None = None
 
 
-class Sentinel:
+class Sentinel(Closing):
     """Keep the sentinel's engine, to time others beside it; a context manager.
 
     Args:
@@ -90,17 +94,6 @@ class Sentinel:
     def close(self) -> None:
         """Free the sentinel's engine."""
         self._engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _SentinelModel(WorkloadModel):

@@ -181,7 +181,7 @@ def refuse_differences(what: str, differing: Sequence[Difference]) -> None:
     """Refuse to mix where anything differs.
 
     Args:
-        what: Cannot be done then.
+        what: How the message begins: what a difference rules out.
         differing: ``(field, here, there)``.
 
     Raises:

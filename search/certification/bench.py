@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engines import CHAINED, Backend, DeviceInfo, get_backend, overload_reason
+from engines import CHAINED, Backend, Closing, DeviceInfo, get_backend, overload_reason
 from latency import (
     DETECTOR,
     Manifest,
@@ -24,8 +23,6 @@ from latency import (
 from ..errors import RunError
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from searchspaces import Architecture, SearchSpace
 
 DEFAULT_OPTIONS = "default"  # as `engines.DeviceInfo` writes that nothing was chosen
@@ -62,7 +59,7 @@ class Bench(Protocol):
         ...
 
 
-class EngineBench:
+class EngineBench(Closing):
     """Measure as the profile did that a predictor rests on; a context manager.
 
     Device, engine with its options, precision, threads, batch, protocol, seeded weights and
@@ -151,17 +148,6 @@ class EngineBench:
     def close(self) -> None:
         """Free the sentinel's engine."""
         self._sentinel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _whole_model(self, workload: Workload) -> WorkloadModel:
         recording = self._recording

@@ -15,21 +15,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engines import DeviceInfo
+from engines import Closing, DeviceInfo
 from latency import Predictor, Recording, Visit, Workload
 
 from ..workers import ANYWHERE, RESOURCE, Cluster, DeviceNode
 from .bench import EngineBench, whole_workload
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
     from searchspaces import Architecture, SearchSpace
 
 
-class RayBench:
+class RayBench(Closing):
     """Be the bench of a node; a context manager.
 
     Args:
@@ -101,14 +97,3 @@ class RayBench:
         """Free the engines there, and leave the cluster."""
         self._node.close()
         self._cluster.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -18,7 +18,7 @@ from ..objectives.constraints import ConstraintSet
 from ..objectives.latency import AnyPredictor, check_confidence, load_latency, predicted_space
 from ..objectives.objective import AnyOf, Bound, Objective
 from ..settings import GOALS, SearchSettings
-from ..strategies import make_strategy
+from ..strategies import make_proposer
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +126,13 @@ def _check_feasible(plan: Plan, settings: SearchSettings) -> None:
         for own in bound.constraints if isinstance(bound, AnyOf) else (bound,):
             alone = ConstraintSet((own,), plan.objectives)  # or a device had an empty front
             require_feasible(plan.space, alone, np.random.default_rng(settings.seed))
-    make_strategy(
+    make_proposer(
         settings.strategy,
         plan.space,
         plan.objectives,
         plan.constraints,
         settings.seed,
-        **settings.strategy_options,
+        settings.strategy_options,
     )
 
 

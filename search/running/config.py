@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from searchspaces import write_atomically
+from searchspaces import write_atomically, writing
 
 from ..errors import JournalError, RunError
 from ..evaluators.base import Budget
@@ -106,9 +106,14 @@ class RunConfig:
         return tuple(part for name in names for part in _differing(name, mine[name], theirs[name]))
 
     def save(self, folder: Path) -> None:
-        """Write ``folder/run.json``, whole or not at all."""
+        """Write ``folder/run.json``, whole or not at all.
+
+        Raises:
+            RunError: It cannot be written.
+        """
         content = (json.dumps(self.to_dict(), indent=2) + "\n").encode()
-        write_atomically(folder / RUN_FILE, content)
+        with writing(folder / RUN_FILE, RunError):
+            write_atomically(folder / RUN_FILE, content)
 
     @classmethod
     def load(cls, folder: Path) -> RunConfig:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import JournalError, ResultsPendingError, SpaceExhaustedError
 from ..fidelity import Ladder, Promotion, Schedule
-from ..strategies import StrategyBase
+from ..strategies import Proposer
 from .evaluating import Evaluating
 from .evaluation import Batch, Evaluation
 from .journal import Journal
@@ -46,7 +46,7 @@ class Course:
 
     def __init__(
         self,
-        strategy: StrategyBase,
+        strategy: Proposer,
         ladder: Ladder,
         evaluating: Evaluating,
         journal: Journal,

@@ -16,6 +16,9 @@ from .rungs import TABLES
 JOURNAL_FILE = "journal.sqlite"
 LOCK_FILE = "lock.sqlite"
 
+FULL = "disk is full"  # of SQLite's words for it
+ROOM = "; every result before is kept; make room on the disk, then go on by --resume"
+
 _ATTEMPTS = """
 CREATE TABLE IF NOT EXISTS attempts (
     evaluation INTEGER NOT NULL REFERENCES evaluations (evaluation),
@@ -155,7 +158,8 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise JournalError(f"{path} cannot be used: {error}") from error
+        fix = ROOM if FULL in str(error) else ""
+        raise JournalError(f"{path} cannot be used: {error}{fix}") from error
 
 
 def attempts(connection: sqlite3.Connection, first: int) -> dict[int, tuple[str, ...]]:

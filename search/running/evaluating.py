@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..fidelity import Fidelity
 from ..progress import Progress
-from ..strategies import StrategyBase
+from ..strategies import Proposer
 from ..workers import Outcome, Task, Workers
 from ..workers.base import one_line
 from .evaluation import Evaluation
@@ -38,7 +38,7 @@ class Evaluating:
 
     def __init__(
         self,
-        strategy: StrategyBase,
+        strategy: Proposer,
         workers: Workers,
         journal: Journal,
         trace: Trace,

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from engines import Closing
+
 from ..errors import JournalError
 from .config import RUN_FILE, RunConfig
 from .database import JOURNAL_FILE, attempts, connect, has_table, translated
@@ -19,7 +21,7 @@ from .rungs import RecordedPromotion, RungResult, read_promotions, read_results
 Reader = TypeVar("Reader", bound="JournalReader")
 
 
-class JournalReader:
+class JournalReader(Closing):
     """Read the journal of one run; a context manager that closes its files.
 
     Make it with :meth:`read`.
@@ -42,14 +44,6 @@ class JournalReader:
         if not (folder / JOURNAL_FILE).exists():
             raise JournalError(f"{folder} holds {RUN_FILE} but no {JOURNAL_FILE}")
         return cls(folder, config, connect(folder / JOURNAL_FILE, write=False))
-
-    def __enter__(self: Reader) -> Reader:
-        """Return the journal itself."""
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        """Close the files."""
-        self.close()
 
     def close(self) -> None:
         """Close the files; every result is on disk already."""

@@ -14,7 +14,7 @@ from ..evaluators import Budget, Evaluator, graded_by
 from ..fidelity import WHOLE, Fidelity, Ladder
 from ..objectives.objective import Bound, Objective
 from ..progress import Progress
-from ..strategies import StrategyBase, make_strategy
+from ..strategies import Proposer, StrategyFactory, make_proposer
 from ..workers import Job, WorkerChoice, Workers, make_workers
 from .config import RunConfig, describe, now, plain_json, versions_here
 from .course import Course
@@ -35,7 +35,7 @@ RETRIES = 1
 
 def run_search(
     space: SearchSpace,
-    strategy: str,
+    strategy: str | StrategyFactory,
     evaluator: Evaluator,
     objectives: Sequence[Objective],
     constraints: Sequence[Bound] = (),
@@ -68,7 +68,8 @@ def run_search(
 
     Args:
         space: Any object with the members of ``searchspaces.SearchSpace``.
-        strategy: A key of ``STRATEGIES``.
+        strategy: A key of ``STRATEGIES``, or the class of any strategy that keeps the contract of
+            ``Strategy``.
         evaluator: Tells the objectives that are not known; not called if all are.
         objectives: What to improve.
         constraints: Bounds on known objectives.
@@ -100,19 +101,19 @@ def run_search(
         InfeasibleBudgetError: Nothing found keeps the constraints; nothing is written.
         StrategyError: Strategy, options or seed are not possible; nothing is written.
         ObjectiveError: Objectives or constraints contradict themselves; nothing is written.
-        RunError: The folder holds another run, a number is out of range, or the evaluator cannot
-            be sent to other processes.
+        RunError: The folder holds another run or cannot be written, a number is out of range, or
+            the evaluator cannot be sent to other processes.
         EvaluatorError: Rungs are asked for, and the evaluator knows no part of an evaluation.
         JournalError: The folder's files are damaged, or replaying them proposes something else.
     """
     _check_counts(evals, batch_size, retries)
-    proposer = make_strategy(strategy, space, objectives, constraints, seed, **(options or {}))
+    proposer = make_proposer(strategy, space, objectives, constraints, seed, options)
     graded = _graded(proposer, evaluator, fidelity, budget)
     bounds = proposer.constraints
     config = RunConfig(
         space=space.name,
         space_options=plain_json("space_options", space_options),
-        strategy=strategy,
+        strategy=proposer.name,
         strategy_options=asdict(proposer.options),
         objectives=describe(bounds.objectives),
         constraints=bounds.constraints,
@@ -137,7 +138,7 @@ def run_search(
 
 
 def _take_course(
-    proposer: StrategyBase,
+    proposer: Proposer,
     workers: Workers,
     journal: Journal,
     retries: int,
@@ -146,14 +147,12 @@ def _take_course(
     config, objectives = journal.config, proposer.objectives
     ladder = Ladder(config.fidelity or WHOLE, objectives, proposer.seed)
     history = journal.evaluations()
-    with Trace(journal.folder, objectives, plain_bounds(config), history) as trace:
-        evaluating = Evaluating(
-            proposer, workers, journal, trace, ladder.fidelity, retries, progress
-        )
-        Course(proposer, ladder, evaluating, journal, workers.count).run()
+    trace = Trace(journal.folder, objectives, plain_bounds(config), history)
+    evaluating = Evaluating(proposer, workers, journal, trace, ladder.fidelity, retries, progress)
+    Course(proposer, ladder, evaluating, journal, workers.count).run()
 
 
-def _finished(proposer: StrategyBase, journal: Journal) -> SearchResult:
+def _finished(proposer: Proposer, journal: Journal) -> SearchResult:
     """Record what the strategy has to say at the end, and return the whole run."""
     summary = plain_json("summary", proposer.summary)
     journal.note(SUMMARY, json.dumps(summary) if summary else None)
@@ -169,7 +168,7 @@ def _finished(proposer: StrategyBase, journal: Journal) -> SearchResult:
 
 
 def _graded(
-    proposer: StrategyBase,
+    proposer: Proposer,
     evaluator: Evaluator,
     fidelity: Fidelity | None,
     budget: Budget | None,

@@ -9,26 +9,24 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
 
-from searchspaces import write_atomically
+from searchspaces import append_whole, write_atomically, writing
 
+from ..errors import RunError
 from ..objectives.objective import Constraint, Objective
 from ..spaces.partial import is_partial
+from .database import JOURNAL_FILE
 from .evaluation import Evaluation
 from .rungs import RungResult
 from .standing import Standing
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 TRACE_FILE = "trace.csv"
 
 
 class Trace:
-    """Write the trace of a run; a context manager.
+    """Write the trace of a run.
 
     Args:
         folder: Of the run.
@@ -38,6 +36,9 @@ class Trace:
 
     Attributes:
         standing: How far the run is.
+
+    Raises:
+        RunError: The file cannot be written, here or later; the lines before are whole.
     """
 
     def __init__(
@@ -59,30 +60,19 @@ class Trace:
                 found.append((each.finished_order, each, None))
         found.sort(key=lambda result: result[0])
         text = _line(header) + "".join(self._next(each, rung) for _, each, rung in found)
-        path = folder / TRACE_FILE
-        write_atomically(path, text.encode())
-        self._file = path.open("a", encoding="utf-8", newline="")
+        self._path = folder / TRACE_FILE
+        with self._writing():
+            write_atomically(self._path, text.encode())
 
     def add(self, evaluation: Evaluation) -> None:
         """Append the latest result of an evaluation, on whichever rung."""
         paused = evaluation.status == "paused"
-        self._file.write(self._next(evaluation, evaluation.rungs[-1] if paused else None))
-        self._file.flush()
+        line = self._next(evaluation, evaluation.rungs[-1] if paused else None)
+        with self._writing():
+            append_whole(self._path, line.encode())
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing(self._path, RunError, lambda: f"every result is in {JOURNAL_FILE}")
 
     def _next(self, evaluation: Evaluation, rung: RungResult | None) -> str:
         """Take a result into account and return its line; what failed has no values.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .contract import StrategyOptions
 
 Options = TypeVar("Options", bound="StrategyOptions")
+AnyOptions = TypeVar("AnyOptions")
 
 
 def check_options(name: str, options: object, kind: type[Options]) -> Options:
@@ -33,6 +35,25 @@ def check_options(name: str, options: object, kind: type[Options]) -> Options:
     if not isinstance(chosen, kind):
         raise StrategyError(f"{name} takes {kind.__name__}, got {chosen!r}")
     return chosen
+
+
+def make_options(name: str, kind: type[AnyOptions], given: Mapping[str, Any]) -> AnyOptions:
+    """Make the options of a strategy from their values by name.
+
+    Args:
+        name: Of the strategy.
+        kind: Of its options; a dataclass.
+        given: Fields of it; the others keep their defaults.
+
+    Raises:
+        StrategyError: There is no such option, or one is out of range.
+    """
+    allowed = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    unknown = sorted(set(given) - set(allowed))
+    if unknown:
+        known = f"its options are {', '.join(allowed)}" if allowed else "it has none"
+        raise StrategyError(f"{name} has no option {unknown[0]!r}; {known}")
+    return kind(**given)
 
 
 def check_values(values: npt.ArrayLike, n: int, objectives: Sequence[Objective]) -> FloatArray:

@@ -18,7 +18,20 @@ class Strategy(Protocol):
     """Propose architectures and learn from their values.
 
     Equal seeds and equal sequences of ``ask`` and ``tell`` give equal proposals; telling a batch
-    at once or one by one makes no difference.
+    at once or one by one makes no difference. Proposals are valid, canonical and new, and keep
+    every constraint on a known objective. Results may come in another order than proposals, and
+    most of them never where cheap evaluations come first (:class:`search.Fidelity`).
+
+    A run takes the class of a strategy, or a function, that makes one of a space, objectives,
+    constraints and a seed. These members are optional:
+
+    * ``tell_part(architecture, share, values)`` reports what a part of an evaluation told of
+      something pending, which stays pending: ``share`` of the whole, below 1; ``values``
+      ``(n_objectives,)``, finite, comparable with those of the same share only. Proposals may
+      depend on it as on ``tell``. Without it, a strategy learns from whole evaluations alone.
+    * ``needs_every_result`` is true of a strategy that cannot do without results that never
+      come; cheap evaluations first are then refused.
+    * ``options_type``, of the class, is a dataclass of its options; one is its fifth argument.
     """
 
     @property

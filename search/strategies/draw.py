@@ -19,6 +19,7 @@ CROSSED = "crossed"
 CROSSED_AND_MUTATED = "crossed and mutated"
 REFINED = "refined by the model"
 EXTENDED = "extended by one gene"
+PROPOSED = "proposed"  # by a strategy that does not say how
 RECORDED = "recorded"  # proposed again by what a journal holds, which tells how
 
 

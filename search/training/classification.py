@@ -24,6 +24,7 @@ from .supernet import (
     load_supernet,
     new_supernet,
     split_for_search,
+    training_kept,
 )
 
 if TYPE_CHECKING:
@@ -166,10 +167,10 @@ class ClassificationStage:
             label_names=self._images.class_names,
             notes={"config": asdict(self._config), "images": len(self._training)},
         )
-        save_weights(folder / CLASSIFIER_FILE, linear, info)
+        save_weights(folder / CLASSIFIER_FILE, linear, info, training_kept)
         classes = self._space.detector(self._space.sample(np.random.default_rng(0))).num_classes
         own = replace(info, num_classes=classes, label_names=())
-        save_weights(folder / SUPERNET_FILE, supernet, own)
+        save_weights(folder / SUPERNET_FILE, supernet, own, training_kept)
 
     def _linear(self, supernet: Supernet) -> nn.Linear:
         """Draw the classifier without touching torch's own random numbers."""

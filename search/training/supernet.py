@@ -160,7 +160,12 @@ class SupernetStage:
             label_names=names,
             notes={"config": asdict(self._config), "images": len(self._training)},
         )
-        save_weights(folder / SUPERNET_FILE, supernet, info)
+        save_weights(folder / SUPERNET_FILE, supernet, info, training_kept)
+
+
+def training_kept() -> str:
+    """Say what there is to go on from where trained weights cannot be written."""
+    return f"its training is kept in {CHECKPOINTS}/"
 
 
 def split_for_search(

@@ -8,7 +8,7 @@ from .device_node import RESOURCE, DeviceNode
 from .inline import InlineWorkers
 from .joining import ANYWHERE, Cluster
 from .local import LocalWorkers
-from .profiling import profile_on_cluster
+from .profiling import profile_on_cluster, transfer_on_cluster
 
 __all__ = [
     "ANYWHERE",
@@ -25,4 +25,5 @@ __all__ = [
     "make_workers",
     "parse_workers",
     "profile_on_cluster",
+    "transfer_on_cluster",
 ]

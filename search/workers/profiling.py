@@ -1,4 +1,4 @@
-"""Profile a space on the device of a Ray cluster's node.
+"""Profile a space, or bring a predictor, on the device of a Ray cluster's node.
 
 The node measures; the table, its recorded inputs and the choice of what is measured next stay
 here. A row is on disk before the next measurement begins, so that the death of either side costs
@@ -7,42 +7,25 @@ the one under way.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import platform
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines import DeviceInfo, EngineUnavailableError, get_backend
 from latency import (
     LatencyTable,
+    Predictor,
     ProfileConfig,
-    ProfileError,
-    Recording,
-    Row,
-    Site,
     TableError,
-    Task,
     profile_at,
-    site_here,
+    transfer_at,
 )
-from searchspaces import sha256_of_file
 
-from ..errors import RunError
-from .device_node import RESOURCE, DeviceNode
-from .joining import ANYWHERE, Cluster
+from .joining import ANYWHERE
+from .node_site import Place, Progress, site_on_cluster
 
 if TYPE_CHECKING:
     from searchspaces import SearchSpace
-
-Progress = Callable[[str, float, float], None]
-
-ADVICE = "what was measured before is in the table: go on by --resume"
-CPU, CUDA, FIRST_GPU = "cpu", "cuda", ("cuda", "cuda:0")
 
 
 def profile_on_cluster(
@@ -86,29 +69,14 @@ def profile_on_cluster(
         TableError: The file exists without ``resume``, is damaged or belongs to something else.
     """
     path = Path(path)
-    kind = _kind(config.device)
-    with suppress(EngineUnavailableError):  # it is needed there, not here
-        get_backend(engine, engine_options)
-    if path.exists() and not resume:  # known before a device is waited for
-        raise TableError(f"{path} exists; go on with it by --resume, or write to another -o")
     if config.weights is not None:
         config = replace(config, weights=config.weights.absolute())
-    name = RESOURCE.format(resource or kind)
-    gpus = int(kind == CUDA)
-    there = partial(site_there, engine, tuple(engine_options), config, _kept_as(path))
-    with closing(Cluster(address)) as cluster:
-        cluster.offers_alone(name, gpus)  # before anything is planned
-
-        def open_site(recording: Recording | None, inputs: str | None) -> RaySite:
-            waiting = None if progress is None else partial(_waiting, progress)
-            make = partial(there, recording, inputs)
-            return RaySite(
-                DeviceNode(cluster, name, make, gpus=gpus, advice=ADVICE, waiting=waiting)
-            )
-
+    _refuse_existing(path, resume)
+    place = Place(engine, tuple(engine_options), address, resource)
+    with site_on_cluster(place, config, path, progress) as site:
         return profile_at(
             space,
-            open_site,
+            site,
             config,
             path,
             space_options=space_options,
@@ -117,104 +85,50 @@ def profile_on_cluster(
         )
 
 
-class RaySite:
-    """Be the device of a node, for a profile that is written here.
-
-    Args:
-        node: Holds a site.
-    """
-
-    def __init__(self, node: DeviceNode) -> None:
-        self._node = node
-        try:
-            self.device: DeviceInfo = node.ask("device")
-            self.sentinel_key: str = node.ask("sentinel_key")
-            self.software: Mapping[str, str] = node.ask("software")
-        except BaseException:
-            node.close()
-            raise
-
-    def require_quiet(self) -> None:
-        """Refuse to start on a node that is not quiet.
-
-        Raises:
-            ProfileError: Other programs there take what the measurements need.
-            RunError: The node died.
-        """
-        self._node.ask("require_quiet")
-
-    def visit(self, task: Task, attempt: int, usual_ms: float | None) -> Row:
-        """Measure a workload there once.
-
-        Raises:
-            RunError: The node died.
-        """
-        row: Row = self._node.ask("visit", task, attempt, usual_ms)
-        return row
-
-    def finish(self) -> None:
-        """Delete the models that are kept there."""
-        self._node.ask("finish")
-
-    def close(self) -> None:
-        """End the process there, in the middle of a measurement, too."""
-        self._node.close()
-
-
-def site_there(
+def transfer_on_cluster(
+    source: Predictor,
     engine: str,
-    engine_options: Sequence[str],
     config: ProfileConfig,
-    kept_as: str,
-    recording: Recording | None,
-    inputs: str | None,
-) -> Site:
-    """Open the device of the machine that this runs on, for a table of another one.
+    path: Path,
+    samples: int,
+    *,
+    engine_options: Sequence[str] = (),
+    address: str = ANYWHERE,
+    resource: str | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Predictor, LatencyTable]:
+    """Measure the few detectors of a transfer on a node of a Ray cluster.
 
     Args:
-        engine: Name of the engine.
-        engine_options: How it builds.
-        config: How to measure.
-        kept_as: Name under which ONNX models are kept until the profile is over.
-        recording: Inputs of data-dependent modules.
-        inputs: Hash of their file.
+        source: Fitted on the device that is known.
+        engine: Name of the engine there; it need not be installed here.
+        config: How the probes are measured, as :func:`latency.transfer_config` makes it.
+        path: The table file of the probes.
+        samples: How many detectors to measure.
+        engine_options: How the engine builds, each ``NAME=VALUE``.
+        address: Of the cluster's head, or ``auto``.
+        resource: As for :func:`profile_on_cluster`.
+        resume: Go on with an existing file.
+        progress: Called with message, measurements done and in all.
+
+    Returns:
+        A predictor for the node's device, and what was measured there.
 
     Raises:
-        EngineError: The engine cannot be used here.
-        ProfileError: The engine cannot build the sentinel, or the trained weights that the inputs
-            were recorded with are not here.
+        RunError: As for :func:`profile_on_cluster`.
+        EngineError: The engine is unknown, or cannot be used there.
+        ProfileError: The node is not quiet, or the samples are too few.
+        PredictorError: The source knows modules alone, or no probe could be measured.
+        TableError: The file exists without ``resume``, is damaged or belongs to something else.
     """
-    if recording is not None and recording.weights is not None:
-        _require_weights(recording.weights, recording.origin.weights_sha256)
-    backend = get_backend(engine, engine_options)
-    return site_here(backend, config, _cache_folder() / kept_as)(recording, inputs)
+    _refuse_existing(path, resume)
+    place = Place(engine, tuple(engine_options), address, resource)
+    with site_on_cluster(place, config, path, progress) as site:
+        return transfer_at(source, site, config, path, samples, resume=resume, progress=progress)
 
 
-def _require_weights(path: Path, sha256: str | None) -> None:
-    if not path.is_file() or sha256_of_file(path) != sha256:
-        raise ProfileError(
-            f"node {platform.node()} does not have the weights {path} that inputs are recorded "
-            "with; put the same file at the same path there"
-        )
-
-
-def _kind(device: str) -> str:
-    if device != CPU and device not in FIRST_GPU:
-        raise RunError(
-            f"on a cluster the device is cpu or cuda:0, the one that Ray gives the profile on its "
-            f"node, got {device!r}"
-        )
-    return device.partition(":")[0]
-
-
-def _kept_as(table: Path) -> str:
-    """Return a name that is the table's alone, also among tables of other machines."""
-    return hashlib.sha256(f"{platform.node()}:{table.absolute()}".encode()).hexdigest()[:16]
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "detfit"
-
-
-def _waiting(progress: Progress, message: str) -> None:
-    progress(message, 0, 1)
+def _refuse_existing(path: Path, resume: bool) -> None:
+    """Refuse before a device is waited for what its table would refuse."""
+    if path.exists() and not resume:
+        raise TableError(f"{path} exists; go on with it by --resume, or write to another -o")

@@ -6,6 +6,7 @@ from ..errors import ModuleSpecError
 from ..modules import ModuleSpec, TensorSpec
 from .anchors import anchors_per_cell, level_sizes
 from .base import Cost, ModuleKind, activation, check_maps, conv, pixels_of, total
+from .rpn import no_cost
 
 SIDES = 2  # width and height: what the head predicts of an anchor's shape
 BOX = 4
@@ -26,7 +27,7 @@ def guided_rpn_head_outputs(spec: ModuleSpec) -> tuple[TensorSpec, ...]:
     """
     channels, groups = spec.get_int("channels"), spec.get_int("deform_groups")
     check_maps(spec, [channels] * len(spec.inputs))
-    if channels % groups:
+    if groups < 1 or channels % groups:
         raise ModuleSpecError(
             f"guided_rpn_head: deform_groups must divide the {channels} channels, got {groups}"
         )
@@ -82,12 +83,7 @@ def _check_geometry(spec: ModuleSpec) -> None:
         )
 
 
-def guided_proposals_cost(spec: ModuleSpec) -> Cost:
-    """Count nothing: the module has neither convolutions nor linear layers nor parameters."""
-    return Cost()
-
-
 KINDS = {
     "guided_rpn_head": ModuleKind(guided_rpn_head_outputs, guided_rpn_head_cost),
-    "guided_proposals": ModuleKind(guided_proposals_outputs, guided_proposals_cost),
+    "guided_proposals": ModuleKind(guided_proposals_outputs, no_cost),
 }

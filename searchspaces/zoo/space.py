@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
@@ -30,6 +30,12 @@ class ZooSpace:
         num_classes: Classes without background.
         proposals: Boxes given to the second stage; ``None`` takes each model's own. One-stage
             models have none and ignore it.
+        norm: Of all models: ``bn``, as published, or ``gn_ws`` (group normalisation and
+            standardised weights) for training from scratch with few images a batch. Published
+            figures are of ``bn``; :meth:`with_norm` changes over.
+
+    Raises:
+        SearchSpaceError: An option is no such number, or there is no such normalisation.
 
     Example:
         >>> space = ZooSpace()
@@ -40,9 +46,11 @@ class ZooSpace:
     input_hw: tuple[int, int] | None = None
     num_classes: int = 80
     proposals: int | None = None
+    norm: str = "bn"
 
     def __post_init__(self) -> None:
-        _ = _make_space(next(iter(ZOO)), self.input_hw, self.num_classes, self.proposals)
+        first = next(iter(ZOO))
+        _ = _make_space(first, self.input_hw, self.num_classes, self.proposals, self.norm)
 
     @property
     def name(self) -> str:
@@ -58,6 +66,10 @@ class ZooSpace:
     def gene_choices(self) -> tuple[tuple[str, ...], ...]:
         """Return the names, the only gene."""
         return (tuple(ZOO),)
+
+    def with_norm(self, norm: str) -> ZooSpace:
+        """Return the zoo of the same models with another normalisation."""
+        return replace(self, norm=norm)
 
     def enumerate(self) -> Iterator[Architecture]:
         """List every model."""
@@ -84,7 +96,7 @@ class ZooSpace:
             ArchitectureError: The zoo does not hold the architecture.
         """
         model = self.model(arch)
-        space = _space_of(model.name, self.input_hw, self.num_classes, self.proposals)
+        space = _space_of(model.name, self.input_hw, self.num_classes, self.proposals, self.norm)
         return space, space.decode(model.code)
 
     def sample(self, rng: np.random.Generator) -> Architecture:
@@ -157,12 +169,16 @@ def _module_count(name: str) -> int:
 
 
 def _make_space(
-    name: str, input_hw: tuple[int, int] | None, num_classes: int, proposals: int | None
+    name: str,
+    input_hw: tuple[int, int] | None,
+    num_classes: int,
+    proposals: int | None,
+    norm: str,
 ) -> SearchSpace:
     from ..spaces import make_space  # the zoo is itself one of the spaces
 
     model = ZOO[name]
-    options: dict[str, Any] = {**model.options, "num_classes": num_classes}
+    options: dict[str, Any] = {**model.options, "num_classes": num_classes, "norm": norm}
     if input_hw is not None:
         options["input_hw"] = input_hw
     if proposals is not None and "retinanet" not in (options.get("head"), *model.code.split("/")):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from detection import BuildError, Detector, LossConfig, convert_norm
 from searchspaces import (
     CODED_BLOCKS,
+    Architecture,
     BoxHead,
     CodedBackbone,
     DetectorSpec,
@@ -19,9 +20,11 @@ from searchspaces import (
     RegionProposals,
     ResNetBackbone,
     RetinaNetHead,
+    SearchSpace,
     ShuffleBackbone,
     SingleLevel,
     make_space,
+    parse_arch,
 )
 
 BACKBONE = CodedBackbone("basicblock", 16, ("1", "2", "2", "2"))
@@ -146,6 +149,26 @@ def test_the_last_stage_on_boxes_changes_too() -> None:
 def test_a_searched_detector_goes_back_to_its_space_of_batch_normalisation(name: str) -> None:
     space = make_space(name, head="retinanet", input_hw=(64, 64), num_classes=3, norm="gn_ws")
     arch = next(space.covering())  # type: ignore[attr-defined]
+    assert_goes_back(space, arch)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "smnas-structural:resnet18/P2-P6@128/none/retinanet/512x512",
+        "smnas-structural:mobilenetv2/c4/rpn/2fc/512x512",
+        "zoo:E0",
+        "zoo:DetNASNet-300M-FPN",
+    ],
+)
+def test_a_structure_and_a_published_detector_go_back_and_detect(text: str) -> None:
+    space, arch = parse_arch(text, input_hw=(64, 64), num_classes=3, proposals=8, norm="gn_ws")
+    after = assert_goes_back(space, arch).train()  # its statistics are not known yet
+    assert all(bool(t.isfinite().all()) for t in levels(after, torch.randn(2, 3, 64, 64)))
+
+
+def assert_goes_back(space: SearchSpace, arch: Architecture) -> Detector:
+    """Convert to batch normalisation, which keeps what the backbone has learnt."""
     wanted = space.with_norm("bn").detector(arch)  # type: ignore[attr-defined]
     before = disturbed(space.detector(arch))
     after = convert_norm(before, wanted)
@@ -153,7 +176,7 @@ def test_a_searched_detector_goes_back_to_its_space_of_batch_normalisation(name:
     pairs = [
         (before.nodes[node.name], after.nodes[node.name])
         for node in after.graph.nodes
-        if node.part == "backbone"
+        if node.part == "backbone" or node.name.startswith("roi_stage")
     ]
     assert all(
         torch.equal(a, b)
@@ -163,6 +186,7 @@ def test_a_searched_detector_goes_back_to_its_space_of_batch_normalisation(name:
         )
     )
     assert not any("parametrizations" in name for name in after.state_dict())
+    return after
 
 
 def test_mode_and_losses_are_kept() -> None:
@@ -200,7 +224,7 @@ def test_other_parts_change_with_a_whole_detector() -> None:
     [
         (BACKBONE, "ln", "norm must be one of bn, gn, gn_ws, got 'ln'"),
         (BACKBONE, "none", "norm must be one of bn, gn, gn_ws, got 'none'"),
-        (OwnBackbone(), "gn", "OwnBackbone has no norm of choice"),
+        (OwnBackbone(), "gn", "OwnBackbone has no field norm"),
         (BACKBONE, spec(replace(BACKBONE, base_channels=32)), "backbone_stem0 is stem_conv.* in"),
         (
             BACKBONE,

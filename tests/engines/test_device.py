@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,14 @@ from engines import (
     device as module,
     parse_device,
 )
-from engines.device import cpu_clock_mhz, cpu_name, machine_id, nvidia_driver, query_nvidia_smi
+from engines.device import (
+    cpu_clock_mhz,
+    cpu_name,
+    machine_id,
+    nvidia_driver,
+    query_nvidia_smi,
+    require_cpu,
+)
 
 CPUINFO = """processor\t: 0
 vendor_id\t: GenuineIntel
@@ -115,6 +123,14 @@ def test_parse_refuses(text: str) -> None:
         parse_device(text)
 
 
+def test_an_engine_of_the_cpu_alone_says_where_it_runs() -> None:
+    require_cpu("openvino", "cpu")
+    with pytest.raises(EngineBuildError, match="'openvino' runs on cpu, not on 'cuda:1'; use eng"):
+        require_cpu("openvino", "cuda:1")
+    with pytest.raises(EngineBuildError, match="unknown device 'tpu'"):
+        require_cpu("openvino", "tpu")
+
+
 def test_this_cpu() -> None:
     here = cpu_device("onnxruntime", "1.0")
     assert here.kind == "cpu"
@@ -174,24 +190,23 @@ def test_nvidia_smi_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(command)
         return subprocess.CompletedProcess(command, 0, "550.54.15, 1380, 877\n", "")
 
-    monkeypatch.setattr(module.shutil, "which", lambda name: "/bin/nvidia-smi")
-    monkeypatch.setattr(module.subprocess, "run", run)
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/nvidia-smi")
+    monkeypatch.setattr(subprocess, "run", run)
     assert query_nvidia_smi("ab-12") == {"driver": "550.54.15", "sm": "1380", "memory": "877"}
     assert "--id=GPU-ab-12" in seen[0]
 
 
 def test_nvidia_smi_that_fails_or_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     assert query_nvidia_smi("ab-12") == {}
-    monkeypatch.setattr(module.shutil, "which", lambda name: "/does/not/exist")
+    monkeypatch.setattr(shutil, "which", lambda name: "/does/not/exist")
     assert query_nvidia_smi("ab-12") == {}
     assert query_nvidia_smi("unknown") == {}
 
 
 def test_nvidia_smi_is_asked_again_when_it_fails_once(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = ["", "550.54.15, 1380, 877"]
-    monkeypatch.setattr(module.shutil, "which", lambda name: "/bin/nvidia-smi")
-    monkeypatch.setattr(module, "_answer", lambda *command: answers.pop(0))
+    monkeypatch.setattr(module, "ask_gpu", lambda uuid, query: answers.pop(0))
     assert query_nvidia_smi("ab-12")["driver"] == "550.54.15"
     answers.extend(["", ""])
     assert query_nvidia_smi("ab-12") == {}
@@ -233,14 +248,14 @@ def test_a_mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ioreg", "-rd1", "-c", "IOPlatformExpertDevice"): IOREG,
     }
     monkeypatch.setattr(module.platform, "system", lambda: "Darwin")
-    monkeypatch.setattr(module, "_answer", lambda *command: answers[command])
+    monkeypatch.setattr(module, "answer_of", lambda *command: answers[command])
     mac = cpu_device("torch", "2.0", tmp_path)
     assert mac.name == "Apple M1 Pro"
     assert mac.uuid.startswith("machine-")
     assert "8F1D3E52" not in json.dumps(mac.to_dict())
     answers[("ioreg", "-rd1", "-c", "IOPlatformExpertDevice")] = IOREG.replace("5555", "5556")
     assert cpu_device("torch", "2.0", tmp_path).fingerprint != mac.fingerprint
-    monkeypatch.setattr(module, "_answer", lambda *command: "")
+    monkeypatch.setattr(module, "answer_of", lambda *command: "")
     assert machine_id(tmp_path) == "unknown"
     assert cpu_name(tmp_path)
 

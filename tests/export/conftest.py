@@ -29,7 +29,7 @@ from export import (
 )
 from export.bundle.postprocess import Postprocess
 from export.machine import machine_name, runtime_version
-from export.running.network import ModuleRunner
+from tests.export.module_runner import ModuleRunner
 
 ARCH = "detnas-nano:21-20-2112-33"
 OPTIONS = {"head": "retinanet", "input_hw": (64, 64), "num_classes": 3}

@@ -71,7 +71,7 @@ class DetNasSpace:
             )
         if self.shuffle not in SHUFFLES:
             raise SearchSpaceError(f"shuffle {self.shuffle!r} is not one of {', '.join(SHUFFLES)}")
-        if self.norm not in NORMS:
+        if self.norm not in tuple(NORMS):
             raise SearchSpaceError(f"norm {self.norm!r} is not one of {', '.join(NORMS)}")
         _ = self._frame  # checks the numbers
 

@@ -33,16 +33,13 @@ from .groups import (
     shown,
     swapped,
 )
-from .heads import around
+from .heads import NORMS, around
 from .structure import BLOCK_OF, SIZES, WIDTHS, Structure
 from .tokens import coded_tokens
 
 NAME = "smnas-modular"
 DEFAULT_STRUCTURE = "resnet50/P1-P5@256/rpn/cascade3/800x600"
 """Like E2, E3: a three-stage cascade on P1-P5 at 800x600."""
-
-NORMS = {"bn": "none", "gn_ws": "gn_ws"}
-"""Norm of the backbone -> norm of pyramid and RetinaNet towers, which have none beside BN."""
 
 NO_WIDTH = 0  # the gene where there is no pyramid
 _WIDTH_MARK = "@"

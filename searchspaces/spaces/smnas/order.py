@@ -7,7 +7,6 @@ pyramid, kinds of RPN, input sizes. Coded backbones: :func:`.code.is_deeper_or_w
 
 from __future__ import annotations
 
-from ...parts import MobileNetV2Backbone, ResNetBackbone
 from .structure import BACKBONES, BLOCK_OF, CASCADES, NECKS, Structure
 
 
@@ -35,14 +34,8 @@ def structure_precedes(a: Structure, b: Structure) -> bool:
 def _shallower(a: str, b: str) -> bool:
     if BLOCK_OF[a] != BLOCK_OF[b]:
         return False
-    return all(x <= y for x, y in zip(_depths(a), _depths(b), strict=True))
-
-
-def _depths(backbone: str) -> tuple[int, ...]:
-    part = BACKBONES[backbone]
-    if not isinstance(part, ResNetBackbone | MobileNetV2Backbone):
-        raise TypeError(f"no structure has a backbone such as {part}")
-    return part.depths
+    depths = zip(BACKBONES[a].depths, BACKBONES[b].depths, strict=True)
+    return all(x <= y for x, y in depths)
 
 
 def _narrower(a: str, b: str) -> bool:

@@ -6,7 +6,7 @@ Source: SM-NAS (Yao et al., AAAI 2020).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from ...architecture import Architecture
 from ...detector import DetectorSpec
-from ...errors import ArchitectureError
+from ...errors import ArchitectureError, SearchSpaceError
 from ..options import check_proposals
 from .covering import cover, numbered
-from .heads import around
+from .faults import either
+from .heads import NORMS, around
 from .order import structure_precedes
 from .structure import (
     BACKBONES,
@@ -66,9 +67,12 @@ class SmNasStructuralSpace:
         num_classes: Classes without background.
         proposals: Boxes given to the second stage, after NMS; ``None`` takes what is usual: 1000
             of an RPN, 300 of a GA-RPN. RetinaNet has no second stage and ignores it.
+        norm: ``bn``, or ``gn_ws`` (group normalisation and standardised weights, in pyramid and
+            RetinaNet's towers too) for training from scratch with few images a batch. Genes mean
+            the same in both; :meth:`with_norm` changes over.
 
     Raises:
-        SearchSpaceError: An option is no such number.
+        SearchSpaceError: An option is no such number, or there is no such normalisation.
 
     Example:
         >>> space = SmNasStructuralSpace()
@@ -81,8 +85,11 @@ class SmNasStructuralSpace:
     input_hw: tuple[int, int] | None = None
     num_classes: int = 80
     proposals: int | None = None
+    norm: str = "bn"
 
     def __post_init__(self) -> None:
+        if self.norm not in tuple(NORMS):
+            raise SearchSpaceError(f"norm {self.norm!r} is not {either(tuple(NORMS))}")
         check_proposals(self.proposals)
         _ = self.detector(self.decode(EXAMPLE)).graph()  # checks the numbers
 
@@ -106,6 +113,10 @@ class SmNasStructuralSpace:
     def size(self) -> int:
         """Return the exact number of architectures."""
         return len(BACKBONES) * len(NECKS) * len(SCHEMES) * len(SIZES)
+
+    def with_norm(self, norm: str) -> SmNasStructuralSpace:
+        """Return the space of the same architectures with another normalisation."""
+        return replace(self, norm=norm)
 
     def enumerate(self) -> Iterator[Architecture]:
         """List every architecture."""
@@ -183,8 +194,8 @@ class SmNasStructuralSpace:
         structure = Structure(*self._genes(arch))
         return DetectorSpec(
             self._input_hw(structure),
-            BACKBONES[structure.backbone],
-            *around(structure, self.proposals),
+            replace(BACKBONES[structure.backbone], norm=self.norm),
+            *around(structure, self.proposals, NORMS[self.norm]),
             self.num_classes,
         )
 

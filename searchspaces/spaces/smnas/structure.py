@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 
 from ...errors import ArchitectureError
-from ...parts import STAGES, Backbone, MobileNetV2Backbone, ResNetBackbone
+from ...parts import STAGES, MobileNetV2Backbone, ResNetBackbone
 from .faults import either
 
-BACKBONES: dict[str, Backbone] = {
+BACKBONES: dict[str, ResNetBackbone | MobileNetV2Backbone] = {
     "resnet18": ResNetBackbone("basic", (2, 2, 2, 2)),
     "resnet34": ResNetBackbone("basic", (3, 4, 6, 3)),
     "resnet50": ResNetBackbone("bottleneck", (3, 4, 6, 3)),

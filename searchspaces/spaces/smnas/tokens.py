@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import product
 
-from ...parts import STAGES, Backbone, MobileNetV2Backbone, ResNetBackbone
+from ...parts import STAGES, MobileNetV2Backbone, ResNetBackbone
 from ...parts.mobilenet import STAGE_GROUPS
 from ...parts.rcnn import POOLED_LEVELS
 from .code import DOUBLINGS, BackboneCode
@@ -42,15 +42,13 @@ def structure_tokens(backbone: str, neck: str, rpn: str, head: str, size: str) -
     return (*names, *_tokens_after(maps, stages[-1], neck, rpn, head, size))
 
 
-def _stages(backbone: Backbone) -> list[Tokens]:
+def _stages(backbone: ResNetBackbone | MobileNetV2Backbone) -> list[Tokens]:
     """Name the modules of every stage; the blocks after the first of a group are equal."""
     last: Tokens = ()
     if isinstance(backbone, MobileNetV2Backbone):
         groups, depths, last = STAGE_GROUPS, backbone.depths, ("last",)
-    elif isinstance(backbone, ResNetBackbone):
-        groups, depths = tuple((stage,) for stage in range(BACKBONE_LEVELS)), backbone.depths
     else:
-        raise TypeError(f"no structure has a backbone such as {backbone}")
+        groups, depths = tuple((stage,) for stage in range(BACKBONE_LEVELS)), backbone.depths
     stages = [
         tuple(
             f"{group} {'more' if block else 'first'}"

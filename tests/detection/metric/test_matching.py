@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from torchvision import ops
 
 from detection.data.rle import Rle, encode_rle
 from detection.errors import MetricError
 from detection.metric.detections import ImageDetections
-from detection.metric.matching import MatchOptions, box_iou, match_all, match_detections
+from detection.metric.matching import MatchOptions, match_all, match_detections
+from detection.metric.overlap import box_iou
 
 A, B, C = [0.0, 0, 100, 100], [200.0, 0, 300, 100], [0.0, 200, 100, 300]
 
@@ -46,30 +46,6 @@ def detection_lists(draw: st.DrawFn, most: int = 5) -> ImageDetections:
             for x, y, u, v, score, category in rows
         )
     )
-
-
-@given(a=detection_lists(), b=detection_lists())
-def test_iou_is_that_of_torchvision_where_there_is_area(
-    a: ImageDetections, b: ImageDetections
-) -> None:
-    import torch
-
-    mine = box_iou(a.boxes, b.boxes)
-    assert mine.shape == (len(a), len(b))
-    area_a, area_b = (np.prod(x.boxes[:, 2:] - x.boxes[:, :2], axis=1) for x in (a, b))
-    solid = (area_a[:, None] > 0) | (area_b[None] > 0)
-    theirs = ops.box_iou(torch.from_numpy(a.boxes), torch.from_numpy(b.boxes)).numpy()
-    np.testing.assert_allclose(mine[solid], theirs[solid], atol=1e-12)
-
-
-def test_boxes_without_area_are_the_same_up_to_rounding() -> None:
-    """As a detection in the letterbox' padding is clipped to the image's border."""
-    flat = np.array([[451.60242, 427.0, 603.42921, 427.0]])
-    other = flat + np.array([[1e-4, 0, -1e-4, 0]])
-    elsewhere = flat - np.array([[0, 20.0, 0, 20.0]])
-    assert box_iou(flat, other)[0, 0] == pytest.approx(1, abs=1e-5)
-    assert box_iou(flat, elsewhere)[0, 0] == 0
-    assert box_iou(flat, np.array([[0.0, 0, 640, 427]]))[0, 0] == 0
 
 
 def most_pairs_by_brute_force(a: ImageDetections, b: ImageDetections, iou: float) -> int:

@@ -1,10 +1,12 @@
-"""A disk that is full while a checkpoint is written: what was there stays, and a run goes on."""
+"""A disk that is full in the middle of a training: what was there stays, and a run goes on."""
 
 import errno
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,10 +20,13 @@ from detection import (
     TrainConfig,
     one_detector,
     train,
+    train_detector,
+    weights,
     write_shapes,
 )
-from detection.training import checkpoint
+from detection.training import checkpoint, lock, log
 from detection.training.checkpoint import list_checkpoints
+from searchspaces import make_space
 from tests.detection.training.together import SIDE, detector, open_shapes
 
 CONFIG = TrainConfig(steps=4, batch_size=2, lr=0.005, log_every=1, checkpoint_every=2)
@@ -34,9 +39,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> CocoDataset:
     return open_shapes(write_shapes(tmp_path_factory.mktemp("shapes"), recipe))
 
 
-def run(dataset: CocoDataset, folder: Path) -> nn.Module:
+def run(dataset: CocoDataset, folder: Path, **changes: Any) -> nn.Module:
     root = detector()
-    train(one_detector(root), root, dataset, CONFIG, folder)
+    train(one_detector(root), root, dataset, replace(CONFIG, **changes), folder)
     return root
 
 
@@ -96,9 +101,113 @@ def test_a_disk_that_was_full_from_the_beginning(
     dataset: CocoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "write_atomically", fail_from(1, checkpoint.write_atomically))
-    with pytest.raises(CheckpointError, match="there is none from before; make room"):
+    with pytest.raises(CheckpointError, match="there is no checkpoint from before; make room"):
         run(dataset, tmp_path)
     assert list_checkpoints(tmp_path) == []
+
+
+# The log is begun by one whole write, a second one is due at the first loss; rows are appended.
+LOG_FAILURES = [
+    ("write_atomically", 1, "there is no checkpoint from before"),
+    ("write_atomically", 2, "there is no checkpoint from before"),
+    ("append_whole", 1, "there is no checkpoint from before"),
+    ("append_whole", 2, "step-00000002 is kept"),
+]
+
+
+@pytest.mark.parametrize(("name", "call", "kept"), LOG_FAILURES)
+def test_a_log_that_cannot_be_written(
+    dataset: CocoDataset, tmp_path: Path, name: str, call: int, kept: str
+) -> None:
+    whole, folder = run(dataset, tmp_path / "whole"), tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log, name, fail_from(call, getattr(log, name)))
+        with pytest.raises(CheckpointError) as caught:
+            run(dataset, folder)
+    assert str(caught.value) == (
+        f"{folder / 'log.csv'}: cannot be written (No space left on device); {kept}; make room "
+        "on the disk, then go on by --resume"
+    )
+    resumed = run(dataset, folder)
+    for key, value in resumed.state_dict().items():
+        assert torch.equal(value, whole.state_dict()[key])
+    names = [path / "log.csv" for path in (folder, tmp_path / "whole")]
+    assert names[0].read_text() == names[1].read_text()
+
+
+@pytest.mark.parametrize("failing", ["begin", "add_scalar", "close"])
+def test_tensorboards_files_that_cannot_be_written(
+    dataset: CocoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def told(what: str) -> None:
+        if what == failing:
+            raise FULL
+
+    class Writer:  # of torch.utils.tensorboard, as far as it is used
+        def __init__(self, log_dir: str, *, purge_step: int) -> None:
+            told("begin")
+
+        def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+            told("add_scalar")
+
+        def close(self) -> None:
+            told("close")
+
+    module = SimpleNamespace(SummaryWriter=Writer)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    with pytest.raises(CheckpointError, match=r"tensorboard: cannot be written \(No space left"):
+        run(dataset, tmp_path, tensorboard=True)
+    failing = ""
+    run(dataset, tmp_path, tensorboard=True)
+    kept = [path.name for path in list_checkpoints(tmp_path)]
+    assert kept == ["step-00000002", "step-00000004"]
+
+
+def test_weights_that_cannot_be_written_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"head": "retinanet", "input_hw": (SIDE, SIDE), "num_classes": 2}
+    recipe = ShapesRecipe(
+        num_train=4, num_val=1, image_hw=(SIDE, SIDE), size_px=(32, 56), num_classes=2
+    )
+    data, output = write_shapes(tmp_path / "data", recipe), tmp_path / "w.safetensors"
+    space = make_space("detnas-nano", **options)
+
+    def go_on() -> None:
+        train_detector(
+            space,
+            space.decode("0123012301"),
+            data,
+            CONFIG,
+            output,
+            space_options=options,
+            resume=True,
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "write_atomically", fail_from(1, weights.write_atomically))
+        with pytest.raises(CheckpointError) as caught:
+            go_on()
+    assert str(caught.value) == (
+        f"{output}: cannot be written (No space left on device); step-00000004 is kept; make room "
+        "on the disk, then go on by --resume"
+    )
+    assert not output.exists()
+    go_on()
+    assert output.is_file()
+
+
+def test_a_folder_that_cannot_be_made(
+    dataset: CocoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "deep" / "run"
+
+    def full(*_: Any, **__: Any) -> None:
+        raise FULL
+
+    monkeypatch.setattr(lock.Path, "mkdir", full)
+    with pytest.raises(CheckpointError, match=r"run: cannot be written .*, then try again"):
+        run(dataset, folder)
 
 
 def test_what_a_killed_save_left_is_removed_by_the_run_that_goes_on(

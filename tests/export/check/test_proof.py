@@ -77,3 +77,19 @@ def test_samples_are_the_same_every_time() -> None:
     first, second = (Reference(model(text))._runs for _ in range(2))
     for (one, _), (other, _) in zip(first, second, strict=True):
         np.testing.assert_array_equal(one["x"], other["x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("g (string[4] x) => (string[4] y) { y = Identity(x) }", "tensor.string."),
+        (
+            "g (seq(float[4]) x) => (float[4] y) {"
+            " i = Constant<value = int64 {0}>()\n y = SequenceAt(x, i) }",
+            "seq.tensor.float..",
+        ),
+    ],
+)
+def test_inputs_without_samples_say_so(text: str, kind: str) -> None:
+    with pytest.raises(RuntimeError, match=f"no samples of input 'x', which is {kind}"):
+        Reference(model(text))

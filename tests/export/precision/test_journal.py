@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,38 @@ def test_other_damage_and_other_files_are_refused(tmp_path: Path) -> None:
     assert path.read_text() == "my notes\n"
     with pytest.raises(PrecisionError, match="cannot keep the log"):
         Journal(path / "log.jsonl", "subject")
+
+
+@pytest.mark.parametrize(
+    "line", ['{"points": 1.0}', '{"kept": "a"}', "[1]", '{"kept": "a", "shade": 1}']
+)
+def test_a_line_that_holds_no_loss_is_damage(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "log.jsonl"
+    Journal(path, "subject").put("a", LOSS)
+    path.write_text(f"{path.read_text()}{line}\n")
+    with pytest.raises(PrecisionError, match="is damaged; delete it"):
+        Journal(path, "subject")
+
+
+def test_bytes_that_are_no_text_are_no_log(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"\xff\xfe\n")
+    with pytest.raises(PrecisionError, match="is no log of a search"):
+        Journal(path, "subject")
+
+
+def test_a_log_is_begun_anew_whole_or_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log.jsonl"
+    Journal(path, "one").put((), LOSS)
+    before = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "disk full")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(PrecisionError, match=r"cannot keep the log .*: disk full"):
+        Journal(path, "two")
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

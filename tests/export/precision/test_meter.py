@@ -15,8 +15,8 @@ from export.errors import PrecisionError
 from export.gate.detections import judge_parity
 from export.gate.verdict import judge_accuracy
 from export.precision.meter import Alike, LossMeter, Recorded
-from export.running.network import ModuleRunner
 from export.running.reference import Reference
+from tests.export.module_runner import ModuleRunner
 
 LABELS = ("circle", "square", "triangle")
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
@@ -57,3 +58,24 @@ def test_the_engine_that_others_are_compared_with_strays_nowhere(
     of = {name: Rungs(replace(export_request, engine=name), RECORDED, None) for name in ENGINES}
     assert of["onnxruntime"].strayed(lowering, batches) is None
     assert of["openvino"].strayed(lowering, batches) is not None
+
+
+@pytest.mark.parametrize(("precision", "iou"), [("fp32", 0.99), ("fp16", 0.9), ("int8", 0.5)])
+def test_a_rung_counts_matches_at_the_iou_of_its_precision(
+    export_request: ExportRequest,
+    content: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    iou: float,
+) -> None:
+    class AskedError(Exception):
+        pass
+
+    def compare(*_: object, iou: float) -> None:
+        raise AskedError(iou)
+
+    monkeypatch.setattr("export.precision.rungs.compare", compare)
+    with pytest.raises(AskedError, match=f"^{iou}$"):
+        Rungs(export_request, Mock(), None).compared(
+            content, precision, "rounded", (0, 0), emulated_in="fp32"
+        )

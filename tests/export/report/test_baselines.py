@@ -107,6 +107,18 @@ def test_published_ap_stands_only_where_input_and_classes_are_the_published_ones
     assert sorted(row.size for row in found.rows if row.name == "E0") == ["512x512", "800x600"]
 
 
+def test_a_run_with_another_norm_is_compared_with_models_of_that_norm(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"input_hw": (320, 320), "num_classes": 3, "norm": "gn_ws"}
+    run = searched(tmp_path / "r", **options)
+    compared = baselines_of(run, search_front(run))
+    assert compared is not None
+    predictor, zoo = make_simulated("V100", "fp32"), ZooSpace(**options)
+    expected = predictor.predict(zoo.detector(zoo.decode("E0"))).p50_ms
+    assert expected in [row.ms for row in compared.rows if row.name == "E0"]
+    other = zoo.with_norm("bn")
+    assert predictor.predict(other.detector(other.decode("E0"))).p50_ms != expected
+
+
 def test_ours_is_the_most_accurate_that_is_no_slower(run: SearchResult, found: Baselines) -> None:
     marks = search_front(run).marks
     faster = 0

@@ -38,11 +38,11 @@ from export import (
 from export.bundle.postprocess import unpad_masks
 from export.graph.model import CONTROL_FLOW
 from export.running.drawing import draw
-from export.running.network import ModuleRunner
 from export.runtime import load
 from searchspaces import MASKS, SPACES
 from tests.export.conftest import FAST, LABELS
 from tests.export.masked_nano import CODE, NAME, MaskedNano, make_detector
+from tests.export.module_runner import ModuleRunner
 
 
 @pytest.fixture(autouse=True)

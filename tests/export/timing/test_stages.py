@@ -7,9 +7,9 @@ import pytest
 from detection import Detector, Preprocess
 from export.bundle.postprocess import Postprocess
 from export.comparison.data import EvaluationData, open_data
-from export.running.network import ModuleRunner
 from export.running.session import Session
 from export.timing.stages import MIN_ROUNDS, STAGES, choose_images, time_stages
+from tests.export.module_runner import ModuleRunner
 
 SIZE = (64, 64)
 

@@ -65,6 +65,13 @@ def test_without_an_architecture_layers_are_kept_as_notes(tmp_path):
     assert note.endswith("and 10 more")
 
 
+def test_equal_layers_of_no_module_count_each(tmp_path):
+    entries = [{"count": 1}, *[layer("Reformatting CopyNode", 0.5)] * 3]
+    table = read(tmp_path, entries, Origin(device="V100"))
+    (note,) = [note for note in table.manifest.notes if "no single module" in note]
+    assert note.startswith("3 layers (100.0% of the time)")
+
+
 def test_there_and_back(run_profile, tmp_path):
     table = run_profile(detectors=1, isolated=True)
     path = tmp_path / "out.json"

@@ -161,7 +161,7 @@ def test_text_round_trip_and_damage(fitted):
     assert astuple(again.spread) == astuple(costs.spread)
     for change, message in (
         ({"equations": []}, "no equations"),
-        ({"modules": []}, "lack"),
+        ({"modules": []}, "positive and of its 0 modules"),
         ({"spread": {}}, "lack 'layer'"),
         ({"rates": {**fields["rates"], "start_ms": None}}, "start"),
     ):

@@ -13,20 +13,27 @@ from typing import Any
 import pytest
 
 from cli import EXIT_INTERRUPTED
-from engines import UnknownEngineError
+from engines import UnknownEngineError, get_backend
 from latency import (
     LatencyTable,
+    Predictor,
     ProfileConfig,
     ProfileError,
     Recording,
     TableError,
+    fit,
+    load_predictor,
+    profile,
     read_table,
     record,
     recording_path,
+    save_predictor,
+    transfer,
+    transfer_config,
 )
-from search import RunError, profile_on_cluster
+from search import RunError, profile_on_cluster, transfer_on_cluster
 from search.workers import RESOURCE, Cluster, DeviceNode
-from search.workers.profiling import site_there
+from search.workers.node_site import site_there
 from searchspaces import make_space
 from tests.cli import done, run, start
 from tests.search.workers.things import Counter
@@ -55,9 +62,43 @@ def test_what_cannot_be_profiled_is_refused_before_a_cluster_is_joined(tmp_path:
 def test_options_that_name_no_cluster_are_one_line(tmp_path: Path) -> None:
     common = ("profile", "--engine", "fake", "-o", tmp_path / "t.jsonl")
     run(*common, "--resource", "v100").refused("--resource", "give --workers ray[:ADDRESS]")
-    run(*common, "--workers", "2").refused("a profile has one worker", "got '2'")
+    run(*common, "--workers", "2").refused("one worker measures", "got '2'")
     run(*common, "--workers", "ray:").refused("ray[:ADDRESS]")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    path = tmp_path_factory.mktemp("source") / "t.jsonl"
+    config = ProfileConfig(detectors=8, replicates=1, input_sets=0)
+    return fit(profile(SPACE, get_backend("fake"), config, path, space_options=OPTIONS))
+
+
+def test_what_cannot_be_transferred_is_refused_before_a_cluster_is_joined(
+    source: Predictor, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.jsonl"
+    moved = partial(transfer_on_cluster, source, path=path, samples=6, address="nowhere:1")
+    with pytest.raises(RunError, match=r"cpu or cuda:0, .* got 'cuda:1'"):
+        moved("fake", transfer_config(source, device="cuda:1"))
+    with pytest.raises(UnknownEngineError, match="unknown engine 'fast'"):
+        moved("fast", transfer_config(source))
+    path.touch()
+    with pytest.raises(TableError, match="go on with it by --resume"):
+        moved("fake", transfer_config(source))
+
+
+def test_a_transfer_takes_the_options_of_a_profile(source: Predictor, tmp_path: Path) -> None:
+    save_predictor(tmp_path / "p.json", source)
+    output = tmp_path / "new.json"
+    common = ("transfer", "--from", tmp_path / "p.json", "--engine", "fake", "-o", output)
+    run(*common, "--resource", "v100").refused("--resource", "give --workers ray[:ADDRESS]")
+    run(*common, "--workers", "2").refused("one worker measures", "got '2'")
+    assert [path.name for path in tmp_path.iterdir()] == ["p.json"]
+    done(*common, "--samples", 6)
+    moved, table = transfer(source, get_backend("fake"), tmp_path / "own.jsonl", 6)
+    assert rows_of(read_table(tmp_path / "new.jsonl")) == rows_of(table)
+    assert load_predictor(output).manifest.device == moved.manifest.device
 
 
 def test_weights_have_to_be_on_the_node(tmp_path: Path) -> None:
@@ -131,9 +172,6 @@ def wait_for(ready: Callable[[], bool], seconds: float = 180.0) -> None:
 def test_a_node_measures_as_this_machine_does(
     profiled: Callable[..., LatencyTable], tmp_path: Path, cache: Path
 ) -> None:
-    from engines import get_backend
-    from latency import profile
-
     told: list[tuple[str, float, float]] = []
     there = profiled("there.jsonl", progress=lambda *args: told.append(args))
     path = tmp_path / "here.jsonl"
@@ -147,6 +185,22 @@ def test_a_node_measures_as_this_machine_does(
         recording_path(path).read_bytes()
     )
     assert told[-1] == ("profile complete", 6, 6)
+    assert not list(cache.glob("detfit/*"))
+
+
+@on_ray
+def test_a_transfer_measures_on_a_node_as_it_does_here(
+    nodes: Any, source: Predictor, tmp_path: Path, cache: Path
+) -> None:
+    save_predictor(tmp_path / "p.json", source)
+    output, place = tmp_path / "there.json", ("--workers", f"ray:{nodes.address}")
+    common = ("transfer", "--from", tmp_path / "p.json", "--engine", "fake", "--samples", 6)
+    done(*common, *place, "--resource", "fake", "-o", output)
+    here, table = transfer(source, get_backend("fake"), tmp_path / "here.jsonl", 6)
+    assert rows_of(read_table(tmp_path / "there.jsonl")) == rows_of(table)
+    detector = SPACE.detector(SPACE.decode("0" * 10))
+    there = load_predictor(output)
+    assert there.predict(detector).p50_ms == pytest.approx(here.predict(detector).p50_ms)
     assert not list(cache.glob("detfit/*"))
 
 

@@ -80,8 +80,13 @@ def test_a_head_that_cannot_exist_is_refused():
     for count in (outputs_of, cost_of):
         with pytest.raises(ModuleSpecError, match="maps of 16, 16, 16, 16, 16 channels"):
             count(head(channels=16))
+
+
+@pytest.mark.parametrize("groups", [5, 0])
+def test_deform_groups_must_divide_the_channels(groups):
+    for count in (outputs_of, cost_of):
         with pytest.raises(ModuleSpecError, match="deform_groups must divide the 12 channels"):
-            count(head(groups=5))
+            count(head(groups=groups))
 
 
 def test_proposals_are_padded_boxes_and_a_count():

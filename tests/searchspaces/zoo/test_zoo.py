@@ -84,6 +84,18 @@ def test_options_reach_the_models():
     assert detector("RetinaNet-R18-FPN", proposals=300).rpn is None
 
 
+@pytest.mark.parametrize("name", ["E0", "DetNASNet-300M-FPN", "CR-ResNet18", "RetinaNet-R18-FPN"])
+def test_the_norm_reaches_models_of_every_space(name):
+    published, spec = detector(name), detector(name, norm="gn_ws")
+    assert (published.backbone.norm, spec.backbone.norm) == ("bn", "gn_ws")
+    assert spec.neck.norm == "gn_ws"
+    assert spec.macs() == published.macs()
+    assert detector(name, norm="bn") == published
+    space, arch = parse_arch(f"zoo:{name}", norm="gn_ws")
+    assert space.encode(arch) == name
+    assert space.with_norm("bn") == ZooSpace()
+
+
 def test_masks_come_fifth():
     assert detector("MaskRCNN-R18-FPN").output_names[-1] == "masks"
     assert len(detector("CascadeRCNN-R18-FPN").output_names) == 4
@@ -111,6 +123,8 @@ def test_survives_pickling_with_its_models():
         {"input_hw": (16, 16)},
         {"num_classes": 0},
         {"proposals": "x"},
+        {"norm": "ln"},
+        {"norm": {"bn": 1}},
         {"head": "fpn"},
     ],
 )

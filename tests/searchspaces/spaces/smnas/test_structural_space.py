@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -24,6 +25,14 @@ class TestFixedSize(SearchSpaceConformance):
 
     def make(self):
         return make_space("smnas-structural", **SMALL)
+
+
+class TestStandardisedWeights(SearchSpaceConformance):
+    draws = 50
+    round_trips = 100
+
+    def make(self):
+        return make_space("smnas-structural", **SMALL, norm="gn_ws")
 
 
 def test_the_size_is_exact():
@@ -132,6 +141,19 @@ def test_every_backbone_is_wired_with_every_kind_of_neck(backbone, rest):
     assert graph.tensors[graph.outputs[0]].shape == (2, 100, 4)
 
 
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_norms_change_over_and_back(backbone):
+    other = SPACE.with_norm("gn_ws")
+    arch = SPACE.decode(f"{backbone}/P2-P6@128/none/retinanet/512x512")
+    before, after = SPACE.detector(arch), other.detector(arch)
+    assert before.backbone == BACKBONES[backbone]
+    assert (before.neck.norm, before.head.norm) == ("none", "none")
+    assert {after.backbone.norm, after.neck.norm, after.head.norm} == {"gn_ws"}
+    assert replace(after.backbone, norm="bn") == before.backbone
+    assert (other.name, other.canonical(arch)) == (SPACE.name, SPACE.canonical(arch))
+    assert other.with_norm("bn") == SPACE
+
+
 def test_fields_name_the_parts():
     arch = SPACE.decode("resnext101/P2-P5@128/garpn/cascade4/1080x720")
     detector = SPACE.detector(arch)
@@ -173,6 +195,7 @@ def test_genes_outside_the_space_are_refused(genes):
         ({"num_classes": 0}, "num_classes must be an int >= 1, got 0"),
         ({"input_hw": []}, "must be a tuple"),
         ({"proposals": 0}, "proposals must be an int >= 1"),
+        ({"norm": "ln"}, "norm 'ln' is not bn or gn_ws"),
         ({"head": "fpn"}, "does not take these options: 'head'; it takes input_hw, num_classes"),
     ],
 )
