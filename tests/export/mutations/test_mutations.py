@@ -140,7 +140,17 @@ def test_a_fault_of_levels_is_caught_where_boxes_reach_them(
 
 
 SQUARE = "boxes-clipped-by-transposed-size"
-"""Without any effect on inputs that are as high as wide, such as the specimens' here."""
+NO_FAULT_HERE = {
+    (ONE_STAGE, SQUARE): "the input is as high as wide",
+    (TWO_STAGE, SQUARE): "the input is as high as wide",
+    (ONE_STAGE, "batchnorm-not-folded"): "untrained statistics are those of the first day",
+    (TWO_STAGE, "batchnorm-not-folded"): "untrained statistics are those of the first day",
+    (TWO_STAGE, "level-assignment-coarse"): "in 64x64 pixels no box changes its level",
+    (ONE_STAGE, "threshold-in-the-runtime"): "no score is below the threshold",
+    (ONE_STAGE, "padding-read"): "the list of detections is full",
+}
+"""What changes nothing about the small untrained specimens here; `benchmarks.mutation_gate` plants
+each of them into trained detectors, where it is caught."""
 
 
 def test_a_clip_by_the_transposed_size_is_caught_where_the_input_is_not_square(
@@ -184,8 +194,9 @@ def test_every_planted_fault_is_caught(
     mutation = BY_NAME[name]
     if kind not in mutation.kinds:
         return
-    if name == SQUARE:
-        pytest.skip("no fault on a square input; planted into another one by a test of its own")
     specimen = one_stage if kind == ONE_STAGE else two_stage
     trial = try_mutation(mutation, specimen, tmp_path / "bundle")
+    if (kind, name) in NO_FAULT_HERE:
+        assert (trial.outcome, trial.drop) == ("PASS", 0.0), NO_FAULT_HERE[kind, name]
+        return
     assert trial.caught, trial.reason
