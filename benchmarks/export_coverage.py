@@ -15,8 +15,8 @@ saturate on some photographs, make such ties.
 A detection needs a partner from 0.01 above the score at which its detector cuts its list off: at
 the cut-off itself the last digit decides on which side it has one.
 
-    python -m benchmarks.export_coverage --data ../shared/data/coco80     # two hours on one core
-    python -m benchmarks.export_coverage --data ../shared/data/coco80 --only E0,CR-ResNet50
+    python -m benchmarks.export_coverage --data COCO     # two hours on one core
+    python -m benchmarks.export_coverage --data COCO --only E0,CR-ResNet50
 
 Finished models are kept in --work, so that a second run goes on where the first stopped; the most
 different ones come first. The figures of all that are finished, and the names of those that are

@@ -1,7 +1,7 @@
 """Simulated V100 times against the published ones of SM-NAS, and what was fitted on what.
 
     python benchmarks/simulate_v100.py                         # whole detectors: seconds
-    python benchmarks/simulate_v100.py --rows ../shared/data/v100-trt-conv    # single layers, too
+    python benchmarks/simulate_v100.py --rows V100_TRT_CONV   # single layers, too
     python benchmarks/simulate_v100.py --rows ... --fit        # efficiencies anew: minutes
 
 Nothing here is measured by us. Two things are fitted:

@@ -10,8 +10,8 @@ deep random network that normalises by its own statistics multiplies every round
 layer to layer, in torch alone as well. ``--conditioning DetNASNet-3.8G`` shows it: noise of one
 millionth on a photograph grows 460,000 times by the last stage, with initial statistics twice.
 
-    python benchmarks/zoo.py --data ../shared/data/coco80     # all models: about an hour
-    python benchmarks/zoo.py --data ../shared/data/coco80 --only E0,CR-ResNet50
+    python benchmarks/zoo.py --data COCO     # all models: about an hour
+    python benchmarks/zoo.py --data COCO --only E0,CR-ResNet50
 
 Finished models are kept in --work, so that a second run goes on where the first stopped. The
 table is written to docs/zoo.md, the figures to benchmarks/results/zoo.json.

@@ -115,6 +115,8 @@ class Bold(Plain):
 
 
 class TestPlain(StrategyConformance):
+    kind: type[Plain] = Plain
+
     def make(
         self,
         space: DigitSpace,
@@ -122,33 +124,21 @@ class TestPlain(StrategyConformance):
         constraints: Sequence[Constraint] = (),
         seed: int = 0,
     ) -> Strategy:
-        return Plain(space, objectives, constraints, seed)
+        return self.kind(space, objectives, constraints, seed)
 
 
-class TestListening(StrategyConformance):
-    def make(
-        self,
-        space: DigitSpace,
-        objectives: Sequence[Objective],
-        constraints: Sequence[Constraint] = (),
-        seed: int = 0,
-    ) -> Strategy:
-        return Listening(space, objectives, constraints, seed)
+class TestListening(TestPlain):
+    kind = Listening
 
 
-class TestNeedsEverything(StrategyConformance):
+class NeedsEverything(Plain):
+    needs_every_result = True
+
+
+class TestNeedsEverything(TestPlain):
     """What needs every result is refused with rungs, and conforms otherwise."""
 
-    def make(
-        self,
-        space: DigitSpace,
-        objectives: Sequence[Objective],
-        constraints: Sequence[Constraint] = (),
-        seed: int = 0,
-    ) -> Strategy:
-        strategy = Plain(space, objectives, constraints, seed)
-        strategy.needs_every_result = True  # type: ignore[attr-defined]
-        return strategy
+    kind = NeedsEverything
 
 
 def search_in(folder: Path, strategy: Any, **changes: Any) -> SearchResult:
