@@ -3,7 +3,7 @@
 For some spaces, random detectors are predicted as a search does it
 (`Predictor.for_space(space).predict_ms`): once with modules that the predictor meets for the first
 time, and again when it knows them. Beside it, on fewer detectors: `Predictor.predict_ms`, which
-wires every detector, and `Predictor.predict`, which also gives interval and breakdown.
+lists every detector's modules, and `Predictor.predict`, which also gives interval and breakdown.
 
     python -m benchmarks.prediction_speed    # about a minute; processor time of this machine
 
@@ -89,7 +89,7 @@ def timed(
     fast.predict_ms(archs)
     again = min(seconds(lambda: fast.predict_ms(archs)) for _ in range(REPEATS))
     some = archs[:few]
-    wired = seconds(lambda: predictor.predict_ms([space.detector(arch) for arch in some]))
+    listed = seconds(lambda: predictor.predict_ms([space.detector(arch) for arch in some]))
     whole = seconds(lambda: [predictor.predict(space.detector(arch)) for arch in some])
     alike = np.allclose(
         fast.predict_ms(some), predictor.predict_ms([space.detector(arch) for arch in some])
@@ -101,7 +101,7 @@ def timed(
         "per_second": {
             "known modules": count / again,
             "first time": count / first,
-            "predict_ms": few / wired,
+            "predict_ms": few / listed,
             "predict": few / whole,
         },
     }

@@ -6,8 +6,8 @@
    Beside it: what a table that is written at the end would have lost.
 2. Copies of the finished table are damaged: a flipped bit at random places, the end cut off, a
    line written twice, another schema, another device, a digit changed. Refused means that reading
-   (or resuming, for the device) names the line, or the field. Beside it: how often a reader that
-   takes every line as JSON notices.
+   (or resuming, for the device) says so; counted is, too, how often it names the line, and how
+   often a field. Beside it: how often a reader that takes every line as JSON notices.
 
     python -m benchmarks.table_safety    # about three minutes, most of it Python starting up
 
@@ -71,7 +71,8 @@ def main(
     for row in rows:
         print(
             f"{row['damage']:22s} {row['refused']:4d} of {row['tried']:4d} refused, "
-            f"{row['named']:4d} by line or field; noticed by json.loads: {row['json']:4d}"
+            f"{row['line']:4d} by line, {row['field']:4d} by field; noticed by json.loads: "
+            f"{row['json']:4d}"
         )
     record = {
         "command": "python -m benchmarks.table_safety " + " ".join(sys.argv[1:]),
@@ -217,8 +218,8 @@ DAMAGES: dict[str, Damage] = {
 def damaged(whole: Path, kind: str, count: int, rng: np.random.Generator) -> dict[str, Any]:
     """Damage copies of a table in one way; count what reading refuses and names."""
     lines = whole.read_bytes().splitlines(keepends=True)
-    row = {"damage": kind, "tried": count, "refused": 0, "named": 0, "json": 0, "silent": []}
-    copy = whole.with_name("damaged.jsonl")
+    row = _counts(kind, count) | {"silent": []}
+    copy, fields = whole.with_name("damaged.jsonl"), fields_of(lines)
     for _ in range(count):
         changed, number = DAMAGES[kind](lines, rng)
         copy.write_bytes(b"".join(changed))
@@ -228,10 +229,26 @@ def damaged(whole: Path, kind: str, count: int, rng: np.random.Generator) -> dic
         except TableError as error:
             row["refused"] += 1
             told = re.search(r", line (\d+)", str(error))
-            row["named"] += told is not None and number in (None, int(told[1]))
+            row["line"] += told is not None and number in (None, int(told[1]))
+            row["field"] += names_field(str(error), fields)
         else:
             row["silent"].append(number)
     return row
+
+
+def _counts(kind: str, tried: int) -> dict[str, Any]:
+    return {"damage": kind, "tried": tried, "refused": 0, "line": 0, "field": 0, "json": 0}
+
+
+def fields_of(lines: list[bytes]) -> set[str]:
+    """Return the names of all fields of a table."""
+    return {name.decode() for name in re.findall(rb'"(\w+)":', b"".join(lines))}
+
+
+def names_field(message: str, fields: set[str]) -> bool:
+    """Return whether a refusal names a field, be it one that should not be there."""
+    words = re.findall(r"\w+", message.partition(", line ")[2])
+    return "field" in words or bool(fields.intersection(words))
 
 
 def is_json_lines(content: bytes) -> bool:
@@ -245,7 +262,7 @@ def is_json_lines(content: bytes) -> bool:
 def other_device(whole: Path) -> dict[str, Any]:
     """Go on with a table of another board, driver, thread count...: field by field."""
     table = read_table(whole)
-    row = {"damage": "another device", "tried": 0, "refused": 0, "named": 0, "json": 0}
+    row = _counts("another device", 0)
     for field, manifest in other_manifests(table):
         row["tried"] += 1
         copy = whole.with_name("other.jsonl")
@@ -255,7 +272,8 @@ def other_device(whole: Path) -> dict[str, Any]:
                 pass
         except LatencyError as error:
             row["refused"] += 1
-            row["named"] += field in str(error)
+            row["line"] += ", line 1:" in str(error)
+            row["field"] += field in str(error)
     return row
 
 

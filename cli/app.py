@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import typer
 
 from .commands.certifying import certify
+from .commands.converting import convert
 from .commands.data import data_check, data_score, data_split
 from .commands.demo import demo
 from .commands.detecting import detect
@@ -59,6 +60,7 @@ COMMANDS: Commands = {
     "rank": rank,
     "train": train,
     "extract": extract,
+    "convert": convert,
     "export": export,
     "check": check,
     "verify": verify,

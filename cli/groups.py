@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,9 +22,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from detection import TrainConfig
+    from detection import TrainConfig, TrainSettings
 
-USUAL_STEPS = 90_000  # DetNAS, sec. 4.1: fine-tuning on COCO
 USUAL_CLASSES = 80  # of COCO
 FLAGS = {
     "num_classes": "--classes",
@@ -44,8 +44,11 @@ class DetectorOptions:
     ] = None
     input_size: Input = None
     classes: Annotated[
-        int | None, typer.Option(min=1, max=100_000, help="Classes without background.")
-    ] = USUAL_CLASSES
+        int | None,
+        typer.Option(
+            min=1, max=100_000, help="Classes without background.", show_default=str(USUAL_CLASSES)
+        ),
+    ] = None
     proposals: Annotated[
         int | None, typer.Option(min=1, help="Boxes given to the second stage, after NMS.")
     ] = None
@@ -59,7 +62,15 @@ class DetectorOptions:
     ] = None
 
     def to_space_options(self) -> dict[str, Any]:
-        """Return what a space is made with: only what was asked for.
+        """Return what a space is made with: what was asked for, and the usual classes.
+
+        Raises:
+            typer.BadParameter: Something is given twice.
+        """
+        return {"num_classes": USUAL_CLASSES} | self.asked()
+
+    def asked(self) -> dict[str, Any]:
+        """Return what was asked for, by the names of a space's options.
 
         Raises:
             typer.BadParameter: Something is given twice.
@@ -74,9 +85,8 @@ class DetectorOptions:
             "proposals": self.proposals,
         }
         named = each_once("--option", map(parse_option, self.option or ()))
-        left = {"num_classes": USUAL_CLASSES}  # what stands there unless it is asked for
         for name, flag in FLAGS.items():
-            if name in named and given[name] not in (None, left.get(name)):
+            if name in named and given[name] is not None:
                 raise typer.BadParameter(f"{flag} and --option {name} say the same; give one.")
         return {name: value for name, value in given.items() if value is not None} | named
 
@@ -101,7 +111,7 @@ class PlaceOptions:
         str | None,
         typer.Option(
             metavar="ray[:ADDRESS]",
-            help="Measure on a node of a Ray cluster; the table is written here.",
+            help="Measure on a node of a Ray cluster; files are written here.",
         ),
     ] = None
     resource: Resource = None
@@ -129,6 +139,22 @@ class PlaceOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingOptions:
+    """What modules whose time depends on their data are timed on."""
+
+    images: Annotated[
+        Path | None,
+        typer.Option(help="Photographs to record box selection's inputs from; else made scenes."),
+    ] = None
+    input_sets: Annotated[
+        int, typer.Option(min=0, max=1000, help="Recorded inputs to take turns; 0 is noise.")
+    ] = 4
+    weights: Annotated[
+        Path | None, typer.Option(help="Trained weights of a detector to record with.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingOptions:
     """How weights are learnt."""
 
@@ -144,7 +170,9 @@ class TrainingOptions:
         float | None,
         typer.Option("--lr", min=0, help="Learning rate after the warm-up.", show_default="0.02"),
     ] = None
-    optimizer: Annotated[str | None, typer.Option(help="sgd or adamw.", show_default="sgd")] = None
+    optimizer: Annotated[
+        str | None, typer.Option(help="Optimiser: sgd or adamw.", show_default="sgd")
+    ] = None
     workers: Annotated[
         int | None,
         typer.Option(
@@ -153,16 +181,24 @@ class TrainingOptions:
     ] = None
 
     def to_config(self, seed: int, more: Mapping[str, Any] | None = None) -> TrainConfig:
-        """Return the same for ``detection``, with the seed of the command.
+        """Return the same for the loop of a training, with the seed of the command.
 
         Args:
             seed: Of the command.
             more: Other settings that were asked for.
         """
-        from detection import TrainConfig
+        return self.to_settings(seed, more).config
 
-        usual = {"steps": USUAL_STEPS, "warmup_steps": min(500, (self.steps or USUAL_STEPS) // 10)}
-        return TrainConfig(**{**usual, **self.asked(), **(more or {}), "seed": seed})
+    def to_settings(self, seed: int, more: Mapping[str, Any] | None = None) -> TrainSettings:
+        """Return the same for ``detection``, checked, with what images they are for.
+
+        Args:
+            seed: Of the command.
+            more: Other settings that were asked for.
+        """
+        from detection import resolve_settings
+
+        return resolve_settings({"seed": seed, **self.asked(), **(more or {})})
 
     def asked(self) -> dict[str, Any]:
         """Return what was asked for, by the names of :class:`detection.TrainConfig`."""
@@ -176,14 +212,15 @@ class LongTrainingOptions:
     precision: Annotated[
         str | None,
         typer.Option(
-            help="fp32, bf16 or fp16 (CUDA); auto: the fastest of a GPU.", show_default="auto"
+            help="Precision: fp32, bf16 or fp16 (CUDA); auto: a GPU's fastest.",
+            show_default="auto",
         ),
     ] = None
     evaluate_every: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Score the val split every so many steps (a recipe's epochs), too.",
+            help="Score a detector every so many steps, or epochs where they are counted, too.",
             show_default="at the end",
         ),
     ] = None

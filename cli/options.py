@@ -75,7 +75,7 @@ def to_folder(what: str) -> Any:
 Json = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of everything random.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda:0.")]
+Device = Annotated[str, typer.Option(help="Device: cpu or cuda:0.")]
 
 Space = Annotated[str, typer.Option("--space", help="Search space; `detfit spaces` lists them.")]
 Input = Annotated[str | None, typer.Option("--input", help="Network input as WIDTHxHEIGHT.")]
@@ -89,9 +89,9 @@ EngineOption = Annotated[
         help="How the engine builds, `detfit doctor` lists what each takes; repeatable.",
     ),
 ]
-Precision = Annotated[str, typer.Option(help="fp32, fp16 or int8.")]
+Precision = Annotated[str, typer.Option(help="Precision: fp32, fp16 or int8.")]
 SimulatedPrecision = Annotated[
-    str | None, typer.Option(help="Of a simulated device: fp32, fp16 or int8.")
+    str | None, typer.Option(help="Precision of a simulated device: fp32, fp16 or int8.")
 ]
 Batch = Annotated[int, typer.Option(min=1, max=10_000, help="Images per run.")]
 Threads = Annotated[int, typer.Option(min=1, max=1024, help="CPU threads of the engine.")]
@@ -104,7 +104,7 @@ Resource = Annotated[
     ),
 ]
 Seconds = Annotated[
-    float, typer.Option(callback=positive, help="At most this long per measurement.")
+    float, typer.Option(callback=positive, help="At most so many seconds per measurement.")
 ]
 Exploratory = Annotated[bool, typer.Option(help="Go on on a busy machine; every row says so.")]
 FittedOrSimulated = Annotated[
@@ -130,9 +130,16 @@ Budgets = Annotated[
     ),
 ]
 
-Data = Annotated[Path | None, typer.Option("--data", help="Folder laid out as COCO, VOC or BDD.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Folder laid out as COCO, VOC or BDD; to classify, a folder for each class."
+    ),
+]
 RequiredData = Annotated[Path, typer.Option("--data", help="Folder laid out as COCO, VOC or BDD.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first images.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Take only so many images, the first ones.")
+]
 
 Target = Annotated[str, typer.Argument(metavar="ARCH|RUN", help="space:code, or a run.")]
 Table = Annotated[Path, typer.Argument(help="Latency table.")]

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .data.rle import Rle, decode_rle
     from .data.scene import ShapesRecipe
     from .data.shapes import write_shapes
-    from .data.splits.drawing import SPLIT_KINDS, SavedSplit, draw_split
+    from .data.splits.drawing import SavedSplit, draw_split
+    from .data.splits.kinds import SPLIT_KINDS
     from .data.splits.split import DataSplit
     from .detector import Detector
     from .errors import (
@@ -66,9 +67,11 @@ if TYPE_CHECKING:
     from .recalibrate import recalibrate_bn, score_path
     from .receptive_field import ReceptiveField, random_receptive_fields, receptive_fields
     from .receptive_field_picture import draw_receptive_fields, picture_receptive_fields
+    from .recipes.plain import resolve_settings
     from .recipes.plan import TrainingPlan, describe_plan, describe_recipes
     from .recipes.resolve import ResolvedRecipe, resolve_recipe
     from .recipes.schema import load_recipe, recipe_names
+    from .renorming import ConvertedWeights, convert_weights
     from .supernet import Supernet
     from .torchvision_names import imagenet_network
     from .training.binned_paths import binned_paths
@@ -81,6 +84,7 @@ if TYPE_CHECKING:
         top1,
     )
     from .training.config import TrainConfig
+    from .training.images import augment_of, open_training_data, require_classes
     from .training.loop import train
     from .training.paths import one_detector, uniform_paths
     from .training.processes import (
@@ -91,13 +95,8 @@ if TYPE_CHECKING:
     )
     from .training.recipe_task import RecipeTask, plan_training
     from .training.report import BestStep, TrainReport, TrainRow
-    from .training.standalone import (
-        TrainedDetector,
-        open_training_data,
-        require_classes,
-        require_trainable,
-        train_detector,
-    )
+    from .training.settings import ImageSettings, TrainSettings
+    from .training.standalone import TrainedDetector, require_trainable, train_detector
     from .training.starts import load_start
     from .weights import (
         WeightsInfo,
@@ -128,6 +127,7 @@ __all__ = [
     "CocoImage",
     "CocoReport",
     "CocoSplit",
+    "ConvertedWeights",
     "DataCheck",
     "DataSplit",
     "DatasetError",
@@ -139,6 +139,7 @@ __all__ = [
     "GraphModule",
     "ImageDetections",
     "ImageMatches",
+    "ImageSettings",
     "LabelledImages",
     "Letterbox",
     "LossConfig",
@@ -164,6 +165,7 @@ __all__ = [
     "TrainConfig",
     "TrainReport",
     "TrainRow",
+    "TrainSettings",
     "TrainedDetector",
     "TrainedWeights",
     "TrainingError",
@@ -173,6 +175,7 @@ __all__ = [
     "WeightsInfo",
     "WeightsScore",
     "aspect_groups",
+    "augment_of",
     "batch_order",
     "binned_paths",
     "build_module",
@@ -182,6 +185,7 @@ __all__ = [
     "coco_rows",
     "collate",
     "convert_norm",
+    "convert_weights",
     "current_processes",
     "decode_rle",
     "describe_check",
@@ -233,6 +237,7 @@ __all__ = [
     "require_classes",
     "require_trainable",
     "resolve_recipe",
+    "resolve_settings",
     "run_engine",
     "run_module",
     "save_weights",
@@ -256,7 +261,7 @@ _HOMES = {
     "AP_NAMES": ".metric.weighted_ap",
     "LAYOUTS": ".data.layout",
     "MODULES": ".modules",
-    "SPLIT_KINDS": ".data.splits.drawing",
+    "SPLIT_KINDS": ".data.splits.kinds",
     "AnnotationReport": ".data.annotations",
     "Augment": ".data.augment",
     "BackboneClassifier": ".training.classifier",
@@ -273,6 +278,7 @@ _HOMES = {
     "CocoImage": ".data.coco_json",
     "CocoReport": ".metric.coco_ap",
     "CocoSplit": ".data.coco_layout",
+    "ConvertedWeights": ".renorming",
     "DataCheck": ".data.check.check",
     "DataSplit": ".data.splits.split",
     "DatasetError": ".errors",
@@ -284,6 +290,7 @@ _HOMES = {
     "GraphModule": ".graph_module",
     "ImageDetections": ".metric.detections",
     "ImageMatches": ".metric.image_matches",
+    "ImageSettings": ".training.settings",
     "LabelledImages": ".training.classifier",
     "Letterbox": ".data.letterbox",
     "LossConfig": ".losses",
@@ -309,6 +316,7 @@ _HOMES = {
     "TrainConfig": ".training.config",
     "TrainReport": ".training.report",
     "TrainRow": ".training.report",
+    "TrainSettings": ".training.settings",
     "TrainedDetector": ".training.standalone",
     "TrainedWeights": ".training.by_recipe",
     "TrainingError": ".errors",
@@ -318,6 +326,7 @@ _HOMES = {
     "WeightsInfo": ".weights",
     "WeightsScore": ".metric.score_weights",
     "aspect_groups": ".data.aspect",
+    "augment_of": ".training.images",
     "batch_order": ".data.loader",
     "binned_paths": ".training.binned_paths",
     "build_module": ".modules",
@@ -327,6 +336,7 @@ _HOMES = {
     "coco_rows": ".metric.class_ap",
     "collate": ".data.loader",
     "convert_norm": ".convert_norm",
+    "convert_weights": ".renorming",
     "current_processes": ".training.processes",
     "decode_rle": ".data.rle",
     "describe_check": ".data.check.describe",
@@ -368,16 +378,17 @@ _HOMES = {
     "picture_receptive_fields": ".receptive_field_picture",
     "plan_training": ".training.recipe_task",
     "open_split": ".data.layout",
-    "open_training_data": ".training.standalone",
+    "open_training_data": ".training.images",
     "paste_masks": ".metric.pasting",
     "random_receptive_fields": ".receptive_field",
     "read_weights_info": ".weights",
     "recalibrate_bn": ".recalibrate",
     "receptive_fields": ".receptive_field",
     "recipe_names": ".recipes.schema",
-    "require_classes": ".training.standalone",
+    "require_classes": ".training.images",
     "require_trainable": ".training.standalone",
     "resolve_recipe": ".recipes.resolve",
+    "resolve_settings": ".recipes.plain",
     "run_engine": ".metric.inference",
     "run_module": ".metric.inference",
     "save_weights": ".weights",

@@ -25,8 +25,8 @@ from .data.loader import Batch, collate, read_batches
 from .data.preprocess import Preprocess
 from .errors import BuildError
 from .recalibrate import recalibrate_bn
+from .training.images import require_classes
 from .training.outputs import checkpoints_beside, refuse_existing
-from .training.standalone import require_classes
 from .training.starts import fresh_supernet
 from .weights import WeightsInfo, load_weights, read_weights_info, save_weights
 
@@ -96,7 +96,7 @@ def extract_path(
     detector = whole.extract(arch)
     dataset = open_split(data_dir, split, Preprocess(detector.spec.input_hw)).plain().first(images)
     require_classes(dataset, info.num_classes)
-    recalibrate_bn(detector.to(device), _images(dataset, device, workers, progress))
+    recalibrate_bn(detector.to(device), image_batches(dataset, device, workers, progress))
     notes: dict[str, Any] = {
         "supernet_sha256": sha256_of_file(supernet),
         "recalibrated_on": len(dataset),
@@ -119,10 +119,19 @@ def _supernet_info(path: Path) -> WeightsInfo:
     return info
 
 
-def _images(
+def image_batches(
     dataset: CocoDataset, device: str, workers: int, progress: Progress | None
 ) -> Iterator[Tensor]:
-    """Yield batches of equal sizes, give or take one image: layers normalise by the batch."""
+    """Yield batches for :func:`recalibrate_bn`, of equal sizes give or take one image.
+
+    Layers normalise by the batch meanwhile.
+
+    Args:
+        dataset: Opened without augmentation.
+        device: Where the images go.
+        workers: Processes that read images.
+        progress: Called as ``progress(message, done, total)`` in images.
+    """
     parts = np.array_split(np.arange(len(dataset)), math.ceil(len(dataset) / BATCH))
     items: Dataset[Any] = dataset  # the loader's type is that of its batches
     loader: DataLoader[Batch] = DataLoader(

@@ -34,7 +34,8 @@ class Supernet(nn.Module):
 
     Attributes:
         space: As given.
-        bank: The modules, named ``<node>__<digest of its specification>``.
+        specs: Specification of every module by name, ``<node>__<digest of the specification>``.
+        bank: The modules by these names.
 
     Example:
         >>> from searchspaces import make_space
@@ -46,8 +47,8 @@ class Supernet(nn.Module):
         super().__init__()
         self.space = space
         self.loss_config = loss_config
-        choices = _choices(space)
-        self.bank = nn.ModuleDict({key: build_module(spec) for key, spec in choices.items()})
+        self.specs = bank_specs(space)
+        self.bank = nn.ModuleDict({k: build_module(spec) for k, spec in self.specs.items()})
 
     def detector(self, arch: Architecture) -> Detector:
         """Return the detector of a path; its modules are the bank's own, nothing is copied.
@@ -85,8 +86,8 @@ def _key(node: Node) -> str:
     return f"{node.name}__{digest}"
 
 
-def _choices(space: SearchSpace) -> dict[str, ModuleSpec]:
-    """Return the specification of every module that an architecture of the space uses.
+def bank_specs(space: SearchSpace) -> dict[str, ModuleSpec]:
+    """Return the specification of every module of a supernet, by its name in the bank.
 
     Exact where the space offers ``covering``. Else first the architectures whose genes all take
     their first value, their second and so on; then random ones until nothing new appears.

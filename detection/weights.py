@@ -127,7 +127,7 @@ def load_tensors(path: str | Path, module: nn.Module) -> None:
     Raises:
         CheckpointError: As for :func:`load_weights`, whatever the file's header.
     """
-    load_into(module, _read_tensors(Path(path)), path)
+    load_into(module, read_tensors(Path(path)), path)
 
 
 def load_part(path: str | Path, module: nn.Module) -> None:
@@ -138,7 +138,7 @@ def load_part(path: str | Path, module: nn.Module) -> None:
             module does not have are left out.
     """
     names = module.state_dict().keys()
-    tensors = {name: value for name, value in _read_tensors(Path(path)).items() if name in names}
+    tensors = {name: value for name, value in read_tensors(Path(path)).items() if name in names}
     load_into(module, tensors, path)
 
 
@@ -170,7 +170,7 @@ def read_foreign_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: The file cannot be read or holds more than tensors.
     """
-    return _read_tensors(path) if path.suffix == ".safetensors" else _read_pickled(path)
+    return read_tensors(path) if path.suffix == ".safetensors" else _read_pickled(path)
 
 
 @contextmanager
@@ -186,7 +186,12 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from error
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file by name.
+
+    Raises:
+        CheckpointError: The file is missing or damaged.
+    """
     with _opened(path) as file:
         names = list(file.keys())
         return {name: file.get_tensor(name) for name in names}

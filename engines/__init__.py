@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         installed_packages,
         load_cuda,
     )
+    from .tensorrt.attribution import nodes_by_layer
     from .tensors import DYNAMIC_BATCH, TensorInfo
     from .timing import Timer
     from .torch import TorchBackend, TorchOptions
@@ -150,6 +151,7 @@ __all__ = [
     "measure_in_turns",
     "measure_interleaved",
     "natively_quantizable",
+    "nodes_by_layer",
     "option_texts",
     "output_names_of",
     "overload_reason",
@@ -205,6 +207,7 @@ _HOME = {
         "BatchRange TensorRtBackend TensorRtOptions TimingCache device_limits "
         "installed_packages load_cuda"
     ),
+    "tensorrt.attribution": "nodes_by_layer",
     "tensors": "DYNAMIC_BATCH TensorInfo",
     "timing": "Timer",
     "torch": "TorchBackend TorchOptions",

@@ -10,27 +10,7 @@ from .errors import EngineError
 from .options import Configurable
 from .registry import BACKENDS
 from .stability import stability_report
-from .tensorrt import limits_row, visible_gpus
-
-# NVIDIA's release notes: TensorRT 10.5 and CUDA 13 removed Volta (compute capability 7.0).
-SUPPORT = (
-    {
-        "device": "V100 (compute capability 7.0)",
-        "tensorrt": "8.6.1 or 10.0 to 10.4",
-        "cuda": "up to 12",
-        "torch": "2.4 to 2.10 from PyPI; later ones lack sm_70 kernels",
-        "precisions": "fp32, fp16; int8 without tensor cores; no bf16",
-        "install": "pip install 'detfit[tensorrt-v100]'",
-    },
-    {
-        "device": "T4, A100, H100 and newer",
-        "tensorrt": "10.5 to 11",
-        "cuda": "12 or 13",
-        "torch": "2.4 or newer",
-        "precisions": "fp32, fp16, int8",
-        "install": "pip install 'detfit[tensorrt]'",
-    },
-)
+from .tensorrt import limits_row, support_rows, visible_gpus
 
 
 def diagnose() -> dict[str, Any]:
@@ -55,7 +35,7 @@ def diagnose() -> dict[str, Any]:
         "cuda": _cuda_rows(),
         "gpus": [limits_row(*gpu) for gpu in visible_gpus()],
         "unstable": list(stability_report()),
-        "support": [dict(row) for row in SUPPORT],
+        "support": support_rows(),
     }
 
 

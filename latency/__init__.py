@@ -24,6 +24,7 @@ from __future__ import annotations
 from .comparing import Change, Gate, TableDiff, compare_tables, diff_tables, holm
 from .errors import (
     LatencyError,
+    NothingToExportError,
     NotQuietError,
     PredictorError,
     ProfileError,
@@ -32,7 +33,7 @@ from .errors import (
     TableMismatchError,
     UnprofiledModuleError,
 )
-from .estimator import Estimates, ModuleEstimator, choose_next, fit_estimator
+from .estimator import Estimates, ModuleEstimator, Prior, choose_next, fit_estimator
 from .evaluation import (
     CurvePoint,
     DetectorError,
@@ -43,9 +44,10 @@ from .evaluation import (
     graph_macs,
     isolated_sum_ms,
     macs_proportional_ms,
+    measured_minutes,
     score,
 )
-from .formats import FORMATS, Format, Origin, export_table, import_table, make_origin
+from .formats import FORMATS, Format, Origin, import_table, make_origin
 from .prediction import CONFIDENCE, Latency, ModuleTime
 from .predictors import (
     Closure,
@@ -54,6 +56,7 @@ from .predictors import (
     SpacePredictor,
     check_predictor_path,
     choose_space,
+    export_table,
     fit,
     load_predictor,
     open_predictor,
@@ -64,6 +67,7 @@ from .predictors import (
 from .profiling import (
     Agenda,
     FixedAgenda,
+    LikeProfile,
     OpenSite,
     ProfileConfig,
     Recorded,
@@ -79,6 +83,7 @@ from .profiling import (
     plan_profile,
     profile,
     profile_at,
+    profile_like,
     sample_distinct,
     site_here,
     table_protocol,
@@ -89,7 +94,6 @@ from .profiling import (
     transfer_config,
 )
 from .recording import (
-    Origin as RecordingOrigin,
     Recording,
     open_recording,
     read_recording,
@@ -124,6 +128,7 @@ from .tables import (
 )
 from .views import (
     describe_closure,
+    describe_costs,
     describe_devices,
     describe_evaluation,
     describe_import,
@@ -173,22 +178,24 @@ __all__ = [
     "Latency",
     "LatencyError",
     "LatencyTable",
+    "LikeProfile",
     "Manifest",
     "ModuleCost",
     "ModuleEstimator",
     "ModuleTime",
     "NotQuietError",
+    "NothingToExportError",
     "OpenSite",
     "Origin",
     "Predictor",
     "PredictorError",
+    "Prior",
     "ProfileConfig",
     "ProfileError",
     "Recipe",
     "Recorded",
     "Recording",
     "RecordingError",
-    "RecordingOrigin",
     "Row",
     "Scores",
     "Sentinel",
@@ -213,6 +220,7 @@ __all__ = [
     "choose_space",
     "compare_tables",
     "describe_closure",
+    "describe_costs",
     "describe_devices",
     "describe_evaluation",
     "describe_import",
@@ -241,6 +249,7 @@ __all__ = [
     "make_agenda",
     "make_origin",
     "make_simulated",
+    "measured_minutes",
     "merge_tables",
     "module_of_node",
     "modules_of_layer",
@@ -253,6 +262,7 @@ __all__ = [
     "predict_simulated",
     "profile",
     "profile_at",
+    "profile_like",
     "read_recording",
     "read_simulated_device",
     "read_table",

@@ -2,7 +2,8 @@
 
 LatencyError
 ├── TableError                a latency table file that cannot be read (names the line)
-│   └── TableMismatchError    two tables, or a table and this machine, that must not be mixed
+│   ├── TableMismatchError    two tables, or a table and this machine, that must not be mixed
+│   └── NothingToExportError  a table that holds nothing of what a foreign format can
 ├── PredictorError            a predictor file or a fit that cannot be had
 ├── ProfileError              a profile that cannot start
 │   ├── NotQuietError         other programs take what measurements need
@@ -33,6 +34,10 @@ class TableMismatchError(TableError):
     def __init__(self, message: str, fields: Sequence[str]) -> None:
         super().__init__(message)
         self.fields = tuple(fields)
+
+
+class NothingToExportError(TableError):
+    """A table holds nothing of what a foreign format can."""
 
 
 class PredictorError(LatencyError):

@@ -65,7 +65,14 @@ from .choosing import (
     stage_two,
     train_finalist,
 )
-from .detectors import describe_trained, make_recipe_task, plan_search, search_detectors
+from .detectors import (
+    SearchProcedure,
+    describe_trained,
+    make_recipe_task,
+    plan_search,
+    search_detectors,
+    search_procedure,
+)
 from .errors import (
     EvaluationError,
     EvaluatorError,
@@ -82,7 +89,6 @@ from .errors import (
     UnknownStrategyError,
 )
 from .evaluators import (
-    EVALUATORS,
     Budget,
     CallableEvaluator,
     CompletingEvaluator,
@@ -198,7 +204,6 @@ from .workers import (
 __all__ = [
     "ANCHORS_FILE",
     "COUNTED",
-    "EVALUATORS",
     "PICKS",
     "STRATEGIES",
     "TRAINING_EVALUATORS",
@@ -266,6 +271,7 @@ __all__ = [
     "RungSummary",
     "ScratchEvaluator",
     "SearchError",
+    "SearchProcedure",
     "SearchResult",
     "SearchSettings",
     "SmNasOptions",
@@ -343,6 +349,7 @@ __all__ = [
     "save_latency",
     "saved_latency",
     "search_detectors",
+    "search_procedure",
     "simulation_of",
     "split_for_search",
     "stage_two",

@@ -35,6 +35,13 @@ IMAGES_FOR = {
 }
 """Number of images -> the evaluators that use them."""
 
+ONLY_FOR = {
+    "pretrained": ("scratch", "the scratch evaluator begins with ImageNet's weights"),
+    "start": ("supernet", "the training of a supernet begins with the weights of another"),
+    "supernet": ("supernet", "the supernet evaluator scores by a supernet that is there already"),
+}
+"""Setting -> the one evaluator that heeds it, and what that does with it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
@@ -61,6 +68,13 @@ class SearchSettings:
             begins with; from nothing if left out.
         start: Weights of a supernet's backbone, which the ``supernet`` evaluator's training begins
             with, such as those of a pre-training; from nothing if left out (DetNAS-scratch).
+        supernet: Weights of a supernet of the space that is trained already, such as by a recipe:
+            the ``supernet`` evaluator then trains nothing.
+        search_split: Split to score architectures on, such as ``archval``; if left out, that which
+            was held out for the search where its rest is learnt from, else images held out here.
+        macs_bins: Bins of multiply-adds that a supernet's training draws its paths over; 0 draws
+            them uniformly.
+        recipe: Name of the paper's procedure that is trained by, for the record.
         space: The space, where the predictor does not tell: it was fitted on several, or is a
             simulated device.
         devices: Further devices: each gets its own latency objective and its own front, from one
@@ -89,6 +103,10 @@ class SearchSettings:
     recalibration_images: int = 500
     pretrained: Path | None = None
     start: Path | None = None
+    supernet: Path | None = None
+    search_split: str | None = None
+    macs_bins: int = 0
+    recipe: str | None = None
     space: SpaceChoice = field(default_factory=SpaceChoice)
     devices: tuple[Device, ...] = ()
     on_every_device: bool = False
@@ -100,6 +118,7 @@ class SearchSettings:
             known = ", ".join(GOALS)
             raise EvaluatorError(f"unknown evaluator {self.evaluator!r}; known: {known}")
         _check_evaluator(self)
+        _check_training(self)
         _check_images(self)
         _check_confidence(self)
         _check_budgets(self)
@@ -117,15 +136,30 @@ def _check_evaluator(settings: SearchSettings) -> None:
         raise EvaluatorError(
             "the table evaluator needs a file of known results (--table), and no other does"
         )
-    if settings.pretrained is not None and name != "scratch":
+    for option, (user, does) in ONLY_FOR.items():
+        if getattr(settings, option) is not None and name != user:
+            raise EvaluatorError(f"only {does} (--{option}); the evaluator is {name}")
+    if settings.search_split is not None and name not in GRADED_EVALUATORS:
         raise EvaluatorError(
-            "only the scratch evaluator begins with ImageNet's weights (--pretrained); the "
-            f"evaluator is {name}"
+            f"the {name} evaluator scores on no split (--search-split), which is for "
+            f"{' and '.join(GRADED_EVALUATORS)}; leave it out"
         )
-    if settings.start is not None and name != "supernet":
+
+
+def _check_training(settings: SearchSettings) -> None:
+    """Refuse what no training of the search would heed."""
+    trained = settings.supernet
+    if trained is not None and settings.start is not None:
         raise EvaluatorError(
-            "only the training of a supernet begins with the weights of another (--start); the "
-            f"evaluator is {name}"
+            f"{trained} is trained already (--supernet) and begins with no other weights "
+            "(--start); give one of them"
+        )
+    if settings.macs_bins < 0:
+        raise RunError(f"macs_bins must be at least 0, got {settings.macs_bins}")
+    if settings.macs_bins and (settings.evaluator != "supernet" or trained is not None):
+        raise EvaluatorError(
+            "macs_bins are those of a supernet's training, and this search has none; leave them "
+            "out"
         )
 
 

@@ -8,6 +8,7 @@ is a sum of rows of a table.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import accumulate, chain
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -73,29 +74,33 @@ class TokenTable(Generic[Number]):
         return np.concatenate(sums) if sums else self._rows[:0]
 
     def _sums(self, archs: Sequence[Architecture]) -> npt.NDArray[Number]:
-        rows: list[int] = []
-        starts = []
-        row_of: dict[Hashable, int] = self._row_of
-        for arch in archs:
-            starts.append(len(rows))
-            tokens: Sequence[Hashable] = self._tokens(arch)
-            try:
-                rows += [*map(row_of.__getitem__, tokens)]
-            except KeyError:
-                self._learn(arch, tokens)
-                rows += map(row_of.__getitem__, tokens)
+        named: list[Sequence[Hashable]] = [self._tokens(arch) for arch in archs]
+        try:
+            rows = self._rows_named(named)
+        except KeyError:
+            self._learn(archs, named)
+            rows = self._rows_named(named)
+        starts = [0, *accumulate(map(len, named[:-1]))]
         sums: npt.NDArray[Number] = np.add.reduceat(self._rows[rows], starts, axis=0)
         return sums
 
-    def _learn(self, arch: Architecture, tokens: Sequence[Hashable]) -> None:
-        """Look the unknown tokens up in the wired detector."""
-        nodes = self._nodes(arch)
-        if len(nodes) != len(tokens):
-            raise SearchSpaceError(
-                f"{self.space.name} names {len(tokens)} modules of {self.space.encode(arch)}, "
-                f"but its detector has {len(nodes)}; node_tokens must name each"
-            )
-        new = {t: n for t, n in zip(tokens, nodes, strict=True) if t not in self._row_of}
+    def _rows_named(self, named: Sequence[Sequence[Hashable]]) -> list[int]:
+        return list(map(self._row_of.__getitem__, chain.from_iterable(named)))
+
+    def _learn(self, archs: Sequence[Architecture], named: Sequence[Sequence[Hashable]]) -> None:
+        """Look unknown tokens up in wired detectors, and ask for all their rows at once."""
+        new: dict[Hashable, Node] = {}
+        for arch, tokens in zip(archs, named, strict=True):
+            if all(token in self._row_of or token in new for token in tokens):
+                continue
+            nodes = self._nodes(arch)
+            if len(nodes) != len(tokens):
+                raise SearchSpaceError(
+                    f"{self.space.name} names {len(tokens)} modules of {self.space.encode(arch)}, "
+                    f"but its detector has {len(nodes)}; node_tokens must name each"
+                )
+            found = zip(tokens, nodes, strict=True)
+            new |= {t: n for t, n in found if t not in self._row_of and t not in new}
         rows = self._rows_of(list(new.values()))
         self._row_of |= {token: len(self._rows) + index for index, token in enumerate(new)}
         self._rows = np.concatenate((self._rows, rows))

@@ -16,7 +16,8 @@ ARCH = "detnas-nano:01-23-0000-00"
 COMMANDS = [
     *("doctor", "spaces", "show", "profile", "fit", "evaluate", "predict", "search", "front"),
     *("certify", "curve", "rank"),
-    *("transfer", "train", "extract", "export", "check", "verify", "detect", "report", "demo"),
+    *("transfer", "train", "extract", "convert", "export", "check", "verify", "detect"),
+    *("report", "demo"),
     *("table show", "table merge", "table diff", "table import", "table export", "table split"),
     *("data shapes", "data check", "data split", "data score", "bundle show"),
 ]

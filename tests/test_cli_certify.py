@@ -61,8 +61,8 @@ def test_what_cannot_be_certified_is_one_line(folder: Path, searched: Path) -> N
     run("certify", searched, "--budget-ms", "0.0001").refused("no result within")
     run("certify", searched, "--builds", 2).refused("--builds")
     run("certify", searched, "--confidence", 95).refused("at least 0.5 and below 1")
-    run("certify", searched, "--on", "mars").refused("written ray or ray:ADDRESS")
-    run("certify", searched, "--resource", "v100").refused("give --on, too")
+    run("certify", searched, "--workers", "mars").refused("ray or ray:ADDRESS", "'mars'")
+    run("certify", searched, "--resource", "v100").refused("give --workers ray[:ADDRESS], too")
 
 
 def test_workers_are_refused_before_anything_is_written(folder: Path) -> None:

@@ -12,6 +12,7 @@ from latency import FORMATS, LatencyTable, describe_table, get_simulated_device
 from latency.predictors.predictor_file import SCHEMA as PREDICTOR_SCHEMA
 from latency.tables.manifest import SCHEMA
 from searchspaces import parse_arch
+from tests.cli import profiled
 from tests.docs import check_command, commands_of
 from tests.latency.noise import conv_specs, noisy_table
 
@@ -54,6 +55,16 @@ def test_fields_of_files_and_reports_exist(table: LatencyTable) -> None:
         for name in re.findall(r"`(\w+)`", cell)
     }
     assert named | {"schema"} == manifest.keys() | {"rows"}
+
+
+def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profiled(tmp_path).rename(tmp_path / "cpu.json")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, np.ndarray] = {}
+    exec(compile(example, str(DOC), "exec"), names)
+    assert names["times_ms"].shape == (10_000,)
+    assert (names["times_ms"] > 0).all()
 
 
 def test_links_lead_somewhere() -> None:

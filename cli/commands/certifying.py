@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ..exits import exit_unless
-from ..options import Budget, Json, Resource
+from ..groups import PlaceOptions
+from ..options import Budget, Json
 from ..printing import emit
 from ..progress import shown_progress
 
@@ -28,13 +29,9 @@ def certify(
     builds: Annotated[int, typer.Option(min=3, max=100, help="Engines built per member.")] = 5,
     most: Annotated[int, typer.Option(min=1, max=1000, help="Members measured at most.")] = 12,
     confidence: Annotated[
-        float, typer.Option(help="With which the next measurement keeps the budget.")
+        float, typer.Option(help="Confidence that the next measurement keeps the budget.")
     ] = 0.975,
-    on: Annotated[
-        str | None,
-        typer.Option(metavar="ray[:ADDRESS]", help="Measure on the node that has the device."),
-    ] = None,
-    resource: Resource = None,
+    place: PlaceOptions,
     json_: Json = False,
 ) -> None:
     """Build members of a run's front, measure them, and keep those that keep the budget.
@@ -45,20 +42,17 @@ def certify(
     Example: `detfit certify run`
 
     And let the next fit know: `detfit certify run --record cpu.jsonl`
+
+    On the cluster's node with the device: `detfit certify run --workers ray:HEAD:6379`
     """
     from search import (
         CertifySettings,
         certify_run,
         describe_certification,
-        parse_workers,
         view_certification,
     )
 
-    if on is not None and on.partition(":")[0] != "ray":
-        raise typer.BadParameter(f"--on is written ray or ray:ADDRESS, got '{on}'.")
-    if resource is not None and on is None:
-        raise typer.BadParameter("--resource names a device of a cluster; give --on, too.")
-    cluster = None if on is None else parse_workers(on).cluster
+    cluster = place.cluster  # refused before anything begins
     settings = CertifySettings(builds=builds, most=most, confidence=confidence)
     with shown_progress() as progress:
         found = certify_run(
@@ -68,7 +62,7 @@ def certify(
             weights=weights,
             settings=settings,
             cluster=cluster,
-            resource=resource,
+            resource=place.resource,
             progress=progress,
         )
     emit(describe_certification(found, run), json_, view_certification(found))

@@ -25,7 +25,7 @@ def data_check(
     quick: Annotated[
         bool, typer.Option(help="Read only the headers of images, not their pixels.")
     ] = False,
-    threads: Annotated[int, typer.Option(min=1, max=256, help="That read images.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Threads that read images.")] = 2,
     json_: Json = False,
 ) -> None:
     """Count images, objects and classes, and read every image, before a training does.
@@ -72,7 +72,7 @@ def data_split(
 
 
 def data_score(
-    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="Of `detfit train`.")],
+    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="Weights of `detfit train`.")],
     folder: Folder,
     split: Annotated[str, typer.Option(help="Split to score on; a+b joins two.")] = "val",
     metric: Annotated[

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 class GateOptions:
     """What the bundle has to keep, and the images that tell."""
 
-    verify: Annotated[Path | None, typer.Option(help="Folder laid out as COCO, VOC or BDD.")] = (
-        None
-    )
+    verify: Annotated[
+        Path | None, typer.Option(help="Data to verify on, laid out as COCO, VOC or BDD.")
+    ] = None
     limit: Limit = None
     predictor: Annotated[
-        Path | None, typer.Option("-t", "--predictor", help="Instead of the run's own.")
+        Path | None, typer.Option("-t", "--predictor", help="Predictor instead of the run's own.")
     ] = None
     budget_ms: Budget = None
     budget_on: Annotated[
@@ -78,17 +78,21 @@ class LoweringOptions:
         typer.Option(help="Data folder to calibrate int8 on; --verify's if left out."),
     ] = None
     calibration_split: Annotated[
-        str | None, typer.Option(help="Of it; 'train' where it has one.")
+        str | None, typer.Option(help="Split of the calibration data; 'train' if there is one.")
     ] = None
-    calibration_images: Annotated[int, typer.Option(min=1, help="Images drawn of it.")] = 64
-    calibration_method: Annotated[str, typer.Option(help="percentile, minmax or entropy.")] = (
-        "percentile"
-    )
-    calibration_seed: Annotated[int, typer.Option(min=0, help="Draws the images.")] = 0
+    calibration_images: Annotated[int, typer.Option(min=1, help="Images drawn from it.")] = 64
+    calibration_method: Annotated[
+        str, typer.Option(help="How int8 chooses ranges: percentile, minmax or entropy.")
+    ] = "percentile"
+    calibration_seed: Annotated[
+        int, typer.Option(min=0, help="Seed that draws the images to calibrate on.")
+    ] = 0
     fp32_search: Annotated[
         bool, typer.Option(help="Look for nodes to keep in fp32 where too much AP is lost.")
     ] = True
-    max_evaluations: Annotated[int, typer.Option(min=1, help="Engines the search may try.")] = 100
+    max_evaluations: Annotated[
+        int, typer.Option(min=1, help="Engines that the search for such nodes may try.")
+    ] = 100
 
     def to_choices(self) -> PrecisionChoices:
         """Return the same for ``export``."""

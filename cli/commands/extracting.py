@@ -17,7 +17,8 @@ def extract(
     data: RequiredData,
     output: Annotated[Path, to_file("Weights (.safetensors).")],
     supernet: Annotated[
-        Path | None, typer.Option("--weights", help="Of the supernet; a run has its own.")
+        Path | None,
+        typer.Option("--weights", help="Weights of the supernet; a run brings its own."),
     ] = None,
     images: Annotated[
         int, typer.Option(min=2, help="Training images for the normalisation statistics.")

@@ -61,7 +61,7 @@ def curve(
             "-o", "--output", callback=svg, help="Picture (.svg); numbers beside it (.json)."
         ),
     ],
-    keep: Annotated[int, typer.Option(min=1, help="Best architectures in the mean.")] = 50,
+    keep: Annotated[int, typer.Option(min=1, help="Best architectures to average.")] = 50,
     generation: Annotated[int, typer.Option(min=1, help="Evaluations between two points.")] = 50,
     json_: Json = False,
 ) -> None:

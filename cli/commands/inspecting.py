@@ -26,7 +26,9 @@ def bundle_show(bundle: Bundle, json_: Json = False) -> None:
 def check(
     model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="ONNX file.")],
     tensorrt: Annotated[str, typer.Option(help="Release: 8.4 to 8.6, 9, 10.0 to 10.16, 11.x.")],
-    precision: Annotated[str, typer.Option(help="fp32, or fp16 for its hazards too.")] = "fp32",
+    precision: Annotated[
+        str, typer.Option(help="Precision: fp32, or fp16 for its hazards too.")
+    ] = "fp32",
     fix: Annotated[
         bool, typer.Option("--fix", help="Write a repaired copy to -o; say what remains.")
     ] = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..groups import PlaceOptions
+from ..groups import PlaceOptions, RecordingOptions
 from ..options import (
     Device,
     Engine,
@@ -24,7 +24,7 @@ from ..options import (
     Tables,
     to_file,
 )
-from ..printing import emit
+from ..printing import emit, shortened
 from ..progress import shown_progress
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def fit(
 ) -> None:
     """Fit a predictor of milliseconds on a table, or on several of one device together.
 
+    With `--json` it lists what every measured module costs inside a detector.
+
     Example: `detfit fit cpu.jsonl -o cpu.json`
 
     Few measurements: `detfit fit v100.jsonl --from simulated:V100:tensorrt -o v100.json`
@@ -54,6 +56,7 @@ def fit(
     """
     from latency import (
         check_predictor_path,
+        describe_costs,
         describe_predictor,
         fit as run,
         open_source,
@@ -66,7 +69,8 @@ def fit(
     source = None if prior is None else open_source(prior, table.protocol.precision)
     predictor = run(table, source=source)
     save_predictor(output, predictor)
-    emit(describe_predictor(predictor), json_)
+    fields = {**describe_predictor(predictor), "costs": describe_costs(predictor)}
+    emit(fields, json_, shortened(fields))
 
 
 def transfer(
@@ -76,17 +80,24 @@ def transfer(
     output: Annotated[
         Path, to_file("Predictor to write (.json); its measurements go beside it (.jsonl).")
     ],
-    samples: Annotated[int, typer.Option(min=1, max=100_000, help="Detectors to measure.")] = 20,
+    samples: Annotated[int, typer.Option(min=5, max=100_000, help="Detectors to measure.")] = 20,
     engine: Engine = "onnxruntime",
     engine_option: EngineOption = None,
     device: Device = "cpu",
     threads: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="As the source if left out.")
+        int | None,
+        typer.Option(
+            min=1, max=1024, help="CPU threads of the engine.", show_default="the source's"
+        ),
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="As the source if left out.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="Of the engine: fp32, fp16 or int8.", show_default="the source's"),
+    ] = None,
     seconds: Seconds = 2.0,
     exploratory: Exploratory = False,
     *,
+    recording: RecordingOptions,
     place: PlaceOptions,
     seed: Seed = 0,
     resume: Resume = False,
@@ -96,7 +107,8 @@ def transfer(
 
     Example: `detfit transfer --from cpu.json --engine openvino --samples 20 -o openvino.json`
 
-    On a GPU: `detfit transfer --from t4.json --engine tensorrt --device cuda:0 -o v100.json`
+    On a GPU: `detfit transfer --from t4.json --engine tensorrt --device cuda:0 --precision fp16
+    -o v100.json`
 
     On a cluster's node: `detfit transfer --from cpu.json --workers ray:HEAD:6379 -o node.json`
     """
@@ -118,6 +130,9 @@ def transfer(
         seconds=seconds,
         exploratory=exploratory,
         seed=seed,
+        input_sets=recording.input_sets,
+        images=recording.images,
+        weights=recording.weights,
     )
     measure = _transfer_of(place, engine, engine_option or (), config, path)
     with shown_progress() as progress:
@@ -161,23 +176,45 @@ def _transfer_of(
 def evaluate(
     predictor: Annotated[Path, typer.Argument(help="Predictor.")],
     held_out: Annotated[Path, typer.Argument(help="Table with other detectors, or modules.")],
-    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.9,
+    confidence: Annotated[
+        float, typer.Option(help="Share of measurements that an interval is to hold.")
+    ] = 0.9,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Compare only modules of this batch size; all if left out."),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Compare predictions with measured detectors that were kept out of the fit.
 
+    A predictor of modules alone, such as of an imported table, is compared with modules.
+
     Example: `detfit evaluate cpu.json held.jsonl`
+
+    One batch size of several: `detfit evaluate v100.json held.jsonl --batch 1`
     """
     from latency import describe_evaluation, evaluate as run, load_predictor, read_table
 
-    result = run(load_predictor(predictor), read_table(held_out), confidence)
-    emit(describe_evaluation(result), json_)
+    result = run(load_predictor(predictor), read_table(held_out), confidence, batch)
+    fields = describe_evaluation(result)
+    emit(fields, json_, _evaluation_view(fields))
+
+
+def _evaluation_view(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what people see: batch sizes as lines of one table, the first of many detectors."""
+    parts = [{"batch": batch, **part} for batch, part in fields["by_batch"].items()]
+    return shortened({**fields, "by_batch": parts})
 
 
 def predict(
     archs: Annotated[list[str], typer.Argument(help="space:code or zoo:NAME ...")],
     predictor: FittedOrSimulated,
-    confidence: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
+    confidence: Annotated[
+        float, typer.Option(help="Share of measurements that the interval is to hold.")
+    ] = 0.9,
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Images per run; the profile's.")
+    ] = None,
     precision: SimulatedPrecision = None,
     input_size: Annotated[
         str | None,
@@ -202,9 +239,10 @@ def predict(
             precision=precision or "fp32",
             input_hw=size,
             confidence=confidence,
+            batch=batch or 1,
         )
     elif precision is None and input_size is None:
-        rows = predict_archs(load_predictor(predictor), archs, confidence)
+        rows = predict_archs(load_predictor(predictor), archs, confidence, batch)
     else:
         raise typer.BadParameter(
             "--precision and --input are for simulated devices (-t simulated:V100); a fitted "

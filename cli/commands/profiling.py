@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..groups import DetectorOptions, PlaceOptions, RuntimeOptions
+from ..groups import DetectorOptions, PlaceOptions, RecordingOptions, RuntimeOptions
 from ..options import (
     Exploratory,
     Json,
@@ -26,6 +26,14 @@ from ..progress import shown_progress
 
 if TYPE_CHECKING:
     from latency import LatencyTable, ProfileConfig
+    from searchspaces import SearchSpace
+
+BESIDE_LIKE = (
+    *("like", "output", "resume", "json_", "minutes", "replicates", "exploratory"),
+    *("engine", "engine_option", "device", "workers", "resource"),
+    *("images", "input_sets", "weights"),
+)
+"""Options of `profile` that do not follow from the table that is measured once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +42,16 @@ class PlanOptions:
 
     minutes: Annotated[
         float | None,
-        typer.Option(callback=positive, help="Stop after this long with the best table so far."),
+        typer.Option(
+            callback=positive,
+            help="Stop after this long with the best table so far; a --resume has as long again.",
+        ),
     ] = None
     active: Annotated[
         bool | None,
         typer.Option(
             "--active/--in-order",
-            help="Measure next what teaches most per second; the default where minutes are given.",
+            help="Measure next what teaches most per second; usual with --minutes or --near.",
         ),
     ] = None
     near: Annotated[
@@ -61,35 +72,30 @@ class PlanOptions:
     replicates: Annotated[
         int, typer.Option(min=1, max=1000, help="Repetitions with new engines.")
     ] = 3
-
-    @property
-    def adaptive(self) -> bool | None:
-        """Whether the next measurement is chosen; ``None`` leaves it to the plan."""
-        return True if self.active is None and self.near is not None else self.active
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Measure what this table holds once more, made and timed as it was, to compare "
+            "both by `table diff`.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuringOptions:
-    """How each measurement is made, and on which recorded inputs."""
+    """How each measurement is made."""
 
     seconds: Seconds = 2.0
     cache: Annotated[
-        str, typer.Option(help="Caches of modules timed alone (--isolated): warm or cold.")
+        str,
+        typer.Option(help="Caches of modules timed alone: warm or, with --isolated, cold."),
     ] = "warm"
     exploratory: Exploratory = False
-    images: Annotated[
-        Path | None,
-        typer.Option(help="Photographs to record box selection's inputs from; else made scenes."),
-    ] = None
-    input_sets: Annotated[
-        int, typer.Option(min=0, max=1000, help="Recorded inputs to take turns; 0 is noise.")
-    ] = 4
-    weights: Annotated[
-        Path | None, typer.Option(help="Trained weights of a detector to record with.")
-    ] = None
 
 
 def profile(
+    context: typer.Context,
     output: Annotated[Path, to_file("Table to write (.jsonl).")],
     space: Space = "detnas-small",
     *,
@@ -97,6 +103,7 @@ def profile(
     detector: DetectorOptions,
     plan: PlanOptions,
     measuring: MeasuringOptions,
+    recording: RecordingOptions,
     place: PlaceOptions,
     seed: Seed = 0,
     resume: Resume = False,
@@ -114,14 +121,19 @@ def profile(
 
     Held-out detectors: `detfit profile --space detnas-nano --no-modules --seed 1 -o held.jsonl`
 
+    After an update of the driver: `detfit profile --like before.jsonl -o after.jsonl`
+
     On a cluster's node: `detfit profile --workers ray:HEAD:6379 --resource laptop -o laptop.jsonl`
     """
     from latency import describe_profile
     from searchspaces import make_space
 
-    options = detector.to_space_options()
-    config = _profile_config(runtime, plan, measuring, seed)
-    made = make_space(space, **options)
+    config = _profile_config(runtime, plan, measuring, recording, seed)
+    if plan.like is None:
+        options = detector.to_space_options()
+        made = make_space(space, **options)
+    else:
+        made, options, config, runtime = _like(context, plan.like, config, runtime)
     measure = _measurement(runtime, place)
     with shown_progress() as progress:
         table = measure(
@@ -134,6 +146,48 @@ def profile(
         )
     fields = describe_profile(made, config, table)
     emit(fields, json_, shortened(fields))
+
+
+def _like(
+    context: typer.Context, table: Path, config: ProfileConfig, runtime: RuntimeOptions
+) -> tuple[SearchSpace, dict[str, Any], ProfileConfig, RuntimeOptions]:
+    """Return what a table was measured with: space, its options, how, and on which engine.
+
+    Raises:
+        typer.BadParameter: An option that the table decides was given, too.
+    """
+    from latency import profile_like
+
+    given = _given(context)
+    decided = [flag for name, flag in given.items() if name not in BESIDE_LIKE]
+    if decided:
+        raise typer.BadParameter(
+            f"--like measures as {table} was measured; leave {', '.join(decided)} out."
+        )
+    like = profile_like(
+        table,
+        config,
+        device=runtime.device if "device" in given else None,
+        replicates=config.replicates if "replicates" in given else None,
+    )
+    if "engine" not in given:
+        options = runtime.engine_option or list(like.engine_options)
+        runtime = replace(runtime, engine=like.engine, engine_option=options)
+    return like.space, dict(like.space_options), like.config, runtime
+
+
+def _given(context: typer.Context) -> dict[str, str]:
+    """Return the options that were given, as they are written, by their parameters."""
+    flags = {
+        str(each.name): "/".join([*each.opts[:1], *each.secondary_opts[:1]])
+        for each in context.command.params
+    }
+    sources = {name: context.get_parameter_source(name) for name in flags}
+    return {
+        name: flags[name]
+        for name, source in sources.items()
+        if source is not None and source.name != "DEFAULT"
+    }
 
 
 def _measurement(runtime: RuntimeOptions, place: PlaceOptions) -> Callable[..., LatencyTable]:
@@ -156,7 +210,11 @@ def _measurement(runtime: RuntimeOptions, place: PlaceOptions) -> Callable[..., 
 
 
 def _profile_config(
-    runtime: RuntimeOptions, plan: PlanOptions, measuring: MeasuringOptions, seed: int
+    runtime: RuntimeOptions,
+    plan: PlanOptions,
+    measuring: MeasuringOptions,
+    recording: RecordingOptions,
+    seed: int,
 ) -> ProfileConfig:
     from engines import TimingProtocol
     from latency import ProfileConfig
@@ -177,11 +235,11 @@ def _profile_config(
         isolated=plan.isolated,
         replicates=plan.replicates,
         minutes=plan.minutes,
-        active=plan.adaptive,
-        budget_ms=plan.near,
+        active=plan.active,
+        near_ms=plan.near,
         seed=seed,
         exploratory=measuring.exploratory,
-        input_sets=measuring.input_sets,
-        images=measuring.images,
-        weights=measuring.weights,
+        input_sets=recording.input_sets,
+        images=recording.images,
+        weights=recording.weights,
     )

@@ -12,16 +12,21 @@ from ..groups import TrainingOptions
 from ..options import Device, Json, RequiredData, Seed
 from ..printing import emit, say
 from ..progress import shown_progress
+from ..recipe_options import ProcedureOptions
 
 
 def rank(
     run: Annotated[Path, typer.Argument(help="Folder of a run, finished or not.")],
     data: RequiredData,
     anchors: Annotated[int, typer.Option(min=5, help="Architectures to train.")] = 8,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Kendall's tau that the order has to reach.")
+    ] = 0.5,
     pretrained: Annotated[
         Path | None, typer.Option(help="Folder with ImageNet weights to begin with; else none.")
     ] = None,
     *,
+    by: ProcedureOptions,
     training: TrainingOptions,
     device: Device = "cpu",
     seed: Seed = 0,
@@ -32,18 +37,25 @@ def rank(
     Exit code 1 where it does not. A killed command goes on, and more anchors add to those there.
 
     Example: `detfit rank run --data shapes --anchors 8 --steps 2000`
-    """
-    from search import load_result, train_anchors
 
+    By a paper's procedure: `detfit rank run --data coco --recipe smnas-stage-one --pretrained
+    weights --threshold 0.6`
+    """
+    from search import load_result, search_procedure, train_anchors
+
+    asked = {"seed": seed} | by.asked(training.asked())
+    procedure = search_procedure("scratch", by.recipe, asked, begins_with=pretrained)
     with shown_progress() as progress:
         found = train_anchors(
             load_result(run),
             data,
-            training.to_config(seed),
+            procedure.training,
             anchors,
             seed=seed,
             pretrained=pretrained,
+            threshold=threshold,
             device=device,
+            tell=say,
             progress=progress,
         )
     if found is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,11 +22,12 @@ from ..options import (
     each_once,
     to_folder,
 )
-from ..printing import emit
+from ..printing import emit, say
 from ..progress import shown_progress
+from ..recipe_options import ProcedureOptions
 
 if TYPE_CHECKING:
-    from search import Fidelity, SearchSettings, SpaceChoice
+    from search import Fidelity, SearchProcedure, SearchSettings, SpaceChoice
 
 
 SEVERAL_BUDGETS = "crnas"
@@ -36,7 +38,7 @@ SEVERAL_BUDGETS = "crnas"
 class SearchedDetectorOptions(DetectorOptions):
     """What the searched space is made with, otherwise than the predictor's own."""
 
-    start: Annotated[
+    structure: Annotated[
         str | None,
         typer.Option(
             "--from",
@@ -46,7 +48,10 @@ class SearchedDetectorOptions(DetectorOptions):
     ] = None
 
     classes: Annotated[
-        int | None, typer.Option(min=1, max=100_000, help="As profiled if left out.")
+        int | None,
+        typer.Option(
+            min=1, max=100_000, help="Classes without background; as profiled if left out."
+        ),
     ] = None
 
 
@@ -174,6 +179,21 @@ class ScoringOptions:
         Path | None,
         typer.Option("--start", help="Weights that a supernet's backbone begins with; else none."),
     ] = None
+    supernet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Weights of a supernet of the space, such as of `detfit train --recipe`: it is "
+            "searched as it is.",
+        ),
+    ] = None
+    search_split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Score on this split instead, such as archval of `detfit data split`.",
+        ),
+    ] = None
 
 
 def search(
@@ -189,11 +209,17 @@ def search(
     data: Data = None,
     method: StrategyOptions,
     rungs: FidelityOptions,
+    by: ProcedureOptions,
     training: TrainingOptions,
     scoring: ScoringOptions,
     device: Device = "cpu",
     processes: Annotated[
-        str, typer.Option("--workers", metavar="N|ray[:ADDRESS]", help="That evaluate candidates.")
+        str,
+        typer.Option(
+            "--workers",
+            metavar="N|ray[:ADDRESS]",
+            help="Processes, or a Ray cluster, that evaluate candidates.",
+        ),
     ] = "1",
     seed: Seed = 0,
     resume: Resume = False,
@@ -216,11 +242,14 @@ def search(
     `detfit search -t cpu.json --budget-ms 30 --data coco --evaluator scratch --strategy ehvi
     --fidelity 0.1,0.3,1 --eta 3 -o run`
 
+    A supernet that a recipe has trained, searched as it is: `detfit search -t cpu.json
+    --budget-ms 30 --data coco --supernet supernet.safetensors -o run`
+
     SM-NAS' second stage, on a structure of the first: `detfit search --from structures:C3
-    --count macs --strategy smnas-ea --data coco -o blocks-c3`
+    --count macs --strategy smnas-ea --evaluator scratch --recipe smnas-stage-two --data coco
+    -o blocks-c3`
     """
     from search import (
-        TRAINING_EVALUATORS,
         describe_result,
         parse_workers,
         plan_search,
@@ -228,20 +257,23 @@ def search(
     )
 
     choice = _choice(space, detector)
-    settings = _search_settings(choice, limit, method, scoring, rungs.to_fidelity(), seed)
+    procedure = _procedure(method, scoring, by, training, seed)
+    settings = _search_settings(
+        choice, limit, method, scoring, rungs.to_fidelity(), seed, procedure
+    )
     hands = parse_workers(processes, device)
     loaded = plan_search(predictor, settings, limit.precision)  # an impossible budget ends here
-    trains = method.evaluator in TRAINING_EVALUATORS or training.asked()
-    config = training.to_config(seed) if trains else None  # what does not train refuses one
     with shown_progress() as progress:
         result = search_detectors(
             loaded,
             settings,
             output,
             data_dir=data,
-            training=config,
+            training=None if procedure is None else procedure.training,
             resume=resume,
             device=device,
+            data_workers=training.workers or 0,
+            tell=say,
             progress=progress,
             workers=hands,
         )
@@ -251,10 +283,50 @@ def search(
 def _choice(space: str | None, detector: SearchedDetectorOptions) -> SpaceChoice:
     from search import SpaceChoice, stage_two
 
-    options = detector.to_space_options()
-    if detector.start is not None:
-        return stage_two(detector.start, space, options)
+    options = detector.asked()
+    if detector.structure is not None:
+        return stage_two(detector.structure, space, options)
     return SpaceChoice(name=space, options=options)
+
+
+def _procedure(
+    method: StrategyOptions,
+    scoring: ScoringOptions,
+    by: ProcedureOptions,
+    training: TrainingOptions,
+    seed: int,
+) -> SearchProcedure | None:
+    """Return how is trained; ``None`` where nothing is, and where nothing was asked of it.
+
+    Raises:
+        typer.BadParameter: Something is, where a supernet is trained already.
+    """
+    from search import TRAINING_EVALUATORS, search_procedure
+
+    asked = by.asked(training.asked())
+    if scoring.supernet is not None:
+        _refuse_training(scoring.supernet, by.recipe, asked)
+        return None
+    if method.evaluator not in TRAINING_EVALUATORS and not asked and by.recipe is None:
+        return None  # what does not train refuses one
+    begins_with = scoring.pretrained or scoring.supernet_start
+    return search_procedure(
+        method.evaluator, by.recipe, {"seed": seed} | asked, begins_with=begins_with
+    )
+
+
+def _refuse_training(supernet: Path, recipe: str | None, asked: Mapping[str, Any]) -> None:
+    """Refuse settings of a training where there is none, but for who reads the images that score.
+
+    Raises:
+        typer.BadParameter: There are some.
+    """
+    names = [name for name in asked if name != "workers"] + (["recipe"] if recipe else [])
+    if names:
+        raise typer.BadParameter(
+            f"{supernet} is trained already (--supernet), so that {', '.join(names)} would train "
+            "nothing; leave the options of training out."
+        )
 
 
 def _search_settings(
@@ -264,6 +336,7 @@ def _search_settings(
     scoring: ScoringOptions,
     fidelity: Fidelity | None,
     seed: int,
+    procedure: SearchProcedure | None,
 ) -> SearchSettings:
     from search import SearchSettings, parse_counted, parse_device
     from searchspaces import parse_option
@@ -297,6 +370,10 @@ def _search_settings(
         recalibration_images=scoring.recalibration_images,
         pretrained=scoring.pretrained,
         start=scoring.supernet_start,
+        supernet=scoring.supernet,
+        search_split=scoring.search_split,
+        macs_bins=0 if procedure is None else procedure.macs_bins,
+        recipe=None if procedure is None else procedure.recipe,
         space=choice,
         fidelity=fidelity,
     )

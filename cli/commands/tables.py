@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ..exits import exit_unless
+from ..exits import EXIT_FAILED, exit_unless
 from ..groups import DetectorOptions
 from ..options import Json, Precision, Seed, Table, Tables, positive, to_file
-from ..printing import LISTED, emit, shortened
+from ..printing import LISTED, emit, say, shortened
 
-FORMATS_HELP = "csv, ofa-yaml, tinynas-conv or trtexec-json."
+FORMATS_HELP = "Foreign format: csv, ofa-yaml, tinynas-conv or trtexec-json."
 FormatName = Annotated[str, typer.Option("--format", help=FORMATS_HELP)]
 
 
@@ -49,24 +49,30 @@ def table_diff(
     before: Annotated[Path, typer.Argument(metavar="A", help="Table before.")],
     after: Annotated[Path, typer.Argument(metavar="B", help="Table after, of the same device.")],
     fail_on: Annotated[
-        str | None, typer.Option("--fail-on", help="Exit code 1 beyond it: 'slower>2%'.")
+        str | None,
+        typer.Option("--fail-on", help="Limit beyond which the exit code is 1: 'slower>2%'."),
     ] = None,
     allow: Annotated[
         list[str] | None,
         typer.Option(help="Field that may differ, too, such as device.uuid; repeatable."),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit code 1, too, where --fail-on is not decided."),
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Compare two tables of one device: another driver or runtime, say.
 
     A change counts if it is significant among all that were compared (Holm, 1 % for any false
-    alarm) and, for `--fail-on`, larger than the limit. Exit code 1 if the limit is broken.
+    alarm) and, for `--fail-on`, larger than the limit. Exit code 1 if the limit is broken. Kinds
+    of which the tables cannot tell are named as undecided, with what to measure.
 
     Example: `detfit table diff trt10.3.jsonl trt10.4.jsonl --fail-on "slower>2%"`
     """
     from latency import compare_tables
 
-    fields = compare_tables(before, after, fail_on, allow or ())
+    fields = compare_tables(before, after, fail_on, allow or (), strict=strict)
     emit(fields, json_, _diff_view(fields))
     exit_unless(fields["passed"])
 
@@ -76,6 +82,7 @@ def _diff_view(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **shortened(view),
         "significant": _change_rows(fields["significant"][:LISTED]),
+        "undecided": _undecided_rows(fields["undecided"]),
         "kinds": _change_rows(fields["kinds"]),
     }
 
@@ -87,12 +94,28 @@ def _change_rows(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "before_ms": change["a_ms"],
             "after_ms": change["b_ms"],
             "change": f"{change['change']:+.1%}",
-            "interval": f"{change['lo']:+.1%} to {change['hi']:+.1%}",
+            "interval": _interval(change),
             "p": f"{change['p']:.1g}",
             "significant": change["significant"],
         }
         for change in changes
     ]
+
+
+def _undecided_rows(kinds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": kind["name"],
+            "interval": _interval(kind),
+            "shown from": f"{kind['smallest_shown']:.1%}",
+            "replicates": kind["replicates"],
+        }
+        for kind in kinds
+    ]
+
+
+def _interval(change: Mapping[str, Any]) -> str:
+    return f"{change['lo']:+.1%} to {change['hi']:+.1%}"
 
 
 def table_import(
@@ -106,12 +129,18 @@ def table_import(
     engine: Annotated[
         str | None, typer.Option(help="Runtime, where the format does not imply it.")
     ] = None,
-    engine_version: Annotated[str, typer.Option(help="Its version.")] = "unknown",
+    engine_version: Annotated[str, typer.Option(help="Version of the runtime.")] = "unknown",
     batch: Annotated[
         int | None, typer.Option(min=1, help="Keep only modules of this batch; all if left out.")
     ] = None,
     arch: Annotated[
-        str | None, typer.Option(help="What a layer profile is of: space:code or zoo:NAME.")
+        str | None, typer.Option(help="What a profile by layers is of: space:code or zoo:NAME.")
+    ] = None,
+    layers: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Nodes of its layers, as `trtexec --exportLayerInfo` writes them."
+        ),
     ] = None,
     *,
     detector: DetectorOptions,
@@ -134,7 +163,8 @@ def table_import(
         engine_version=engine_version,
         batch=batch,
         arch=arch,
-        space_options=detector.to_space_options(),
+        space_options=detector.asked(),
+        layers=layers,
     )
     emit(describe_import(import_table(source, output, format_, origin)), json_)
 
@@ -143,15 +173,29 @@ def table_export(
     table: Table,
     format_: FormatName,
     output: Annotated[Path, to_file("File to write.")],
+    in_context: Annotated[
+        bool,
+        typer.Option(
+            "--in-context",
+            help="Costs of modules inside a detector, though they were timed alone, too.",
+        ),
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Write a table in a foreign format and say what that cannot hold.
 
+    Of a profile without `--isolated` formats of modules get what each costs inside a detector.
+    Exit code 1 where the table holds nothing that the format can.
+
     Example: `detfit table export cpu.jsonl --format csv -o cpu.csv`
     """
-    from latency import export_table
+    from latency import NothingToExportError, export_table
 
-    lost = export_table(table, output, format_)
+    try:
+        lost = export_table(table, output, format_, costs_in_context=in_context)
+    except NothingToExportError as error:
+        say(f"error: {error}")
+        raise typer.Exit(EXIT_FAILED) from None
     emit({"path": str(output), "lost": list(lost)}, json_)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,14 +10,13 @@ import typer
 from ..groups import DetectorOptions, LongTrainingOptions, TrainingOptions
 from ..options import Budget, Data, Device, Json, Resume, Seed, to_file
 from ..printing import emit, say
-from ..progress import Progress, shown_progress
+from ..progress import shown_progress
 from ..recipe_options import RecipeOptions
 
 Output = Annotated[Path | None, to_file("Weights (.safetensors).")]
 
 
 def train(
-    context: typer.Context,
     target: Annotated[
         str | None,
         typer.Argument(
@@ -42,7 +40,7 @@ def train(
     resume: Resume = False,
     json_: Json = False,
 ) -> None:
-    """Train an architecture, a run's best or a supernet; score detectors on the val split.
+    """Train an architecture, a run's best or a supernet; score detectors on images kept apart.
 
     Under torchrun, each process trains its part of every batch; --device cuda takes a GPU each.
 
@@ -50,17 +48,18 @@ def train(
 
     Example: `detfit train zoo:E0 --data coco --evaluate-every 5000 --keep-best -o e0.safetensors`
 
+    Example: `detfit train zoo:E0 --data coco --set epochs=12 --set accumulate=4 -o w.safetensors`
+
     Example: `detfit train --recipe crnas-final-1x --set batch_size=8 --dry-run`
     """
     from detection import is_first_process
     from search import describe_trained, train_finalist
 
-    options = detector.to_space_options()
+    options = detector.asked()
+    seeded = {"seed": seed} if seed else {}  # 0 is the usual one
+    asked = by.asked(training.asked() | long.asked() | seeded)
     if by.recipe is not None:
-        source = context.get_parameter_source("classes")
-        if source is not None and source.name == "DEFAULT":
-            del options["num_classes"]  # the recipe's data has its own number
-        asked = {"seed": seed} | by.asked(training.asked() | long.asked())
+        _refuse_no_inherit(inherit)
         found = _by_recipe(by, asked, target, options, budget_ms, data, output, device, resume)
     else:
         by.require_recipe()
@@ -71,13 +70,14 @@ def train(
             trained = train_finalist(
                 target,
                 data,
-                training.to_config(seed, long.asked()),
+                training.to_settings(seed, asked),
                 output,
                 budget_ms=budget_ms,
                 options=options,
                 inherit=inherit,
                 resume=resume,
                 device=device,
+                tell=say,
                 progress=progress,
             )
         found = describe_trained(trained)
@@ -103,28 +103,29 @@ def _by_recipe(
     if by.lists or by.recipe is None:
         return describe_recipes()
     task = make_recipe_task(
-        by.recipe, asked, target=target, options=options, start=by.start, budget_ms=budget_ms
+        by.recipe, asked, target=target, options=options, start=by.weights, budget_ms=budget_ms
     )
     if by.dry_run:
         return describe_plan(plan_training(task, data, device=device, measure=by.measure))
     if data is None or output is None:
         raise typer.BadParameter("a training needs --data and -o; --dry-run does without.")
     with shown_progress() as progress:
-        told = _telling(task.recipe.changes, progress)
-        trained = train_by_recipe(task, data, output, resume=resume, device=device, progress=told)
+        trained = train_by_recipe(
+            task, data, output, resume=resume, device=device, tell=say, progress=progress
+        )
     return describe_trained(trained)
 
 
-def _telling(changes: Sequence[str], progress: Progress) -> Progress:
-    """Say what follows from what was asked for, once the training is under way."""
-    left = list(changes)
+def _refuse_no_inherit(inherit: bool) -> None:
+    """Refuse what a recipe would not heed: it says by itself what training starts from.
 
-    def show(message: str, done: float, total: float) -> None:
-        while left:
-            say(left.pop(0))
-        progress(message, done, total)
-
-    return show
+    Raises:
+        typer.BadParameter: Inheriting is switched off.
+    """
+    if not inherit:
+        raise typer.BadParameter(
+            "--no-inherit is for runs; a recipe starts from --weights, so leave --no-inherit out."
+        )
 
 
 def _refuse_supernet(target: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from .files import folder_listing
 from .preprocess import Preprocess
 from .splits.drawn import drawn_splits
 from .splits.joined import JOIN, JoinedSplit
+from .splits.kinds import drawing_command
 from .splits.split import DataSplit, pick_split
 
 if TYPE_CHECKING:
@@ -40,9 +41,10 @@ class Layout:
     roles: Callable[[Sequence[DataSplit]], Mapping[str, str]] = _no_roles
 
 
+VOC = "voc"
 LAYOUTS: dict[str, Layout] = {
     "coco": Layout(coco_layout.EXPECTED, coco_layout.coco_splits),
-    "voc": Layout(voc.EXPECTED, voc.voc_splits, voc.voc_roles),
+    VOC: Layout(voc.EXPECTED, voc.voc_splits, voc.voc_roles),
     "bdd100k": Layout(bdd.EXPECTED, bdd.bdd_splits),
 }
 """Layouts of detection data, by name; `detect_layout` tries each."""
@@ -96,7 +98,8 @@ def find_split(folder: str | Path, split: str) -> DataSplit:
             (``archtrain``); several of these with ``+`` between.
 
     Raises:
-        DatasetError: None or several splits fit; the message lists those that exist.
+        DatasetError: None or several splits fit, and the message lists those that exist; or the
+            split can be drawn and was not, and the message ends in the command that does.
     """
     folder = Path(folder)
     layout, splits = _splits(folder)
@@ -165,10 +168,23 @@ def _splits(folder: Path) -> tuple[str, tuple[DataSplit, ...]]:
 
 
 def _one(folder: Path, layout: str, splits: Sequence[DataSplit], name: str) -> DataSplit:
-    names = {item.name for item in splits}
-    if name not in names:
-        for drawn in drawn_splits(folder, splits):
-            if drawn.name == name:
-                return drawn
+    if all(item.name != name for item in splits):
+        drawn = {item.name: item for item in drawn_splits(folder, splits)}
+        if name in drawn:
+            return drawn[name]
         name = LAYOUTS[layout].roles(splits).get(name, name)
+        _refuse_undrawn(folder, splits, name, drawn)
     return pick_split(folder, splits, name)
+
+
+def _refuse_undrawn(
+    folder: Path, splits: Sequence[DataSplit], name: str, drawn: Collection[str]
+) -> None:
+    """Refuse a split that a command draws and that was not drawn.
+
+    Raises:
+        DatasetError: It is one; the message ends in the command.
+    """
+    command = drawing_command(folder, name, drawn)
+    if command is not None and not any(item.name.startswith(name) for item in splits):
+        raise DatasetError(f"{folder}: split {name} was not drawn yet; draw it: {command}")

@@ -93,14 +93,24 @@ def class_aps(
 
 
 def coco_rows(report: CocoReport) -> list[Row]:
-    """Return a result table: all classes together, then each class; AP in percent."""
-    whole = {"class": "all", **{name: _percent(getattr(report, name)) for name in APS}}
+    """Return a result table: all classes together, then each class; AP in percent.
+
+    Where masks were scored, each has a second row, of its masks.
+    """
+    if report.masks is None:
+        return _ap_rows(report, {})
+    both = zip(
+        _ap_rows(report, {"of": "boxes"}), _ap_rows(report.masks, {"of": "masks"}), strict=True
+    )
+    return [row for pair in both for row in pair]
+
+
+def _ap_rows(report: CocoReport, told: Row) -> list[Row]:
+    named: list[tuple[str, CocoReport | ClassAp]] = [("all", report)]
+    named += [(item.name, item) for item in report.classes]
     return [
-        whole,
-        *(
-            {"class": item.name, **{name: _percent(getattr(item, name)) for name in APS}}
-            for item in report.classes
-        ),
+        {"class": name, **told, **{ap: _percent(getattr(item, ap)) for ap in APS}}
+        for name, item in named
     ]
 
 

@@ -84,7 +84,8 @@ def detect_dataset(
             detector with masks gives those too, (B, D, m, m) probabilities inside of each box.
         dataset: Opened without augmentation.
         batch_size: B.
-        workers: Processes that read images.
+        workers: Processes that read the next images while `run` computes; with 0 both take turns.
+            Batches are run one by one, each one's outputs copied back before the next.
         pin_memory: Whether to read into page-locked memory, from which a GPU copies faster.
         progress: Called as ``progress(message, done, total)`` in images.
 

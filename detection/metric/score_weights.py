@@ -102,11 +102,11 @@ def score_weights(
     if metric not in METRICS:
         raise MetricError(f"unknown metric {metric!r}; known: {', '.join(METRICS)}")
     info = read_weights_info(weights)
-    detector = _detector(Path(weights), info)
+    detector = detector_of(Path(weights), info)
     masks = metric == "coco" and MASKS in detector.spec.output_names
     preprocess = Preprocess(detector.spec.input_hw)
     dataset = open_split(folder, split, preprocess, masks=masks).plain()
-    _require_same_classes(dataset, info)
+    require_same_classes(dataset, info)
     found = detect_with(
         detector.to(device),
         dataset,
@@ -119,7 +119,13 @@ def score_weights(
     return WeightsScore(Path(weights), f"{info.space}:{info.architecture}", split, metric, report)
 
 
-def _detector(weights: Path, info: WeightsInfo) -> Detector:
+def detector_of(weights: Path, info: WeightsInfo) -> Detector:
+    """Build the detector that weights belong to, and load them.
+
+    Raises:
+        BuildError: They are a supernet's, or of a space that is unknown here.
+        CheckpointError: They are missing or damaged, or do not fit.
+    """
     from ..detector import Detector
     from ..weights import load_weights
 
@@ -137,8 +143,12 @@ def _detector(weights: Path, info: WeightsInfo) -> Detector:
     return detector
 
 
-def _require_same_classes(dataset: CocoDataset, info: WeightsInfo) -> None:
-    """Refuse data whose labels mean other classes: the score would mean nothing."""
+def require_same_classes(dataset: CocoDataset, info: WeightsInfo) -> None:
+    """Refuse data whose labels mean other classes than the weights have learnt.
+
+    Raises:
+        DatasetError: They do.
+    """
     names = dataset.annotations.class_names
     if len(names) == info.num_classes and info.label_names in ((), names):
         return

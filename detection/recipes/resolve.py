@@ -6,63 +6,19 @@ are seen (Goyal et al. 2017, "Accurate, Large Minibatch SGD", the linear scaling
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import TrainingError
 from ..training.config import TrainConfig
-from .schema import Recipe, ReferenceData, load_recipe
+from ..training.settings import TrainSettings
+from ..training.warmup import RUN_PER_WARMUP
+from .keys import LENGTHS, STEP_SCHEDULE, check_asked, check_settings, config_of, images_of
+from .schema import ReferenceData, load_recipe
 
-STARTS = ("scratch", "pretrained")
 ASKED = "asked for"
 RULE = "linear scaling, Goyal et al. 2017"
-SHORTEST = 10  # warm-ups that a run lasts at least, where its length is of another unit
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _are_numbers(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(map(_is_number, value))
-
-
-def _is_range(value: Any) -> bool:
-    return _are_numbers(value) and len(value) == 2 and 0 < value[0] <= value[1]
-
-
-KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "int": ("a whole number", _is_count),
-    "float": ("a number", _is_number),
-    "str": ("a text", lambda value: isinstance(value, str)),
-    "bool": ("true or false", lambda value: isinstance(value, bool)),
-}
-OWN_KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "drops": ("a list of epochs or steps such as [8, 11]", _are_numbers),
-    "flip": ("a probability 0..1", lambda value: _is_number(value) and 0 <= value <= 1),
-    "label_smoothing": ("0..1, without 1", lambda value: _is_number(value) and 0 <= value < 1),
-    "macs_bins": ("how many, 0 for none", lambda value: _is_count(value) and value >= 0),
-    "scale": ("two factors such as [0.8, 1.25]", _is_range),
-    "split": ("a split such as train", lambda value: isinstance(value, str) and bool(value)),
-    "start": (" or ".join(STARTS), lambda value: value in STARTS),
-}
-"""Settings that are not TrainConfig's, or not in its form: what a value is, and its check."""
-
-KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **{
-        field.name: KINDS[str(field.type).partition(" ")[0]]
-        for field in fields(TrainConfig)
-        if field.name != "drops"
-    },
-    **OWN_KEYS,
-}
-"""Every setting by name: what its values are, and their check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +43,7 @@ class ResolvedRecipe:
         target: What is trained if nothing else is named.
         data: The paper's.
         options: Options of the space.
-        settings: Every value and its source; drops in epochs or steps.
+        settings: Every value of the recipe or asked for, and its source; drops in epochs or steps.
         changes: What follows from what was asked for, one sentence each.
         config: The settings of the loop.
     """
@@ -108,6 +64,34 @@ class ResolvedRecipe:
         """Return a setting's value."""
         return next((item.value for item in self.settings if item.name == name), default)
 
+    @property
+    def train_settings(self) -> TrainSettings:
+        """Return the same as a training is told."""
+        values = {item.name: item.value for item in self.settings}
+        asked = any(item.name == "warmup_steps" and item.source == ASKED for item in self.settings)
+        return TrainSettings(self.config, images_of(values), asked, self.changes)
+
+    def for_images(self, count: int) -> ResolvedRecipe:
+        """Return the same for so many images, with a warm-up that the run has time for.
+
+        Example:
+            >>> recipe = resolve_recipe("smnas-final-2x", {"epochs": 2, "batch_size": 2})
+            >>> recipe.config.warmup_steps, recipe.for_images(80).config.warmup_steps
+            (667, 8)
+        """
+        fitted = self.train_settings.for_images(count)
+        if fitted.config == self.config:
+            return self
+        said = fitted.changes[-1]
+        warmup = Setting("warmup_steps", fitted.config.warmup_steps, said)
+        settings = {item.name: item for item in self.settings} | {warmup.name: warmup}
+        return replace(
+            self,
+            settings=tuple(settings.values()),
+            changes=fitted.changes,
+            config=fitted.config,
+        )
+
 
 def resolve_recipe(name: str, asked: Mapping[str, Any] | None = None) -> ResolvedRecipe:
     """Decide every setting of a run by a recipe.
@@ -118,23 +102,24 @@ def resolve_recipe(name: str, asked: Mapping[str, Any] | None = None) -> Resolve
             warm-up that is asked for is taken as it is; one that is not follows batch and length.
 
     Raises:
-        TrainingError: The recipe or a setting is unknown, or a value is of another kind or out
-            of its range.
+        TrainingError: The recipe or a setting is unknown, a setting would have no effect, or a
+            value is of another kind or out of its range.
 
     Example:
         >>> resolve_recipe("crnas-final-1x", {"batch_size": 8}).config.lr
         0.01
     """
     recipe = load_recipe(name)
-    asked = dict(asked or {})
-    for key, value in asked.items():
-        _check(key, value)
-    file = recipe.file
+    file, asked = recipe.file, dict(asked or {})
     given = {key: Setting(key, item.value, item.source) for key, item in file.settings.items()}
-    for key, setting in given.items():
-        _check(key, setting.value)
+    for values in (asked, {key: setting.value for key, setting in given.items()}):
+        check_settings(values, file.trains, file.task)
     settings, changes = _adapted(given, asked)
     options = tuple(Setting(key, item.value, item.source) for key, item in file.options.items())
+    try:
+        config = config_of({item.name: item.value for item in settings.values()})
+    except TrainingError as error:
+        raise TrainingError(f"recipe {recipe.name}: {error}") from error
     return ResolvedRecipe(
         recipe.name,
         file.title,
@@ -146,18 +131,8 @@ def resolve_recipe(name: str, asked: Mapping[str, Any] | None = None) -> Resolve
         options,
         tuple(settings.values()),
         tuple(changes),
-        _config(recipe, {item.name: item.value for item in settings.values()}),
+        config,
     )
-
-
-def _check(key: str, value: Any) -> None:
-    if key not in KEYS:
-        close = get_close_matches(key, KEYS, n=3)
-        hint = f"did you mean {', '.join(close)}? " if close else ""
-        raise TrainingError(f"no setting {key!r}; {hint}there are {', '.join(sorted(KEYS))}")
-    what, fits = KEYS[key]
-    if not fits(value):
-        raise TrainingError(f"setting {key} must be {what}, got {value!r}")
 
 
 def _adapted(
@@ -165,13 +140,15 @@ def _adapted(
 ) -> tuple[dict[str, Setting], list[str]]:
     """Return all settings, and what changed in those that were not asked for."""
     settings = dict(given)
-    if {"steps", "epochs"} <= asked.keys():
-        raise TrainingError("ask for steps or for epochs, not for both")
-    old = {name: setting.value for name, setting in given.items()}
-    for name in ("steps", "epochs"):
-        if asked.keys() & {"steps", "epochs"} - {name}:
+    for name in LENGTHS:
+        if asked.keys() & LENGTHS - {name}:
             settings.pop(name, None)
     settings |= {name: Setting(name, value, ASKED) for name, value in asked.items()}
+    schedule = settings["schedule"].value
+    check_asked(asked, schedule)
+    if schedule != STEP_SCHEDULE:
+        settings.pop("drops", None)
+    old = {name: setting.value for name, setting in given.items()}
     changes: list[str] = []
     _follow_batch(settings, old, asked, changes)
     _follow_length(settings, old, asked, changes)
@@ -216,7 +193,7 @@ def _follow_length(
     old_unit = "epochs" if "epochs" in old else "steps"
     if unit == old_unit and length == before:
         return
-    if "drops" in old and "drops" not in asked:
+    if "drops" in settings and "drops" in old and "drops" not in asked:
         drops = [drop * length / old[old_unit] for drop in old["drops"]]
         said = f"drops {_listed(old['drops'])} of {old[old_unit]} {old_unit} -> "
         said += f"{_listed(drops)} of {length} {unit}"
@@ -224,27 +201,22 @@ def _follow_length(
         changes.append(said)
     if old.get("warmup_steps") and "warmup_steps" not in asked and asked.keys() & {unit}:
         usual = settings["warmup_steps"].value
-        share = length / before if before else length / SHORTEST / usual
-        warmup = round(usual * min(share, 1.0))
+        warmup = _warmup(usual, unit, length, before)
         if warmup != usual:
-            said = f"warmup_steps {usual} -> {warmup}, as the run is of {length} "
-            settings["warmup_steps"] = Setting("warmup_steps", warmup, said + unit)
-            changes.append(said + unit)
+            said = f"warmup_steps {usual} -> {warmup}, as the run is of {length} {unit}"
+            settings["warmup_steps"] = Setting("warmup_steps", warmup, said)
+            changes.append(said)
 
 
-def _config(recipe: Recipe, values: dict[str, Any]) -> TrainConfig:
-    """Return the loop's settings; drops become shares of the run."""
-    known = {field.name for field in fields(TrainConfig)}
-    chosen = {name: value for name, value in values.items() if name in known}
-    if values.get("schedule") == "step":
-        length = values.get("epochs", values.get("steps"))
-        chosen["drops"] = tuple(drop / length for drop in values.get("drops", ()))
-    else:
-        chosen["drops"] = ()
-    try:
-        return TrainConfig(**chosen)
-    except TrainingError as error:
-        raise TrainingError(f"recipe {recipe.name}: {error}") from error
+def _warmup(usual: int, unit: str, length: int, before: int | None) -> int:
+    """Return the warm-up of a run of another length.
+
+    It takes the same part of a shorter run. Where the recipe counts in another unit, that is not
+    known: steps leave it a tenth of them, and of epochs the images will tell how long they are.
+    """
+    if before:
+        return round(usual * min(length / before, 1.0))
+    return usual if unit == "epochs" else min(usual, round(length / RUN_PER_WARMUP))
 
 
 def _listed(values: Any) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sized
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from .recipe_task import RecipeTask
 from .report import TrainReport
 from .standalone import TrainedDetector, require_trainable, train_detector
 from .starts import SCRATCH, require_start
+from .telling import Tell, telling
 from .validation import Progress, Validate
 
 TOP1 = "top1"
@@ -54,6 +56,7 @@ def train_by_recipe(
     *,
     resume: bool = False,
     device: str = "cpu",
+    tell: Tell | None = None,
     progress: Progress | None = None,
 ) -> TrainedDetector | TrainedWeights:
     """Train as a recipe says and write the weights.
@@ -66,10 +69,12 @@ def train_by_recipe(
         output: The weights file (.safetensors); checkpoints go to a folder beside it.
         resume: Go on from the last checkpoint, if there is one.
         device: For example ``cpu`` or ``cuda:0``; under torchrun ``cuda`` for one GPU each.
+        tell: Called with what follows from what was asked for, a sentence each.
         progress: Called as ``progress(message, done, total)`` in steps.
 
     Raises:
-        DatasetError: The data is not there, damaged, or does not fit.
+        DatasetError: The data is not there, damaged, or does not fit; or images that score are
+            trained on.
         TrainingError: The device is not here, weights to start from are not named, or training
             diverged or was stopped.
         CheckpointError: The output exists and ``resume`` is off; or weights or checkpoints are
@@ -77,7 +82,7 @@ def train_by_recipe(
     """
     require_start(task.recipe.get("start", SCRATCH), task.start)  # before anything is opened
     with joined_processes(device) as local:
-        work = _Work(task, Path(data_dir), Path(output), resume, local, progress)
+        work = _Work(task, Path(data_dir), Path(output), resume, local, tell, progress)
         checkpoints = work.checkpoints
         if not resume:
             refuse_existing(work.output, checkpoints)
@@ -95,11 +100,17 @@ class _Work:
     output: Path
     resume: bool
     device: str
+    tell: Tell | None
     progress: Progress | None
 
     def heard(self, message: str, done: float, total: float) -> None:
         if self.progress is not None:
             self.progress(message, done, total)
+
+    def on(self, dataset: Sized) -> _Work:
+        """Return the same for the images that are trained on."""
+        require_trainable(dataset, self.task.recipe.config, self.device)
+        return replace(self, task=self.task.for_images(len(dataset)))
 
     @property
     def checkpoints(self) -> Path:
@@ -108,7 +119,8 @@ class _Work:
     @property
     def notes(self) -> dict[str, Any]:
         recipe = self.task.recipe
-        return {"recipe": recipe.name, "changes": list(recipe.changes)}
+        learnt = {} if self.task.classifies else {"split": recipe.train_settings.images.split}
+        return {"recipe": recipe.name, "changes": list(recipe.changes), **learnt}
 
 
 def _train_detector(work: _Work) -> TrainedDetector:
@@ -119,23 +131,22 @@ def _train_detector(work: _Work) -> TrainedDetector:
         task.space,
         task.architecture,
         work.data_dir,
-        task.recipe.config,
+        task.recipe.train_settings,
         work.output,
         space_options=task.options,
         start=root,
-        augment=task.augment(),
-        split=task.recipe.get("split", "train"),
-        notes=work.notes,
+        notes={"recipe": task.recipe.name},
         others=task.identity,
         resume=work.resume,
         device=work.device,
+        tell=work.tell,
         progress=work.progress,
     )
 
 
 def _train_supernet(work: _Work) -> TrainedWeights:
     dataset = work.task.open_detection(work.data_dir)
-    require_trainable(dataset, work.task.recipe.config, work.device)
+    work = work.on(dataset)
     root = work.task.root()
     report = _train(work, root, dataset, 0)
     _save(work, root, dataset.annotations.class_names)
@@ -144,7 +155,7 @@ def _train_supernet(work: _Work) -> TrainedWeights:
 
 def _classify(work: _Work) -> TrainedWeights:
     dataset = work.task.open_classified(work.data_dir)
-    require_trainable(dataset, work.task.recipe.config, work.device)
+    work = work.on(dataset)
     root, classes = work.task.root(), len(dataset.images.class_names)
     learner, both = work.task.learner(root, classes)
     validate = _top1_of(work, root, learner(0))
@@ -166,17 +177,18 @@ def _loop(
     dataset: TrainingData,
     validate: Validate | None = None,
 ) -> TrainReport:
+    recipe = work.task.recipe
     return train(
         learner,
         root,
         dataset,
-        work.task.recipe.config,
+        recipe.config,
         work.checkpoints,
         resume=work.resume,
         device=work.device,
         validate=validate,
         others=work.task.identity,
-        progress=work.progress,
+        progress=telling(recipe.changes, work.tell, work.progress),
     )
 
 

@@ -85,6 +85,7 @@ class TrainState:
         best: The step that scored best, where its checkpoint is to be kept.
         sums: Losses added up since the last row.
         counted: Steps since the last row.
+        skipped: Half-precision steps in a row, up to the last, that had no finite gradient.
     """
 
     root: nn.Module
@@ -96,6 +97,7 @@ class TrainState:
     best: BestStep | None = None
     sums: dict[str, float] = field(default_factory=dict)
     counted: int = 0
+    skipped: int = 0
 
 
 def save_checkpoint(folder: Path, state: TrainState, run: RunIdentity) -> Path:
@@ -152,6 +154,7 @@ def load_checkpoint(path: Path, state: TrainState, run: RunIdentity) -> None:
     if state.scaler.is_enabled() and content["scaler"]:
         state.scaler.load_state_dict(content["scaler"])
     state.step, state.counted = content["step"], content["counted"]
+    state.skipped = content.get("skipped", 0)  # which earlier releases did not count
     state.sums = dict(content["sums"])
     state.history = [TrainRow(**row) for row in content["history"]]
     state.best = _kept_best(path, content) if run.config.keep_best else None
@@ -202,6 +205,7 @@ def _state_bytes(state: TrainState, run: RunIdentity) -> bytes:
         "best": None if state.best is None else asdict(state.best),
         "sums": state.sums,
         "counted": state.counted,
+        "skipped": state.skipped,
         "optimizer": state.optimizer.state_dict(),
         "scaler": state.scaler.state_dict(),
         "average": None if state.average is None else state.average.values,

@@ -7,6 +7,7 @@ from ..detector import Detector
 from ..metric.coco_ap import CocoReport
 from ..metric.detections import ImageDetections
 from ..metric.score import detect_with, score_detections
+from ..metric.voc_ap import VocReport, evaluate_voc
 from .processes import Processes, current_processes
 from .report import TrainReport
 from .validation import Progress
@@ -20,20 +21,29 @@ class DetectorScores:
         validation: Opened without augmentation.
         device: Where the detector is.
         workers: Processes that read images, for each of those that train.
+        voc: Whether to score by PASCAL VOC's metric as well, which its papers quote.
 
     Attributes:
         report: The last score in full.
+        voc: The last score by PASCAL VOC's metric, where that was asked for.
     """
 
     def __init__(
-        self, detector: Detector, validation: CocoDataset, device: str = "cpu", workers: int = 0
+        self,
+        detector: Detector,
+        validation: CocoDataset,
+        device: str = "cpu",
+        workers: int = 0,
+        *,
+        voc: bool = False,
     ) -> None:
         self.report: CocoReport | None = None
+        self.voc: VocReport | None = None
         self._detector, self._validation = detector, validation
-        self._device, self._workers = device, workers
+        self._device, self._workers, self._by_voc = device, workers, voc
 
     def __call__(self, progress: Progress | None = None) -> dict[str, float]:
-        """Return AP, AP50 and AP75, and the masks' AP where there are masks; 0..1.
+        """Return AP, AP50 and AP75, 0..1; where they were scored, those of masks and of VOC, too.
 
         Raises:
             MetricError: The detector gave a number that is not finite.
@@ -41,7 +51,11 @@ class DetectorScores:
         """
         report = self.score(progress)
         scores = {"ap": report.ap, "ap50": report.ap50, "ap75": report.ap75}
-        return scores if report.masks is None else {**scores, "mask_ap": report.masks.ap}
+        if report.masks is not None:
+            scores["mask_ap"] = report.masks.ap
+        if self.voc is not None:
+            scores |= {"voc_ap50": self.voc.ap50, "voc_ap50_11_points": self.voc.ap50_11_points}
+        return scores
 
     def score(self, progress: Progress | None = None) -> CocoReport:
         """Return the score in full; see :meth:`__call__`."""
@@ -60,6 +74,7 @@ class DetectorScores:
         place = {image.id: index for index, image in enumerate(annotations.images)}
         everyone.sort(key=lambda item: place[item.image_id])
         self.report = score_detections(annotations, everyone)
+        self.voc = evaluate_voc(annotations, everyone) if self._by_voc else None
         return self.report
 
     def of_run(self, report: TrainReport, progress: Progress | None = None) -> CocoReport:

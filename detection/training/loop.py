@@ -25,6 +25,7 @@ from .checkpoint import (
     save_checkpoint,
 )
 from .config import TrainConfig
+from .divergence import refuse_spoilt
 from .lock import alone_in
 from .log import TrainLog, require_tensorboard
 from .optimizer import learning_rate, make_optimizer
@@ -35,6 +36,7 @@ from .step import StepRunner, resolve_precision
 from .stopping import StopRequest
 from .synced_norm import synced_norms
 from .validation import Progress, Validate, Validator, progress_text
+from .warmup import fitted_warmup
 
 
 def train(
@@ -64,7 +66,7 @@ def train(
             :func:`uniform_paths`.
         root: Holds every parameter: the detector itself or the supernet. Moved to the device.
         dataset: Opened for training.
-        config: Settings.
+        config: Settings; a warm-up as long as the run is cut to a tenth of it, as the report says.
         out_dir: Where checkpoints and ``log.csv`` go; of several processes, on a disk that all
             see.
         resume: Whether to go on from the last checkpoint there; otherwise they are removed.
@@ -77,8 +79,9 @@ def train(
 
     Raises:
         DatasetError: There are fewer images than a batch takes.
-        TrainingError: The loss became infinite, NaN or far larger than it began; or the settings
-            do not fit the device or the number of processes, or lack what scores or TensorBoard.
+        TrainingError: The loss became infinite, NaN or far larger than it began, the gradient or
+            the weights infinite or NaN; or the settings do not fit the device or the number of
+            processes, or lack what scores or TensorBoard.
         CheckpointError: The last checkpoint is damaged or belongs to a run of other settings;
             another process trains in the folder; or a checkpoint, the log or TensorBoard's files
             cannot be written.
@@ -86,12 +89,13 @@ def train(
     epoch_batches(dataset, config, 0)  # refuses too few images, and unknown sizes
     per_epoch = len(dataset) // config.batch_size
     total = config.total_steps(per_epoch)
+    config, changes = fitted_warmup(config, total)
     validator = Validator(validate, config, total, per_epoch)
     if config.tensorboard:
         require_tensorboard()
     identity = RunIdentity(config, len(dataset), others or {})
     processes, folder = current_processes(), Path(out_dir)
-    run = _Run(identity, folder, device, total, validator, processes, progress)
+    run = _Run(identity, folder, device, total, validator, processes, progress, changes)
     resolve_precision(config.precision, device)  # refused before anything is written
     with alone_in(folder) if processes.writes else nullcontext():
         return _train(learner_for_step, root, dataset, run, resume)
@@ -129,6 +133,7 @@ def _train(
         history=tuple(state.history),
         checkpoint=list_checkpoints(run.folder)[-1],
         best=state.best,
+        changes=run.changes,
     )
 
 
@@ -143,6 +148,7 @@ class _Run:
     validator: Validator
     processes: Processes
     progress: Progress | None
+    changes: tuple[str, ...] = ()
     saved_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -151,6 +157,7 @@ class _Run:
 
     def save(self, state: TrainState) -> None:
         if self.processes.writes:
+            refuse_spoilt(state, self.folder)
             save_checkpoint(self.folder, state, self.identity)
         self.saved_at = time.monotonic()
 

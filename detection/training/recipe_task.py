@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,29 @@ from torch import nn
 
 from searchspaces import MASKS, Architecture, DetectorSpec, SearchSpace, sha256_of_file
 
-from ..data.augment import TrainAugment
 from ..data.classification import ClassificationDataset
 from ..data.coco import CocoDataset
 from ..data.image_folder import find_classified
 from ..data.preprocess import Preprocess
 from ..detector import Detector
+from ..recipes.keys import OWN_KEYS
 from ..recipes.plan import TrainingPlan
-from ..recipes.resolve import OWN_KEYS, ResolvedRecipe
+from ..recipes.resolve import ASKED, ResolvedRecipe, Setting
 from ..supernet import Supernet
 from .binned_paths import binned_paths
 from .classifier import classifier_for_step, make_linear
+from .images import augment_of, open_detector_data, open_training_data
 from .paths import LearnerForStep, one_detector, uniform_paths
-from .standalone import open_training_data
+from .standalone import require_device
 from .starts import IMAGENET, SCRATCH, fresh_supernet, load_start, require_start, seeded
+from .step import resolve_precision
 from .timing import StepTime, measure_step
 
 CLASSIFICATION_HW = (224, 224)
 """Input of ImageNet pre-training: DetNAS counts its multiply-adds there."""
+
+MEASURED_PATHS = 4  # of a supernet, whose paths differ in cost
+GIVEN = f"{ASKED}, or the run's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +135,25 @@ class RecipeTask:
         bins, seed = self.recipe.get("macs_bins", 0), self.recipe.config.seed
         return binned_paths(root, bins, seed) if bins else uniform_paths(root, seed)
 
+    def for_images(self, count: int) -> RecipeTask:
+        """Return the same for so many images to train on; see :class:`ResolvedRecipe`."""
+        return replace(self, recipe=self.recipe.for_images(count))
+
     def open_detection(self, data_dir: Path) -> CocoDataset:
-        """Open the images that a detector or supernet trains on.
+        """Open the images that a supernet trains on.
 
         Raises:
             DatasetError: They are not there, damaged, or have another number of classes.
         """
-        spec = self.spec
+        spec, images = self.spec, self.recipe.train_settings.images
         return open_training_data(
             data_dir,
             spec.input_hw,
             spec.num_classes,
             seed=self.recipe.config.seed,
-            split=self.recipe.get("split", "train"),
+            split=images.split,
             masks=MASKS in spec.output_names,
-            augment=self.augment(),
+            augment=augment_of(images, spec.input_hw),
         )
 
     def open_classified(self, data_dir: Path) -> ClassificationDataset:
@@ -157,12 +166,20 @@ class RecipeTask:
         seed = self.recipe.config.seed
         return ClassificationDataset(images, Preprocess(self.input_hw), train=True, seed=seed)
 
-    def augment(self) -> TrainAugment:
-        """Return the flip and jitter of detection images."""
-        usual = TrainAugment(self.spec.input_hw)
-        low, high = self.recipe.get("scale", usual.scale)
-        flip = self.recipe.get("flip", usual.flip)
-        return TrainAugment(self.spec.input_hw, flip=flip, scale=(low, high))
+    def count_images(self, data_dir: Path) -> int:
+        """Return how many images of a folder are trained on, where the training would start.
+
+        Raises:
+            DatasetError: They, or those that score a detector, are not there, are damaged or do
+                not fit.
+        """
+        if self.classifies:
+            return len(self.open_classified(data_dir))
+        if self.architecture is None:
+            return len(self.open_detection(data_dir))
+        settings = self.recipe.train_settings
+        data = open_detector_data(data_dir, self.spec, settings.images, settings.config.seed)
+        return len(data.training)
 
 
 def plan_training(
@@ -178,18 +195,66 @@ def plan_training(
 
     Raises:
         DatasetError: The data is not there, damaged, or does not fit.
+        TrainingError: A step is to be measured on a device that is not here.
     """
+    if measure:
+        require_device(device)
     images, source = task.recipe.data.images, task.recipe.data.source
     if data_dir is not None:
-        images = len(
-            task.open_classified(data_dir) if task.classifies else task.open_detection(data_dir)
-        )
-        source = f"{data_dir}, images with objects of the training split"
-    time = _measured(task, device) if measure else None
-    return TrainingPlan(task.recipe, task.target, task.input_hw, images, source, time)
+        images = task.count_images(data_dir)
+        source = f"{data_dir}, {_counted(task)}"
+    task = task.for_images(images)
+    return TrainingPlan(
+        task.recipe,
+        task.target,
+        task.input_hw,
+        images,
+        source,
+        step_time=_measured(task, device) if measure else None,
+        options=_options(task),
+        start=task.start,
+        precision=_precision(task, device, measure),
+    )
+
+
+def _counted(task: RecipeTask) -> str:
+    """Say which images of a folder are counted."""
+    if task.classifies:
+        return "images of split train"
+    return f"images with objects of split {task.recipe.train_settings.images.split}"
+
+
+def _precision(task: RecipeTask, device: str, here: bool) -> str | None:
+    """Return what a device computes in, where that is known without it."""
+    asked = task.recipe.config.precision
+    known = here or (asked == "auto" and device == "cpu")
+    return resolve_precision(asked, device) if known else None
 
 
 def _measured(task: RecipeTask, device: str) -> StepTime:
     classes = task.recipe.data.classes if task.classifies else task.spec.num_classes
     learner, root = task.learner(task.fresh(), classes)
-    return measure_step(learner, root, task.input_hw, classes, task.recipe.config, device=device)
+    return measure_step(
+        learner,
+        root,
+        task.input_hw,
+        classes,
+        task.recipe.config,
+        paths=MEASURED_PATHS if task.architecture is None else 1,
+        device=device,
+    )
+
+
+def _options(task: RecipeTask) -> tuple[Setting, ...]:
+    """Return what the space is made with, and why."""
+    own = {item.name: item for item in task.recipe.options}
+    return tuple(_option(task, own.get(name), name, value) for name, value in task.options.items())
+
+
+def _option(task: RecipeTask, own: Setting | None, name: str, value: Any) -> Setting:
+    listed = list(value) if isinstance(value, tuple) else value
+    if own is not None and own.value == listed:
+        return own
+    if name == "num_classes" and value == task.recipe.data.classes:
+        return Setting(name, value, f"classes of {task.recipe.data.name}")
+    return Setting(name, listed, GIVEN)

@@ -56,6 +56,7 @@ class TrainReport:
         checkpoint: Folder of the last checkpoint.
         best: The step whose weights the run has left, where the best were wanted; ``None`` where
             it has left the last ones.
+        changes: What was changed in the settings for the run to be possible, a sentence each.
     """
 
     steps: int
@@ -64,3 +65,4 @@ class TrainReport:
     history: tuple[TrainRow, ...]
     checkpoint: Path
     best: BestStep | None = None
+    changes: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from ..errors import TrainingError
 from .batches import part_generator, part_numbers
 from .checkpoint import TrainState
 from .config import TrainConfig
-from .divergence import refuse_divergence, refuse_gradient
+from .divergence import refuse_divergence, refuse_gradient, refuse_skipping
 from .optimizer import learning_rate, set_learning_rate
 from .paths import Learner
 from .processes import Processes
@@ -66,7 +66,8 @@ class StepRunner:
             The mean losses over all processes by name, and whether any was told to stop.
 
         Raises:
-            TrainingError: Loss or gradient are not finite, or far beyond where the run began.
+            TrainingError: The loss is not finite or far beyond where the run began; or the
+                gradient is not finite, in half precision for many steps in a row.
         """
         state, config = self._state, self._config
         set_learning_rate(state.optimizer, learning_rate(state.step, self._total, config))
@@ -81,13 +82,21 @@ class StepRunner:
         state.scaler.unscale_(state.optimizer)
         used = [p for p in state.root.parameters() if p.grad is not None]
         norm = nn.utils.clip_grad_norm_(used, config.grad_clip or math.inf)
-        if not state.scaler.is_enabled():  # which skips such a step, and lowers its scale
-            refuse_gradient(state.step, float(norm), images, self._processes, self._folder)
+        self._check_gradient(float(norm), images)
         state.scaler.step(state.optimizer)
         state.scaler.update()
         if state.average is not None:
             state.average.update(state.root, state.step)
         return mean, stopping
+
+    def _check_gradient(self, norm: float, images: Sequence[int]) -> None:
+        """Refuse what is not finite; a scaler skips such a step first, and lowers its scale."""
+        state = self._state
+        if not state.scaler.is_enabled():
+            refuse_gradient(state.step, norm, images, self._processes, self._folder)
+            return
+        state.skipped = 0 if math.isfinite(norm) else state.skipped + 1
+        refuse_skipping(state, images, self._processes, self._folder)
 
     def _backward(self, learner: Learner, parts: Sequence[Batch]) -> dict[str, float]:
         """Add up the gradients of all parts; return the mean losses by name."""

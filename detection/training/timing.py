@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,13 +18,14 @@ from ..data.loader import Batch
 from .checkpoint import TrainState
 from .config import TrainConfig
 from .optimizer import make_optimizer
-from .paths import LearnerForStep
+from .paths import Learner, LearnerForStep
 from .processes import Processes
 from .step import StepRunner, resolve_precision
 
 MEASURED_IMAGES = 2  # per part: enough for batch normalisation, little enough for any machine
 OBJECTS = 8  # per image; COCO has 7.3 on average
-WARM_STEPS, TIMED_STEPS = 1, 2
+WARM_STEPS, TIMED_STEPS = 1, 2  # before all, and of every path
+MEASURING_LR = 1e-9  # a step takes no longer at another, and none diverges
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,26 @@ class StepTime:
     """Say how long a step took.
 
     Attributes:
-        seconds: Of the fastest timed step, without reading images.
-        images: In that step.
+        path_seconds: The fastest timed step of every path, without reading images; of a detector
+            there is one.
+        images: In a step.
         input_hw: Their height and width.
         device: Where.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         threads: Of the CPU.
     """
 
-    seconds: float
+    path_seconds: tuple[float, ...]
     images: int
     input_hw: tuple[int, int]
     device: str
     precision: str
     threads: int
+
+    @property
+    def seconds(self) -> float:
+        """Return the time of a step: the mean over the paths."""
+        return statistics.fmean(self.path_seconds)
 
     @property
     def seconds_per_image(self) -> float:
@@ -59,6 +67,7 @@ def measure_step(
     num_classes: int,
     config: TrainConfig,
     *,
+    paths: int = 1,
     device: str = "cpu",
 ) -> StepTime:
     """Time whole optimiser steps on random images of the real size.
@@ -71,10 +80,12 @@ def measure_step(
         input_hw: Height and width of the images.
         num_classes: Of the labels that are drawn.
         config: Precision, optimiser and memory format are its own; the batch is of two images.
+        paths: Of how many of the run's first steps the learners are timed: one of a detector,
+            several of a supernet, whose paths differ in cost.
         device: Where.
     """
     images = min(MEASURED_IMAGES, config.batch_size)
-    config = replace(config, batch_size=images, accumulate=1)
+    config = replace(config, batch_size=images, accumulate=1, lr=MEASURING_LR)
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     root.to(device).to(memory_format=layout).train()
     scaler = torch.amp.GradScaler("cuda", enabled=False)
@@ -82,22 +93,22 @@ def measure_step(
     parts = [_random_batch(images, input_hw, num_classes)]
     with tempfile.TemporaryDirectory() as folder:
         runner = StepRunner(state, config, Processes(), device, 10**6, Path(folder))
-        times = [
-            _timed(runner, learner_for_step, state, parts) for _ in range(WARM_STEPS + TIMED_STEPS)
-        ]
+
+        def seconds(path: int) -> float:
+            return _timed(runner, learner_for_step(path), state, parts)
+
+        for _ in range(WARM_STEPS):
+            seconds(0)
+        times = tuple(min(seconds(path) for _ in range(TIMED_STEPS)) for path in range(paths))
     precision = resolve_precision(config.precision, device)
-    seconds = min(times[WARM_STEPS:])
-    return StepTime(seconds, images, input_hw, device, precision, torch.get_num_threads())
+    return StepTime(times, images, input_hw, device, precision, torch.get_num_threads())
 
 
 def _timed(
-    runner: StepRunner,
-    learner_for_step: LearnerForStep,
-    state: TrainState,
-    parts: Sequence[Batch],
+    runner: StepRunner, learner: Learner, state: TrainState, parts: Sequence[Batch]
 ) -> float:
     began = time.perf_counter()
-    runner.step(learner_for_step(state.step), parts, False)
+    runner.step(learner, parts, False)
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     state.step += 1

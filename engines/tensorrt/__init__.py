@@ -6,6 +6,7 @@ from .gpu import limits_row, visible_gpus
 from .limits import LIMITS, device_limits
 from .options import TensorRtOptions
 from .shapes import BatchRange
+from .support import support_rows
 from .timing_cache import TimingCache
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "installed_packages",
     "limits_row",
     "load_cuda",
+    "support_rows",
     "visible_gpus",
 ]

@@ -35,6 +35,8 @@ class Course:
         sketch: Some members of the front side by side, SVG; empty where they cannot be drawn.
         drawn: Their codes.
         warning: Why the order of the evaluator is not to be trusted; ``None`` if nothing says so.
+        order: How the evaluator ranks what was trained by itself, or that nobody looked; ``None``
+            for evaluators that are not compared with trainings.
     """
 
     volumes: tuple[float, ...]
@@ -42,12 +44,14 @@ class Course:
     sketch: str = ""
     drawn: tuple[str, ...] = ()
     warning: str | None = None
+    order: str | None = None
 
 
 def course_of(
     rows: Sequence[tuple[float, float]],
     members: Sequence[tuple[str, DetectorSpec]],
     warning: str | None,
+    order: str | None = None,
 ) -> Course | None:
     """Return the course of a search; ``None`` where fewer than two were evaluated.
 
@@ -55,6 +59,7 @@ def course_of(
         rows: Milliseconds and accuracy of each evaluation, in the order of results.
         members: Code and detector of the front's members, fastest first.
         warning: Why its order is not to be trusted.
+        order: What is known of its order.
     """
     if len(rows) < 2:
         return None
@@ -70,6 +75,7 @@ def course_of(
         sketch=draw_architectures(chosen) if chosen else "",
         drawn=tuple(code for code, _ in chosen),
         warning=warning,
+        order=order,
     )
 
 
@@ -109,16 +115,25 @@ def course_html(course: Course | None, chart: str) -> str:
         f"{reached} of {len(course.volumes)} evaluations had 99 % of the final hypervolume, "
         f"bounded by {ms:.3f} ms and {accuracy:.2f}."
     )
-    warning = "" if course.warning is None else note(f"Warning: {course.warning}")
+    head = "".join(map(note, _order_notes(course)))
     if not course.sketch:
-        return warning + note(text) + chart
+        return head + note(text) + chart
     alt = escape("Sketches of " + ", ".join(course.drawn))
     data = base64.b64encode(course.sketch.encode()).decode()
     drawing = (
         f'<div class="scroll" role="region" aria-label="{alt}" tabindex="0">'
         f'<img class="drawn" alt="{alt}" src="data:image/svg+xml;base64,{data}"></div>'
     )
-    return warning + note(text) + chart + details("Members of the front, drawn", drawing)
+    return head + note(text) + chart + details("Members of the front, drawn", drawing)
+
+
+def _order_notes(course: Course) -> list[str]:
+    """Return what is to be said of the evaluator's order, once."""
+    warning, order = course.warning or "", course.order or ""
+    notes = [f"Warning: {warning}"] if warning else []
+    if order and order not in warning:
+        notes.append(f"{order[0].upper()}{order[1:]}.")
+    return notes
 
 
 def _spread(

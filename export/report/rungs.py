@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search import read_agreement, rung_summary
+from search import rung_summary
 
 if TYPE_CHECKING:
     from search import SearchResult
@@ -32,11 +32,3 @@ def rung_provenance(result: SearchResult) -> tuple[tuple[str, str], ...]:
     if summary.stopped is not None:
         rows.append(("halving stopped", summary.stopped))
     return tuple(rows)
-
-
-def order_warning(result: SearchResult) -> str | None:
-    """Return why the order of the evaluator, or of its rungs, is not to be trusted."""
-    ranking, summary = read_agreement(result), rung_summary(result)
-    found = [] if ranking is None or ranking.warning is None else [ranking.warning]
-    found += [] if summary is None else summary.warnings
-    return "; ".join(found) or None

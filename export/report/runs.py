@@ -14,8 +14,9 @@ from .course import Course, course_of, order_of_results
 from .data import AgreementMark, Front, ReportData
 from .family import family_of
 from .fronts import column_of, further_fronts, search_front
+from .order import order_statement, order_warning
 from .provenance import flat
-from .rungs import order_warning, rung_provenance
+from .rungs import rung_provenance
 
 if TYPE_CHECKING:
     from latency import LatencyTable, Predictor
@@ -98,6 +99,9 @@ def run_report(
     if result.stopped is not None:
         provenance = (*provenance, ("stopped early", result.stopped))
     provenance = (*provenance, *rung_provenance(result))
+    order = order_statement(result)
+    if order is not None:
+        provenance = (*provenance, ("order of the evaluator", order))
     simulated = simulation_of(result)
     label = "" if simulated is None else f" on a simulated {simulated['device']}"
     note = "" if simulated is None else f"; latencies {simulated['note']}"
@@ -125,7 +129,7 @@ def _course(result: SearchResult, front: Front) -> Course | None:
         space = make_space(config.space, **config.space_options)
         members = [(mark.label, space.detector(space.decode(mark.label))) for mark in best]
     rows = order_of_results(result, (column_of(result, "min"), column_of(result, "max")))
-    return course_of(rows, members, order_warning(result))
+    return course_of(rows, members, order_warning(result), order_statement(result))
 
 
 def _measured(result: SearchResult) -> tuple[AgreementMark, ...]:

@@ -18,6 +18,7 @@ from ..records.latency import PredictedLatency
 from ..report.data import AgreementMark, Front
 from ..running.network import spec_of
 from .choices import PrecisionChoices
+from .unheeded import refuse_unheeded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,15 +121,7 @@ def _check_network(request: ExportRequest) -> None:
 
 def _check_options(request: ExportRequest) -> None:
     request.timing()  # refuses what no engine can have
-    if request.limit is not None and request.data_dir is None:
-        raise VerificationError(
-            f"a limit of {request.limit} images, but none to verify on; name a folder by --verify"
-        )
-    if request.lowering.calibration_dir is not None and request.precision != "int8":
-        raise VerificationError(
-            f"images to calibrate on go with int8, the precision is {request.precision}; ask for "
-            "--precision int8, or leave --calibrate out"
-        )
+    refuse_unheeded(request)
     if input_bytes(request.batch, request.preprocess.input_hw) > MAX_INPUT_BYTES:
         height, width = request.preprocess.input_hw
         raise VerificationError(

@@ -24,95 +24,33 @@ A kind that is a small share of every chain is told apart better by modules time
 Each layer's p-values are adjusted by Holm's method at half of :data:`ALPHA`, so that the chance of
 any false alarm in a whole comparison is at most :data:`ALPHA`. A gate ``slower>2%`` is violated by
 a workload or kind whose slowdown is significant *and* estimated above 2 %, and by a workload that
-was measured before and fails now.
+was measured before and fails now. It is undecided for a kind whose interval reaches beyond the
+limit in tables that are too few or too noisy to show a change of the limit.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import LatencyError, TableError
+from ..errors import TableError
 from ..tables.manifest import Difference, difference_of, refuse_differences
 from ..tables.table import LatencyTable
-from .stats import Effect, compare
+from .gate import Change, Gate
+from .stats import TESTS, Effect, compare
 
 ALPHA = 0.01
 """Chance of any false alarm in one comparison: two in 200 comparisons of equal tables."""
 
+LAYERS = 2  # workloads and kinds: each has half of ALPHA
+
 COMPARABLE = ("device.engine_version", "device.driver", "device.os", "device.python")
 """What may differ, since it is what one compares: versions of the runtime and the system."""
 
-_GATE = re.compile(r"(slower|faster)>(\d+(?:\.\d+)?)%")
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Say which change is not accepted.
-
-    Attributes:
-        direction: ``slower`` or ``faster``.
-        limit: Relative change, 0.02 for 2 %.
-    """
-
-    direction: str
-    limit: float
-
-    @classmethod
-    def parse(cls, text: str) -> Gate:
-        """Read ``slower>2%``.
-
-        Raises:
-            LatencyError: The text reads otherwise.
-
-        Example:
-            >>> Gate.parse("slower>2.5%")
-            Gate(direction='slower', limit=0.025)
-        """
-        match = _GATE.fullmatch(text.replace(" ", ""))
-        if match is None:
-            raise LatencyError(f"{text!r} is no gate; write slower>2% or faster>2%")
-        return cls(match[1], float(match[2]) / 100)
-
-    def violated_by(self, change: Change) -> bool:
-        """Return whether a change is significant and beyond the limit."""
-        if not change.significant:
-            return False
-        amount = change.change if self.direction == "slower" else -change.change
-        return amount > self.limit
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Compare one workload, or all modules of one kind.
-
-    Attributes:
-        what: ``workload`` or ``kind``.
-        name: The workload's label or the kind.
-        key: The workload's key; the kind again for a kind.
-        a_ms: Before; for a kind the sum over its modules.
-        b_ms: After; for a kind the sum before times its ratio.
-        change: ``b / a - 1``.
-        lo: Lower end of the 95 % interval of the change.
-        hi: Upper end.
-        p: Adjusted probability of a change as large by chance.
-        significant: Whether that is below :data:`ALPHA`.
-    """
-
-    what: str
-    name: str
-    key: str
-    a_ms: float
-    b_ms: float
-    change: float
-    lo: float
-    hi: float
-    p: float
-    significant: bool
+MOST_LOG = 10.0  # of a change that is worked out: beyond, nothing is shown at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +64,7 @@ class TableDiff:
         only_a: Labels of workloads that only the first table holds.
         only_b: The same for the second.
         failed: Labels of workloads that were measured in the first table and failed in the second.
+        untold: Kinds whose ratio is noise, or not told apart from another's; never significant.
     """
 
     workloads: tuple[Change, ...]
@@ -134,6 +73,7 @@ class TableDiff:
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
     failed: tuple[str, ...]
+    untold: tuple[Change, ...] = ()
 
     def violations(self, gate: Gate) -> tuple[str, ...]:
         """Say what breaks a gate: changes beyond it, and what no longer runs."""
@@ -145,6 +85,10 @@ class TableDiff:
             ),
             *(f"workload {label}: was measured before, fails now" for label in self.failed),
         )
+
+    def undecided(self, gate: Gate) -> tuple[Change, ...]:
+        """Return the kinds that may break a gate without the tables showing it."""
+        return tuple(c for c in (*self.kinds, *self.untold) if gate.left_open_by(c))
 
 
 def diff_tables(a: LatencyTable, b: LatencyTable, allow: Collection[str] = ()) -> TableDiff:
@@ -173,14 +117,15 @@ def diff_tables(a: LatencyTable, b: LatencyTable, allow: Collection[str] = ()) -
         )
     failed = {row.workload.key for row in b.failures} & a.measurements.keys()
     labels = {**b.workloads, **a.workloads}
-    workloads, kinds = compare(a, b, keys)
+    found = compare(a, b, keys)
     return TableDiff(
-        _changes("workload", workloads, [labels[k].label for k in keys]),
-        _changes("kind", kinds, None),
+        _changes("workload", found.workloads, [labels[k].label for k in keys]),
+        _changes("kind", found.kinds),
         tuple(differing),
         tuple(labels[k].label for k in a.measurements if k not in b.measurements.keys() | failed),
         tuple(labels[k].label for k in b.measurements if k not in a.measurements),
         tuple(labels[key].label for key in a.measurements if key in failed),
+        _changes("kind", found.untold, tested=len(found.kinds)),
     )
 
 
@@ -202,10 +147,27 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def _changes(
-    what: str, effects: Sequence[Effect], labels: Sequence[str] | None
+    what: str,
+    effects: Sequence[Effect],
+    labels: Sequence[str] | None = None,
+    tested: int | None = None,
 ) -> tuple[Change, ...]:
-    adjusted = np.minimum(1.0, 2 * holm([effect.p for effect in effects]))  # two layers
+    """Return changes.
+
+    Args:
+        what: ``workload`` or ``kind``.
+        effects: Of each.
+        labels: Their names; their keys if None.
+        tested: Beside how many others each would be tested, for effects that are not; ``None``
+            tests them.
+    """
     names = [effect.key for effect in effects] if labels is None else labels
+    if tested is None:
+        adjusted = np.minimum(1.0, LAYERS * holm([effect.p for effect in effects]))
+        smallest = _smallest_shown(effects, len(effects))
+    else:
+        adjusted = np.ones(len(effects))
+        smallest = _smallest_shown(effects, tested + 1)
     return tuple(
         Change(
             what,
@@ -218,6 +180,17 @@ def _changes(
             math.expm1(effect.log_ratio + effect.half_width),
             float(p),
             bool(p < ALPHA),
+            least,
         )
-        for name, effect, p in zip(names, effects, adjusted, strict=True)
+        for name, effect, p, least in zip(names, effects, adjusted, smallest, strict=True)
     )
+
+
+def _smallest_shown(effects: Sequence[Effect], tested: int) -> list[float]:
+    """Return the least slowdown of each that would be significant as the first of so many."""
+    from scipy.stats import t
+
+    level = ALPHA / (LAYERS * TESTS * max(tested, 1))  # of both tails
+    quantiles = t.isf(level / 2, np.array([effect.freedom for effect in effects]))
+    logs = quantiles * np.array([effect.error for effect in effects])
+    return [float(least) for least in np.expm1(np.minimum(logs, MOST_LOG))]

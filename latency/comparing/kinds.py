@@ -30,6 +30,8 @@ PRIOR_SD = 0.5
 MAX_STDERR = 0.05
 """Standard error beyond which a kind's ratio is noise, or cannot be told from another's."""
 
+LEAST_MS = 1e-6  # of a kind for which the workloads leave no time at all
+
 SPREAD = Spread(layer=0.3, module=0.3, whole=0.02, border_ms=0.5, part_noise=0.01)
 """Of costs about their trend: wide, so that measurements decide. To search for the likeliest one,
 as a fit does, would take most of a comparison's time, and shares only say what is blamed."""
@@ -83,8 +85,10 @@ def shares_of(table: LatencyTable, keys: Sequence[str], ms: Floats) -> Shares:
     return Shares(tuple(names), sums, of)
 
 
-def kind_sides(shares: Shares, first: Side, second: Side, variance: Tested) -> KindSides:
-    """Return both sides of the kinds whose ratio can be told.
+def kind_sides(
+    shares: Shares, first: Side, second: Side, variance: Tested
+) -> tuple[KindSides, KindSides]:
+    """Return both sides of the kinds whose ratio can be told, and of those whose cannot.
 
     Args:
         shares: Of the kinds in the workloads.
@@ -99,14 +103,14 @@ def kind_sides(shares: Shares, first: Side, second: Side, variance: Tested) -> K
     ratios = second.mean - first.mean
     lack = _lack_of_fit(ratios - design @ (solution @ ratios), variance, design.shape[1])
     errors = np.sqrt(lack * np.diag(covariance))[:-1]
-    told = errors <= MAX_STDERR
     # of both sides the difference alone counts; the level makes the logarithms those of ms
-    level = np.log(shares.ms) - (solution @ first.mean)[:-1]
+    level = np.log(np.maximum(shares.ms, LEAST_MS)) - (solution @ first.mean)[:-1]
     one, other = (
-        _kind_side((level[:, None] + (solution @ side.filled)[:-1])[told], errors[told], side)
+        _kind_side(level[:, None] + (solution @ side.filled)[:-1], errors, side)
         for side in (first, second)
     )
-    return KindSides(tuple(np.array(shares.names)[told].tolist()), one, other)
+    every, told = KindSides(shares.names, one, other), errors <= MAX_STDERR
+    return every.only(told), every.only(~told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,11 @@ class KindSides:
     names: tuple[str, ...]
     first: Side
     second: Side
+
+    def only(self, some: npt.NDArray[np.bool_]) -> KindSides:
+        """Return the sides of the kinds ``(k,)`` that are marked."""
+        names = tuple(np.array(self.names)[some].tolist())
+        return KindSides(names, self.first.only(some), self.second.only(some))
 
 
 def _kind_side(log_ms: Floats, errors: Floats, side: Side) -> Side:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,16 @@ class Side:
         """Return :attr:`log_ms` with each workload's mean where a replicate is missing."""
         return np.where(np.isfinite(self.log_ms), self.log_ms, self.mean[:, None])
 
+    def only(self, some: npt.NDArray[np.bool_]) -> Side:
+        """Return the side of the series ``(n,)`` that are marked."""
+        return replace(
+            self,
+            log_ms=self.log_ms[some],
+            squares=self.squares[some],
+            freedom=self.freedom[some],
+            within=self.within[some],
+        )
+
 
 def squares_of(log_ms: Floats) -> Floats:
     """Return the sums of squares ``(n,)`` about each row's mean; NaN entries are left out."""
@@ -60,12 +70,17 @@ def squares_of(log_ms: Floats) -> Floats:
 
 
 def side_of(table: LatencyTable, keys: Sequence[str]) -> Side:
-    """Return the side of workloads that a table measured, at one speed of the machine."""
+    """Return the side of workloads that a table measured, at one speed of the machine.
+
+    Delivered engines count where nothing else was measured of a workload, as in its median.
+    """
     index = {key: place for place, key in enumerate(keys)}
     rows = [
         (index[row.workload.key], row.replicate, row.measurement, table.speed(row))
         for row in table.counted
-        if row.measurement is not None and row.workload.key in index
+        if row.measurement is not None
+        and row.workload.key in index
+        and row.delivered == table.is_delivered(row.workload.key)
     ]
     every = np.full((len(keys), 1 + max(replicate for _, replicate, _, _ in rows)), np.nan)
     errors = np.zeros_like(every)

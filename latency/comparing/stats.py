@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..tables.table import LatencyTable
-from .kinds import Shares, kind_sides, shares_of
+from .kinds import KindSides, Shares, kind_sides, shares_of
 from .side import Side, side_of
 from .variance import RESOLUTION, Tested, from_scatter, moderated, unexplained
 
@@ -29,6 +29,7 @@ PROPAGATION_FREEDOM = 40
 """Replicates of a kind that errors propagated from its workloads are worth."""
 
 CONFIDENCE = 0.95
+TESTS = 2  # of each: against the median change, and against none
 MAX_WEIGHT = 1 / 3  # of one kind in the middle of all
 ROUNDING = 1e-9
 _MIN_KINDS = 3  # whose median one changed kind does not move
@@ -46,6 +47,8 @@ class Effect:
         log_ratio: log(b / a).
         half_width: Of its 95 % interval, in which sessions differ by :data:`SESSION_REL_SD`.
         p: Two-sided, of no change.
+        error: Standard error of the log ratio in the more certain of both tests.
+        freedom: Degrees of freedom of that error.
     """
 
     key: str
@@ -54,27 +57,50 @@ class Effect:
     log_ratio: float
     half_width: float
     p: float
+    error: float
+    freedom: float
 
 
-def compare(
-    a: LatencyTable, b: LatencyTable, keys: Sequence[str]
-) -> tuple[tuple[Effect, ...], tuple[Effect, ...]]:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Hold what two tables say.
+
+    Attributes:
+        workloads: One effect each.
+        kinds: The same for kinds of modules.
+        untold: The same for kinds whose ratio is noise: what it may be says their interval.
+    """
+
+    workloads: tuple[Effect, ...]
+    kinds: tuple[Effect, ...]
+    untold: tuple[Effect, ...]
+
+
+def compare(a: LatencyTable, b: LatencyTable, keys: Sequence[str]) -> Comparison:
     """Compare workloads that both tables measured, and the kinds of modules that they hold.
 
     Each is tested twice: against the median change of all kinds (of all workloads where kinds are
     few), which a session cannot shift, and as it is, against what sessions differ by.
 
     Returns:
-        One effect for every key, and one for every kind.
+        One effect for every key, and one for every kind, those apart whose ratio is noise.
     """
     first, second = side_of(a, keys), side_of(b, keys)
     shares = shares_of(a, keys, np.exp(first.mean))
     variance = _workload_variance(first, second, shares)
-    kinds = kind_sides(shares, first, second, variance)
-    sides = (kinds.first, kinds.second, _kind_variance(kinds.first, kinds.second))
-    several = len(kinds.names) >= _MIN_KINDS
-    test = _Test(*sides) if several else _Test(first, second, variance)
-    return test.effects(keys, first, second, variance), test.effects(kinds.names, *sides)
+    told, untold = kind_sides(shares, first, second, variance)
+    series = _with_variance(told)
+    several = len(told.names) >= _MIN_KINDS
+    test = _Test(*series) if several else _Test(first, second, variance)
+    return Comparison(
+        test.effects(keys, first, second, variance),
+        test.effects(told.names, *series),
+        test.effects(untold.names, *_with_variance(untold)),
+    )
+
+
+def _with_variance(kinds: KindSides) -> tuple[Side, Side, Tested]:
+    return kinds.first, kinds.second, _kind_variance(kinds.first, kinds.second)
 
 
 class _Test:
@@ -93,12 +119,14 @@ class _Test:
 
         ratios = second.mean - first.mean
         freedom = np.minimum(variance.freedom, 1e6)  # practically the normal distribution
-        relative = np.abs(ratios - self._shift) / np.sqrt(variance.of_ratio + self._shift_variance)
+        apart = np.sqrt(variance.of_ratio + self._shift_variance)
         errors = np.sqrt(variance.of_ratio + self._session_variance)
+        relative = np.abs(ratios - self._shift) / apart
         p_values = [2 * t.sf(relative, freedom), 2 * t.sf(np.abs(ratios) / errors, freedom)]
-        both = np.minimum(1.0, 2 * np.minimum(*p_values))  # Bonferroni: two tests of each
+        both = np.minimum(1.0, TESTS * np.minimum(*p_values))  # Bonferroni
         half_widths = t.ppf((1 + CONFIDENCE) / 2, freedom) * errors
-        columns = (np.exp(first.mean), np.exp(second.mean), ratios, half_widths, both)
+        ms = (np.exp(first.mean), np.exp(second.mean))
+        columns = (*ms, ratios, half_widths, both, np.minimum(apart, errors), freedom)
         return tuple(
             Effect(name, *map(float, values))
             for name, *values in zip(names, *columns, strict=True)

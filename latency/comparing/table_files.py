@@ -7,29 +7,49 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..tables.table import LatencyTable
+from ..errors import LatencyError
 from ..tables.table_file import read_table
-from .diff import Change, Gate, diff_tables
+from .diff import TableDiff, diff_tables
+from .gate import Change, Gate
+from .notes import NamedTable, notes_of, replicates_of, replicates_to_show
 
 
 def compare_tables(
-    a: Path, b: Path, gate: str | None = None, allow: Collection[str] = ()
+    a: Path,
+    b: Path,
+    gate: str | None = None,
+    allow: Collection[str] = (),
+    *,
+    strict: bool = False,
 ) -> dict[str, Any]:
     """Compare two table files as JSON-able fields; ``passed`` says whether the gate holds.
 
+    Args:
+        a: Before.
+        b: After.
+        gate: The change that is not accepted, such as ``slower>2%``.
+        allow: Fields of the device, protocol or batch that may differ, too.
+        strict: A gate that is not decided for some kind does not hold.
+
     Raises:
-        LatencyError: The gate reads wrong.
+        LatencyError: The gate reads wrong, or there is none to be strict about.
         TableError: A table is damaged, or nothing is measured in both.
         TableMismatchError: The tables are of other devices or protocols.
     """
     limit = None if gate is None else Gate.parse(gate)
-    tables = {path: read_table(path) for path in (a, b)}
-    diff = diff_tables(tables[a], tables[b], allow)
+    if strict and limit is None:
+        raise LatencyError("there is no gate to be strict about; give --fail-on 'slower>2%', say")
+    before, after = (NamedTable(str(path), read_table(path)) for path in (a, b))
+    diff = diff_tables(before.table, after.table, allow)
     violations = () if limit is None else diff.violations(limit)
+    undecided = [] if limit is None else _undecided(diff, limit, before, after)
     return {
-        "passed": not violations,
+        "passed": not violations and not (strict and undecided),
         "gate": gate,
+        "strict": strict,
         "violations": list(violations),
+        "undecided": undecided,
+        "untold": [change.name for change in diff.untold],
         "differing": [{"field": n, "a": mine, "b": theirs} for n, mine, theirs in diff.differing],
         "compared": len(diff.workloads),
         "significant": [asdict(c) for c in _by_size(diff.workloads) if c.significant],
@@ -38,19 +58,25 @@ def compare_tables(
         "only_a": list(diff.only_a),
         "only_b": list(diff.only_b),
         "failed": list(diff.failed),
-        "notes": [_single_replicate(path) for path, t in tables.items() if not _repeats(t)],
+        "notes": list(notes_of(before, after, diff, limit)),
     }
 
 
-def _repeats(table: LatencyTable) -> bool:
-    return any(row.replicate for row in table.rows)
-
-
-def _single_replicate(path: Path) -> str:
-    return (
-        f"{path} holds one replicate: what engines differ by from build to build is assumed, and "
-        "on a busy machine alarms may be false; profile with --replicates 2 or more"
-    )
+def _undecided(
+    diff: TableDiff, gate: Gate, before: NamedTable, after: NamedTable
+) -> list[dict[str, Any]]:
+    """Return the kinds that a gate is not decided for, with what would decide it."""
+    replicates = replicates_of(before.table, after.table)
+    return [
+        {
+            "name": change.name,
+            "lo": change.lo,
+            "hi": change.hi,
+            "smallest_shown": change.smallest_shown,
+            "replicates": replicates_to_show(change, gate.limit, replicates),
+        }
+        for change in diff.undecided(gate)
+    ]
 
 
 def _by_size(changes: Collection[Change]) -> list[Change]:

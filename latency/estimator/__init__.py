@@ -8,6 +8,7 @@ estimator.py   estimates of any module, with intervals and a flag for unfamiliar
 family.py      estimates of one family; family_arrays.py and text.py put them into files
 shape.py       where a module stands among others of its family
 trend.py       how times grow with size; waves.py: in whole waves of tiles
+prior.py       how long they take on a simulated device
 kriging.py     a local Gaussian process over the shape
 neighbours.py  the next measured modules along every axis of the shape
 features.py    what hardware makes of a module
@@ -20,11 +21,13 @@ from __future__ import annotations
 
 from .active import choose_next
 from .estimator import Estimates, ModuleEstimator, fit_estimator
+from .prior import Prior
 from .text import estimator_from_fields, estimator_to_fields
 
 __all__ = [
     "Estimates",
     "ModuleEstimator",
+    "Prior",
     "choose_next",
     "estimator_from_fields",
     "estimator_to_fields",

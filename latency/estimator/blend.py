@@ -103,22 +103,45 @@ def _check(
         raise PredictorError(f"the networks must have 1 output, got {width}")
 
 
-def fit_blend(
-    table: Floats, places: Floats, values: Floats, errors: Floats, rng: np.random.Generator
-) -> tuple[Blend | None, Floats]:
-    """Return networks beside the trees, if they help, and the errors of both together.
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Hold networks before it is known how much they count.
+
+    Attributes:
+        encoding: What they see of a module.
+        networks: All of them.
+        errors: By how much each value exceeds what the network that left it out says ``(n,)``.
+    """
+
+    encoding: Encoding
+    networks: Networks
+    errors: Floats
+
+    def beside(self, errors: Floats) -> tuple[Blend | None, Floats]:
+        """Return networks beside the trees, if they help, and the errors of both together.
+
+        Args:
+            errors: Of trees that left modules out ``(n,)``.
+        """
+        mixed = [(1.0 - share) * errors + share * self.errors for share in SHARES]
+        best = int(np.argmin([np.abs(np.expm1(-each)).mean() for each in mixed]))
+        if not SHARES[best]:
+            return None, errors
+        return Blend(self.encoding, self.networks, float(SHARES[best])), mixed[best]
+
+
+def train(
+    table: Floats, places: Floats, values: Floats, rng: np.random.Generator, share: float = 1.0
+) -> Trained:
+    """Train networks on what the trend leaves.
 
     Args:
         table: Features ``(n, f)``.
         places: Coordinates ``(n, d)``.
         values: What the trend leaves of log(ms) ``(n,)``.
-        errors: Of trees that left modules out ``(n,)``.
         rng: Draws what networks begin with.
+        share: Of the usual epochs, above 0 and at most 1.
     """
     encoding = Encoding.of(table, places)
-    networks, others = fit_networks(encoding.encode(table, places), values, rng)
-    mixed = [(1.0 - share) * errors + share * others for share in SHARES]
-    best = int(np.argmin([np.abs(np.expm1(-each)).mean() for each in mixed]))
-    if not SHARES[best]:
-        return None, errors
-    return Blend(encoding, networks, float(SHARES[best])), mixed[best]
+    networks, errors = fit_networks(encoding.encode(table, places), values, rng, share)
+    return Trained(encoding, networks, errors)

@@ -14,6 +14,8 @@ from searchspaces import ModuleSpec
 from ..conformal import conformal_quantile
 from ..errors import PredictorError, UnprofiledModuleError
 from .family import MIN_MODULES, Family, fit_family
+from .network import share_of_epochs
+from .prior import Prior
 from .shape import family_of
 
 Floats = npt.NDArray[np.float64]
@@ -62,6 +64,12 @@ class ModuleEstimator:
 
     __hash__ = None  # type: ignore[assignment]  # it holds arrays
 
+    @property
+    def prior(self) -> Prior | None:
+        """Return the simulated device that estimates of small families begin with, if any."""
+        priors = (family.trend.prior for family in self.families.values())
+        return next((prior for prior in priors if prior is not None), None)
+
     def knows(self, spec: ModuleSpec) -> bool:
         """Return whether enough modules of its family were measured."""
         return family_of(spec) in self.families
@@ -93,7 +101,9 @@ class ModuleEstimator:
 
 
 def fit_estimator(
-    measured: Mapping[ModuleSpec, float], rng: np.random.Generator
+    measured: Mapping[ModuleSpec, float],
+    rng: np.random.Generator,
+    prior: Prior | None = None,
 ) -> ModuleEstimator:
     """Learn from measured modules.
 
@@ -101,12 +111,15 @@ def fit_estimator(
         measured: Milliseconds of modules; those that are not above zero (differences of chains
             may be lost in noise) are left out.
         rng: Draws the folds that calibrate the intervals.
+        prior: A simulated device, whose times these are thought to resemble; families of many
+            modules do without.
 
     Returns:
         An estimator of every family with at least :data:`MIN_MODULES` modules.
 
     Raises:
-        PredictorError: A number of milliseconds is not finite.
+        PredictorError: A number of milliseconds is not finite, or the device cannot simulate a
+            kind of module.
     """
     from threadpoolctl import threadpool_limits
 
@@ -117,9 +130,16 @@ def fit_estimator(
     for spec, ms in measured.items():
         if ms > 0:
             grouped.setdefault(family_of(spec), {})[spec] = ms
-    large = {name: each for name, each in sorted(grouped.items()) if len(each) >= MIN_MODULES}
-    rngs = [np.random.default_rng(seed) for seed in rng.integers(2**63, size=len(large))]
+    large = [name for name, each in sorted(grouped.items()) if len(each) >= MIN_MODULES]
+    seeds = dict(zip(large, rng.integers(2**63, size=len(large)), strict=True))
+
+    share = share_of_epochs(sum(len(grouped[name]) for name in large))
+
+    def fitted(name: str) -> Family:
+        return fit_family(grouped[name], np.random.default_rng(seeds[name]), prior, share)
+
     # Products of small matrices: families share the cores, and sums come out alike on any number.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
-        found = list(pool.map(fit_family, large.values(), rngs))
-    return ModuleEstimator(dict(zip(large, found, strict=True)))
+        largest_first = sorted(large, key=lambda name: -len(grouped[name]))
+        found = dict(zip(largest_first, pool.map(fitted, largest_first), strict=True))
+    return ModuleEstimator({name: found[name] for name in large})

@@ -12,13 +12,14 @@ from ..errors import PredictorError
 from .blend import Blend
 from .family import Family, column_count
 from .kriging import ORDERS, Kriging
+from .prior import Prior
 from .shape import Axes
 from .trees import Forest
 from .trend import Trend
 from .waves import COUNT, Waves
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-_FOREST, _BLEND, _WAVES = "forest.", "blend.", "trend.waves"
+_FOREST, _BLEND, _WAVES, _PRIOR = "forest.", "blend.", "trend.waves", "trend.prior"
 _TREND = ("centre", "spread", "limits", "weights")
 
 
@@ -41,6 +42,8 @@ def family_to_arrays(family: Family) -> dict[str, npt.NDArray[Any]]:
     }
     if trend.waves is not None:
         found[_WAVES] = trend.waves.logs
+    if trend.prior is not None:
+        found[_PRIOR] = np.array([trend.prior.name, trend.prior.precision])
     if family.forest is not None:
         found |= {_FOREST + name: array for name, array in family.forest.arrays().items()}
     if family.blend is not None:
@@ -61,7 +64,8 @@ def family_from_arrays(arrays: Arrays) -> Family:
             _numbers(arrays, "high"),
             tuple(int(index) for index in arrays["kept"]),
         )
-        trend = Trend(_waves(arrays), *(_numbers(arrays, f"trend.{name}") for name in _TREND))
+        numbers = (_numbers(arrays, f"trend.{name}") for name in _TREND)
+        trend = Trend(_waves(arrays), *numbers, prior=_prior(arrays))
         places, values, scales = (
             _numbers(arrays, name) for name in ("places", "values", "scales")
         )
@@ -91,6 +95,14 @@ def _waves(arrays: Arrays) -> Waves | None:
     if logs.shape != (COUNT,):
         raise PredictorError(f"the array {_WAVES!r} must hold {COUNT} numbers, got {logs.size}")
     return Waves(logs)
+
+
+def _prior(arrays: Arrays) -> Prior | None:
+    if _PRIOR not in arrays:
+        return None
+    if arrays[_PRIOR].shape != (2,):
+        raise PredictorError(f"the array {_PRIOR!r} must hold a device and a precision")
+    return Prior(*map(str, arrays[_PRIOR]))
 
 
 def _check(axes: Axes, kriging: Kriging, count: int) -> None:

@@ -9,6 +9,7 @@ enough for its size, and lets the loss be the percentage itself.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -28,7 +29,13 @@ with (128, 128, 64), 5.3 with (128, 64) (fp16, a fifth of the training part left
 COUNT = 5
 """Networks, each trained on all but a fifth: their mean scatters less than one."""
 
+WORKERS = 2  # networks trained at once
+
 EPOCHS, BATCHES = 120, 50
+ENOUGH = 30_000
+"""Modules of a table, all families together, beyond which epochs are fewer, so that training takes
+no longer: a table of four batch sizes has three times the modules of one."""
+
 SMALLEST, LARGEST_BATCH = 32, 256
 """An epoch is about 50 steps, on 32 to 256 modules each: small tables need as many as large."""
 
@@ -67,8 +74,13 @@ class Networks:
         return np.asarray((state @ self.weights[-1][number] + self.biases[-1][number])[:, 0])
 
 
+def share_of_epochs(modules: int) -> float:
+    """Return the share of the usual epochs that a table of so many modules is trained for."""
+    return min(1.0, ENOUGH / max(modules, 1))
+
+
 def fit_networks(
-    inputs: Floats, values: Floats, rng: np.random.Generator
+    inputs: Floats, values: Floats, rng: np.random.Generator, share: float = 1.0
 ) -> tuple[Networks, Floats]:
     """Train :data:`COUNT` networks, each of which leaves out another part of the modules.
 
@@ -76,18 +88,23 @@ def fit_networks(
         inputs: ``(n, width)``.
         values: Logarithms ``(n,)`` that are to be met.
         rng: Draws parts, beginnings and batches.
+        share: Of the usual epochs, above 0 and at most 1.
 
     Returns:
         The networks, and by how much each value exceeds what the network that left it out says
         ``(n,)``.
     """
     part = rng.permutation(len(values)) % COUNT
-    singles, errors, trained = inputs.astype(np.float32), np.empty(len(values)), []
-    for number, each in enumerate(rng.spawn(COUNT)):
+    singles, errors = inputs.astype(np.float32), np.empty(len(values))
+
+    def without(number: int, own: np.random.Generator) -> Layers:
         rest = part != number
-        trained.append(_trained(singles[rest], values[rest], each))
-        alone = _joined(trained[-1:])
-        errors[~rest] = values[~rest] - alone.predict(inputs[~rest])
+        layers = _trained(singles[rest], values[rest], own, share)
+        errors[~rest] = values[~rest] - _joined([layers]).predict(inputs[~rest])
+        return layers
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        trained = list(pool.map(without, range(COUNT), rng.spawn(COUNT)))
     return _joined(trained), errors
 
 
@@ -96,7 +113,7 @@ def _joined(trained: list[Layers]) -> Networks:
     return Networks(tuple(stacked[::2]), tuple(stacked[1::2]))
 
 
-def _trained(inputs: Singles, values: Floats, rng: np.random.Generator) -> Layers:
+def _trained(inputs: Singles, values: Floats, rng: np.random.Generator, share: float) -> Layers:
     middle = float(np.median(values))
     usual = float(np.median(np.abs(values - middle)))  # 0 where most values are equal
     scale = max(1.5 * usual, 0.25 * float(values.std()), 1e-6)
@@ -105,11 +122,12 @@ def _trained(inputs: Singles, values: Floats, rng: np.random.Generator) -> Layer
     adam = _Adam.of(layers)
     size = min(int(np.clip(len(inputs) // BATCHES, SMALLEST, LARGEST_BATCH)), len(inputs))
     batches = len(inputs) // size
-    for _ in range(EPOCHS):
+    epochs = max(1, round(share * EPOCHS))
+    for _ in range(epochs):
         order = rng.permutation(len(inputs))
         for number in range(batches):
             picked = order[number * size : (number + 1) * size]
-            done = (adam.steps + 1) / (EPOCHS * batches)
+            done = (adam.steps + 1) / (epochs * batches)
             rate = RATE * min(1.0, done / WARM) * 0.5 * (1.0 + np.cos(np.pi * done))
             adam.step(layers, _gradients(layers, inputs[picked], aims[picked], scale), rate)
     layers[-2], layers[-1] = layers[-2] * np.float32(scale), layers[-1] * np.float32(scale)

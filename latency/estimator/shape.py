@@ -19,9 +19,10 @@ CHANNELS = "channels"
 
 
 def family_of(spec: ModuleSpec) -> str:
-    """Return what a module is compared within: kind, way of grouping, precision and batch.
+    """Return what a module is compared within: kind, way of grouping, precision, and batch or not.
 
     Depthwise convolutions are other kernels than dense ones, so they are a family of their own.
+    So are images one by one, which leave a device half empty; larger batches resemble one another.
 
     Example:
         >>> from searchspaces import TensorSpec
@@ -33,13 +34,13 @@ def family_of(spec: ModuleSpec) -> str:
     way = ""
     if isinstance(groups, int) and groups > 1:
         way = " depthwise" if groups == params.get("in_channels") else " grouped"
-    return f"{spec.kind}{way} {spec.dtype} b{spec.batch}"
+    return f"{spec.kind}{way} {spec.dtype} {'b1' if spec.batch == 1 else 'batched'}"
 
 
 def shape_of(spec: ModuleSpec) -> dict[str, float]:
     """Return named coordinates, sizes as base 2 logarithms; a text is an indicator of its own."""
     first = spec.inputs[0].shape
-    found = {"rows": math.log2(first[0] / spec.batch)}
+    found = {"batch": math.log2(spec.batch), "rows": math.log2(first[0] / spec.batch)}
     if len(first) == 4:
         height, width = first[2:]
         found["side"] = round(0.5 * math.log2(height * width), 9)

@@ -18,7 +18,7 @@ from ..errors import PredictorError
 from .estimator import ModuleEstimator
 from .family_arrays import family_from_arrays, family_to_arrays
 
-SCHEMA = "detfit.module-estimator/3"
+SCHEMA = "detfit.module-estimator/4"
 _MADE = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal estimators are equal files
 
 

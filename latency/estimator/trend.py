@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from searchspaces import ModuleSpec
 
 from .features import trend, work
+from .prior import Prior
 from .waves import Waves
 
 Floats = npt.NDArray[np.float64]
@@ -30,6 +31,7 @@ class Trend:
         spread: Standard deviation of every column ``(b,)``, at least a small number.
         limits: Smallest and largest standardised value ``(2, b)``; beyond, the guess alone counts.
         weights: Of 1, the columns and, where there are many modules, their squares.
+        prior: What a simulated device says; ``None`` without one.
     """
 
     waves: Waves | None
@@ -37,6 +39,7 @@ class Trend:
     spread: Floats
     limits: Floats
     weights: Floats
+    prior: Prior | None = field(default=None, kw_only=True)
 
     @classmethod
     def fit(
@@ -45,11 +48,12 @@ class Trend:
         table: Floats,
         log_ms: Floats,
         rng: np.random.Generator,
+        prior: Prior | None = None,
     ) -> Trend:
         """Fit on modules, their features ``(n, f)`` and log(ms) ``(n,)``."""
         many = len(specs) >= MIN_FOR_WAVES
         waves = Waves.fit(table, log_ms, rng) if many else None
-        guess, columns = _guess(specs, table, waves)
+        guess, columns = _guess(specs, table, waves, prior)
         centre, spread = columns.mean(0), np.maximum(columns.std(0), 1e-9)
         z = (columns - centre) / spread
         limits = np.stack([z.min(0), z.max(0)])
@@ -58,11 +62,11 @@ class Trend:
         penalty = RIDGE * np.eye(count)
         penalty[0, 0] = 0.0  # the level is free
         solved = np.linalg.solve(design.T @ design + penalty, design.T @ (log_ms - guess))
-        return cls(waves, centre, spread, limits, np.asarray(solved, np.float64))
+        return cls(waves, centre, spread, limits, np.asarray(solved, np.float64), prior=prior)
 
     def apply(self, specs: Sequence[ModuleSpec], table: Floats) -> Floats:
         """Return log(ms) ``(n,)`` of modules with their features ``(n, f)``."""
-        guess, columns = _guess(specs, table, self.waves)
+        guess, columns = _guess(specs, table, self.waves, self.prior)
         return np.asarray(guess + self._design(columns) @ self.weights)
 
     def _design(self, columns: Floats) -> Floats:
@@ -72,10 +76,12 @@ class Trend:
 
 
 def _guess(
-    specs: Sequence[ModuleSpec], table: Floats, waves: Waves | None
+    specs: Sequence[ModuleSpec], table: Floats, waves: Waves | None, prior: Prior | None
 ) -> tuple[Floats, Floats]:
     """Return a first guess of log(ms) ``(n,)`` and the columns of the regression ``(n, b)``."""
+    said = None if prior is None else prior.log_ms(specs)
     if waves is None:
-        return work(specs), trend(table)
+        return work(specs) if said is None else said, trend(table)
     guess = waves.apply(table)
-    return guess, np.column_stack([trend(table), guess])
+    columns = [trend(table), guess] if said is None else [trend(table), guess, said]
+    return guess, np.column_stack(columns)

@@ -9,7 +9,7 @@ curve.py      how sure predictions became while a profile went on
 from __future__ import annotations
 
 from .baselines import graph_macs, isolated_sum_ms, macs_proportional_ms
-from .curve import CurvePoint, error_curve
+from .curve import CurvePoint, error_curve, measured_minutes
 from .held_out import DetectorError, Evaluation, evaluate
 from .scores import Scores, score
 
@@ -23,5 +23,6 @@ __all__ = [
     "graph_macs",
     "isolated_sum_ms",
     "macs_proportional_ms",
+    "measured_minutes",
     "score",
 ]

@@ -58,6 +58,17 @@ def error_curve(table: LatencyTable, detectors: Sequence[Equation]) -> tuple[Cur
     )
 
 
+def measured_minutes(table: LatencyTable) -> float:
+    """Return how many minutes a profile measured, all of its sessions together.
+
+    Pauses between sessions are left out; the last row counts as long as rows usually take.
+    """
+    if not table.rows:
+        return 0.0
+    minutes = _minutes(table.rows)
+    return float(minutes[-1] + np.median(np.diff(minutes, prepend=0.0)))
+
+
 def _errors(table: LatencyTable, detectors: Sequence[Equation]) -> tuple[float, float] | None:
     known = equations_of(table)
     if not any(equation.whole for equation in known):
@@ -74,7 +85,7 @@ def _errors(table: LatencyTable, detectors: Sequence[Equation]) -> tuple[float, 
 
 
 def _minutes(rows: Sequence[Row]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the minutes at which rows began, longer pauses left out."""
+    """Return the minutes ``(n,)`` at which rows began, since the first; longer pauses left out."""
     begun = [
         datetime.fromisoformat(row.measurement.started_at).timestamp() if row.measurement else None
         for row in rows

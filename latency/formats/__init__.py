@@ -4,14 +4,14 @@ No format holds all that a table does; ``write`` returns what was lost, in sente
 notes in the table's manifest what the source did not say.
 
 registry.py   the formats by name: csv.py, ofa_yaml.py, tinynas_conv.py, trtexec_json.py
-exchange.py   import a foreign file, export a table
+exchange.py   import a foreign file
 origin.py     what a foreign file does not say: device, engine, precision
 rows.py       values of a foreign file, read and made a table of
 """
 
 from __future__ import annotations
 
-from .exchange import export_table, import_table, make_origin
+from .exchange import import_table, make_origin
 from .origin import DEVICES, Origin
 from .registry import FORMATS, Format, get_format
 
@@ -20,7 +20,6 @@ __all__ = [
     "FORMATS",
     "Format",
     "Origin",
-    "export_table",
     "get_format",
     "import_table",
     "make_origin",

@@ -2,18 +2,22 @@
 
 A header line, then one line per measurement or failure:
 
-* ``role``: module, chain or detector;
+* ``role``: module, chain, detector, or in_context: what a module costs inside a detector, solved
+  from all chains and detectors;
 * ``label``: what a reader should see;
-* ``module``: key of a module that was timed alone, else empty;
-* ``replicate``: which independent repetition;
+* ``module``: key of the module; empty for chains and detectors;
+* ``replicate``: which independent repetition; ``attempt``: which visit of it;
+* ``counts``: whether this visit does (true or false), ``refused``: why it should not, else empty;
+* ``delivered``: whether it is of an engine as it is delivered (true or false);
+* ``sentinel_ms``: what the machine's sentinel took beside it, empty without one;
 * ``samples``, ``median_ms``, ``p90_ms``, ``p99_ms``, ``ci_lo_ms``, ``ci_hi_ms`` (95 % interval of
   the median; empty where samples are too few), ``converged`` (true or false);
 * ``raw_ms``: all samples, separated by blanks;
 * ``error``: why it failed, else empty.
 
-Reading takes ``module`` and ``raw_ms``, or ``median_ms`` alone where samples are missing; the
-other columns may be left out. Warm-ups, the graphs of chains and detectors, recipes, device and
-protocol are lost on writing.
+Reading takes ``module`` and ``raw_ms``, or ``median_ms`` alone where samples are missing, of lines
+that count or do not say so; the other columns may be left out. Warm-ups, the graphs of chains and
+detectors, recipes, device and protocol are lost on writing.
 """
 
 from __future__ import annotations
@@ -23,22 +27,24 @@ import io
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from searchspaces import ModuleSpec, SearchSpaceError, write_atomically
 
 from ..errors import TableError
 from ..tables.row import Row
 from ..tables.table import LatencyTable
-from ..workloads.workload import MODULE
+from ..workloads.workload import IN_CONTEXT, MODULE
 from .origin import Origin
 from .rows import Value, make_table, other_roles, positive_ms, read_text
 
 NAME = "csv"
 COLUMNS = (
-    *("role", "label", "module", "replicate", "samples", "median_ms", "p90_ms", "p99_ms"),
-    *("ci_lo_ms", "ci_hi_ms", "converged", "raw_ms", "error"),
+    *("role", "label", "module", "replicate", "attempt", "counts", "refused", "delivered"),
+    *("sentinel_ms", "samples", "median_ms", "p90_ms", "p99_ms", "ci_lo_ms", "ci_hi_ms"),
+    *("converged", "raw_ms", "error"),
 )
-_FLAGS = {"": False, "false": False, "true": True}
+_FLAGS = {"false": False, "true": True}
 
 
 def read(path: Path, origin: Origin) -> LatencyTable:
@@ -56,7 +62,8 @@ def write(table: LatencyTable, path: Path) -> tuple[str, ...]:
     file = io.StringIO()
     writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(_fields, table.rows))
+    counted = {row.visit for row in table.counted}
+    writer.writerows(_fields(row, row.visit in counted) for row in table.rows)
     write_atomically(path, file.getvalue().encode())
     return (
         "warm-ups and times of day",
@@ -65,13 +72,23 @@ def write(table: LatencyTable, path: Path) -> tuple[str, ...]:
     )
 
 
-def _fields(row: Row) -> dict[str, object]:
-    alone = row.workload.role == MODULE
+def holds(table: LatencyTable) -> int:
+    """Return how many rows a table has, failures included."""
+    return len(table.rows)
+
+
+def _fields(row: Row, counts: bool) -> dict[str, object]:
+    single = row.workload.role in (MODULE, IN_CONTEXT)
     fields: dict[str, object] = {
         "role": row.workload.role,
         "label": row.workload.label,
-        "module": row.workload.graph.nodes[0].spec.key if alone else "",
+        "module": row.workload.graph.nodes[0].spec.key if single else "",
         "replicate": row.replicate,
+        "attempt": row.attempt,
+        "counts": "" if row.measurement is None else _flag(counts),
+        "refused": row.refused or "",
+        "delivered": _flag(row.delivered),
+        "sentinel_ms": "" if row.sentinel_ms is None else repr(row.sentinel_ms),
         "error": row.error or "",
     }
     if row.measurement is None:
@@ -87,26 +104,38 @@ def _fields(row: Row) -> dict[str, object]:
         "p99_ms": repr(measured.p99_ms),
         "ci_lo_ms": repr(low) if bounded else "",
         "ci_hi_ms": repr(high) if bounded else "",
-        "converged": str(measured.converged).lower(),
+        "converged": _flag(measured.converged),
         "raw_ms": " ".join(map(repr, measured.raw_ms)),
     }
+
+
+def _flag(value: bool) -> str:
+    return str(value).lower()
 
 
 def _values(path: Path, notes: list[str]) -> Iterator[Value]:
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         _check_columns(path, reader.fieldnames)
-        skipped = 0
+        others = uncounted = solved = 0
         for fields in reader:
             where = f"line {reader.line_num}"
-            if fields.get("role") not in (MODULE, None):
-                skipped += 1
+            if fields.get("role") == IN_CONTEXT:
+                solved += 1
+            elif fields.get("role") not in (MODULE, None):
+                others += 1
+            elif not _told(f"{path}, {where}", fields, "counts", default=True):
+                uncounted += 1
             else:
                 yield _value(path, where, fields)
     except csv.Error as error:
         raise TableError(f"{path}, line {reader.line_num + 1}: {error}") from error
-    if skipped:
-        notes.append(f"{skipped} rows of chains and whole detectors are left out: no graphs there")
+    if others:
+        notes.append(f"{others} rows of chains and whole detectors are left out: no graphs there")
+    if solved:
+        notes.append(f"{solved} costs inside a detector are left out: they were not measured")
+    if uncounted:
+        notes.append(f"{uncounted} visits that did not count are left out")
 
 
 def _check_columns(path: Path, names: object) -> None:
@@ -129,11 +158,17 @@ def _value(path: Path, where: str, fields: Mapping[str | None, str | None]) -> V
         raise TableError(f"{place}: module: {error}") from error
     if texts.get("error"):
         return Value(where, spec, (), texts["error"])
-    converged = texts.get("converged", "")
-    if converged not in _FLAGS:
-        raise TableError(f"{place}: converged must be true or false, got {converged!r}")
+    converged = _told(place, texts, "converged", default=False)
     raw = texts.get("raw_ms", "").split()
     if raw:
         samples = tuple(positive_ms(place, "raw_ms", text) for text in raw)
-        return Value(where, spec, samples, converged=_FLAGS[converged])
+        return Value(where, spec, samples, converged=converged)
     return Value(where, spec, (positive_ms(place, "median_ms", texts.get("median_ms", "")),))
+
+
+def _told(place: str, fields: Mapping[Any, str | None], name: str, *, default: bool) -> bool:
+    """Return what a column of true and false says; the default where it says nothing."""
+    text = fields.get(name) or ""
+    if text and text not in _FLAGS:
+        raise TableError(f"{place}: {name} must be true or false, got {text!r}")
+    return _FLAGS.get(text, default)

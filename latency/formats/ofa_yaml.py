@@ -12,7 +12,8 @@ the hidden width in Once-for-All's: a number of at least the input's channels is
 An ``expanded_conv`` with kernel 3, no squeeze-and-excitation and no hard-swish is our
 ``inverted_residual``; nothing else of those keys has a module of ours (a ``Conv`` does not say its
 kernel), and the manifest's notes name what was left out. In the other direction such blocks are
-written with that key, other modules with our own, which no other program knows.
+written with that key, other modules with our own, which no other program knows; a comment marks
+what a module costs inside a detector, where it was not timed alone.
 
 Lost on writing: samples (their number, mean and standard deviation stay), failures, device,
 precision of the blocks, chains, detectors. Lost on reading: count and spread; the mean becomes the
@@ -34,7 +35,16 @@ from ..errors import TableError
 from ..tables.table import LatencyTable
 from ..workloads.workload import MODULE
 from .origin import Origin
-from .rows import Value, listed, make_table, other_roles, positive_ms, read_text, spec_of_name
+from .rows import (
+    Value,
+    listed,
+    make_table,
+    other_roles,
+    positive_ms,
+    read_text,
+    remarks_of,
+    spec_of_name,
+)
 
 if TYPE_CHECKING:
     import yaml
@@ -60,11 +70,12 @@ def read(path: Path, origin: Origin) -> LatencyTable:
 
 def write(table: LatencyTable, path: Path) -> tuple[str, ...]:
     """Write the modules of a table; return what the format cannot hold."""
-    lines, own = [], 0
+    lines, own, remarks = [], 0, remarks_of(table)
     for spec, measured in table.entries.items():
         key = block_key(spec)
         own += key is None
-        lines.append(f"{_quoted(key or spec.key)}: {_statistics(measured)}\n")
+        remark = f"  # {remarks[spec]}" if spec in remarks else ""
+        lines.append(f"{_quoted(key or spec.key)}: {_statistics(measured)}{remark}\n")
     write_atomically(path, "".join(lines or ["{}\n"]).encode())
     failed = sum(row.workload.role == MODULE for row in table.failures)
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from engines import DeviceInfo, TimingProtocol
 from searchspaces import Graph
@@ -36,6 +37,7 @@ class Origin:
         engine_version: Its version.
         batch: Keep only modules of this batch size; ``None`` keeps all.
         graph: The network that a profile by layers is of: gives the layers' names their modules.
+        layers: File of the layers' nodes, where their names do not say them.
 
     Raises:
         TableError: The device is neither known nor spelled out, or the batch is below 1.
@@ -48,6 +50,7 @@ class Origin:
     engine_version: str = UNKNOWN
     batch: int | None = None
     graph: Graph | None = None
+    layers: Path | None = None
 
     def __post_init__(self) -> None:
         _ = self.device_info, self.protocol

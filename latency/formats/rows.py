@@ -19,7 +19,7 @@ from ..tables.manifest import Manifest
 from ..tables.row import Row
 from ..tables.row_text import module_workload
 from ..tables.table import LatencyTable
-from ..workloads.workload import MODULE
+from ..workloads.workload import CHAIN, COST_INSIDE, DETECTOR, MODULE
 from .origin import Origin
 
 UNKNOWN_TIME = "1970-01-01T00:00:00+00:00"  # a measurement must have a time, the file has none
@@ -55,7 +55,7 @@ def make_table(
     *,
     repeats: bool = False,
 ) -> LatencyTable:
-    """Make a table of module times.
+    """Make a table of module times, empty where nothing has a module here.
 
     One number without samples becomes a measurement of one sample: it has no interval and never
     counts as converged.
@@ -69,7 +69,7 @@ def make_table(
         repeats: Whether a module may occur again, which then is a replicate.
 
     Raises:
-        TableError: A module occurs twice, is of another precision, or there is none at all.
+        TableError: A module occurs twice or is of another precision.
     """
     rows = _Rows(path, origin, repeats)
     with without_collection():
@@ -199,8 +199,22 @@ def listed(names: Sequence[str]) -> str:
 
 def other_roles(table: LatencyTable) -> tuple[str, ...]:
     """Say how many chains and detectors a table holds, which no foreign format can."""
-    count = sum(w.role != MODULE for w in table.workloads.values())
+    count = sum(w.role in (CHAIN, DETECTOR) for w in table.workloads.values())
     return (f"{count} chains and whole detectors are not written",) if count else ()
+
+
+def modules_in(table: LatencyTable) -> int:
+    """Return how many modules a table has a time of."""
+    return len(table.entries)
+
+
+def remarks_of(table: LatencyTable) -> dict[ModuleSpec, str]:
+    """Return what is to be said of modules that were not timed alone."""
+    return {
+        workload.graph.nodes[0].spec: workload.label
+        for workload in table.workloads.values()
+        if workload.role == MODULE and workload.label.startswith(COST_INSIDE)
+    }
 
 
 def _provenance(path: Path, format_name: str, batches: Sequence[int]) -> tuple[str, ...]:

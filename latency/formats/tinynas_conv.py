@@ -68,6 +68,12 @@ def write(table: LatencyTable, path: Path) -> tuple[str, ...]:
     )
 
 
+def holds(table: LatencyTable) -> int:
+    """Return how many workloads of a table are such convolutions."""
+    graphs = [workload.graph for workload in table.workloads.values()]
+    return sum(len(g.nodes) == 1 and _row(g.nodes[0].spec) is not None for g in graphs)
+
+
 def _values(path: Path, precision: str) -> Iterator[Value]:
     for number, line in text_lines(path):
         if not line.strip():

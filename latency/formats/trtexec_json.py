@@ -9,10 +9,13 @@ A JSON list; the first entry counts the runs, each further one is a layer:
 ``medianMs`` is missing before TensorRT 8.5; then ``averageMs`` is taken. A layer belongs to the
 module of which its name's ONNX nodes are; the sum over its layers is the module's time. Layers of
 no module or of several (fused across a border, copies between formats) cannot be attributed; the
-manifest's notes name them and their time.
+manifest's notes name them and their time. Names such as ``__myl_...`` say nothing: their nodes
+stand in what ``--exportLayerInfo`` writes, of an engine built with
+``--profilingVerbosity=detailed``.
 
 Samples, intervals and how much a layer varied are lost on writing; there, a layer is named by its
-module's key. A profile switches concurrency off and costs time itself: its sum is no latency.
+module's key. What a module costs inside a detector, where it was not timed alone, is marked by
+``remark``. A profile switches concurrency off and costs time itself: its sum is no latency.
 """
 
 from __future__ import annotations
@@ -22,14 +25,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engines import nodes_by_layer
 from searchspaces import Graph, ModuleSpec, write_atomically
 
 from ..errors import TableError
 from ..tables.table import LatencyTable
-from ..workloads.layer_names import modules_of_layer
+from ..workloads.layer_names import module_of_node, modules_of_layer
 from ..workloads.workload import MODULE
 from .origin import Origin
-from .rows import Value, listed, make_table, other_roles, positive_ms, read_text, spec_of_name
+from .rows import (
+    Value,
+    listed,
+    make_table,
+    other_roles,
+    positive_ms,
+    read_text,
+    remarks_of,
+    spec_of_name,
+)
 
 NAME = "trtexec-json"
 _TIMES = ("medianMs", "averageMs")
@@ -38,7 +51,8 @@ _TIMES = ("medianMs", "averageMs")
 def read(path: Path, origin: Origin) -> LatencyTable:
     """Read a profile by layers.
 
-    Layers are attributed through the graph of ``origin``, or where their name is a module's key.
+    Layers are attributed through the graph of ``origin``, by the nodes that ``origin.layers``
+    tells, else by their name; or where their name is a module's key.
 
     Raises:
         TableError: The file cannot be read, or an entry is none of a profile; names entry and
@@ -47,8 +61,10 @@ def read(path: Path, origin: Origin) -> LatencyTable:
     sums: dict[str, float] = {}
     specs = _specs(origin.graph)
     other: list[tuple[str, float]] = []
-    for place, name, ms in _layers(path):
-        owners = modules_of_layer(name) & specs.keys()
+    layers = list(_layers(path))
+    told = _told(origin.layers, [name for _, name, _ in layers])
+    for place, name, ms in layers:
+        owners = (told.get(name) or modules_of_layer(name)) & specs.keys()
         spec = spec_of_name(name)
         if spec is not None:
             specs[name] = spec
@@ -66,6 +82,7 @@ def write(table: LatencyTable, path: Path) -> tuple[str, ...]:
     """Write the modules of a table as layers; return what the format cannot hold."""
     entries = [(spec.key, measured) for spec, measured in table.entries.items()]
     total = sum(measured.median_ms for _, measured in entries)
+    remarks = {spec.key: {"remark": text} for spec, text in remarks_of(table).items()}
     layers = [
         {
             "name": key,
@@ -73,6 +90,7 @@ def write(table: LatencyTable, path: Path) -> tuple[str, ...]:
             "averageMs": sum(measured.raw_ms) / len(measured.raw_ms),
             "medianMs": measured.median_ms,
             "percentage": 100 * measured.median_ms / total,
+            **remarks.get(key, {}),
         }
         for key, measured in entries
     ]
@@ -117,13 +135,34 @@ def _layers(path: Path) -> Iterator[tuple[str, str, float]]:
         yield f"entry {number}", entry["name"], ms
 
 
+def _told(path: Path | None, names: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return the modules of the layers whose nodes a file of layers tells."""
+    if path is None:
+        return {}
+    text = read_text(path)
+    fields = _json(path, text)
+    layers = fields.get("Layers") if isinstance(fields, dict) else None
+    if not isinstance(layers, list) or not all(map(_is_layer, layers)):
+        raise TableError(
+            f"{path}, Layers: this must be a list of layers with the texts Name and Metadata; "
+            "give what `trtexec --exportLayerInfo` writes with --profilingVerbosity=detailed"
+        )
+    return {
+        name: frozenset(owner for node in nodes if (owner := module_of_node(node)))
+        for name, nodes in nodes_by_layer(text, names, ()).items()
+    }
+
+
+def _is_layer(layer: object) -> bool:
+    """Return whether this is a layer of an engine: told in detail, or a name alone."""
+    texts = (
+        [layer.get(n, "") for n in ("Name", "Metadata")] if isinstance(layer, dict) else [layer]
+    )
+    return all(isinstance(text, str) for text in texts)
+
+
 def _entries(path: Path) -> list[Any]:
-    try:
-        entries = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise TableError(f"{path}, line {error.lineno}: this is no JSON: {error.msg}") from error
-    except RecursionError:
-        raise TableError(f"{path} is no profile: it is nested too deeply") from None
+    entries = _json(path, read_text(path))
     head = entries[0] if isinstance(entries, list) and entries else None
     if not isinstance(entries, list) or not isinstance(head, dict) or "count" not in head:
         raise TableError(
@@ -131,3 +170,12 @@ def _entries(path: Path) -> list[Any]:
             "of runs in an object of its own"
         )
     return entries
+
+
+def _json(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TableError(f"{path}, line {error.lineno}: this is no JSON: {error.msg}") from error
+    except RecursionError:
+        raise TableError(f"{path} is no profile: it is nested too deeply") from None

@@ -12,7 +12,6 @@ Berman et al., "AOWS: adaptive and optimal network width search with latency con
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,6 +66,21 @@ class JointCost:
         return self.sd_ms <= FAMILIAR * self.ms
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Linked:
+    """Hold modules with what they have in common with every equation.
+
+    Attributes:
+        modules: Their layers.
+        terms: What the rates say of them.
+        links: Covariance of each cost with every equation ``(modules, n)``.
+    """
+
+    modules: Modules
+    terms: Terms
+    links: Floats
+
+
 @dataclass(frozen=True)
 class JointCosts:
     """Know what modules cost inside a whole detector, measured or not.
@@ -98,6 +112,18 @@ class JointCosts:
             self._learn(fresh[first : first + AT_ONCE])
         return [self._known[spec] for spec in specs]
 
+    def modules_ms(self, specs: Sequence[ModuleSpec]) -> Floats:
+        """Return the cost of every module ``(n,)``, without its doubt, which takes longer.
+
+        Raises:
+            PredictorError: The layers of a kind of module are not known.
+        """
+        fresh = [spec for spec in dict.fromkeys(specs) if spec not in self._known_ms]
+        for first in range(0, len(fresh), AT_ONCE):
+            linked = self._linked(fresh[first : first + AT_ONCE])
+            self._known_ms.update(zip(linked.modules.specs, self._ms_of(linked), strict=True))
+        return np.array([self._known_ms[spec] for spec in specs], np.float64)
+
     @cached_property
     def start_ms(self) -> float:
         """Return what a whole detector takes beside its modules."""
@@ -118,8 +144,9 @@ class JointCosts:
 
     def whole_ms(self, detectors: Sequence[Counts]) -> Floats:
         """Return the predicted medians of whole detectors ``(n,)``."""
-        self.modules(list(dict.fromkeys(spec for counts in detectors for spec in counts)))
-        sums = [sum(self._known[s].ms * n for s, n in counts.items()) for counts in detectors]
+        specs = list(dict.fromkeys(spec for counts in detectors for spec in counts))
+        ms = dict(zip(specs, self.modules_ms(specs).tolist(), strict=True))
+        sums = [sum(ms[s] * n for s, n in counts.items()) for counts in detectors]
         return self.start_ms + np.array(sums, np.float64)
 
     def whole_sd_ms(self, detectors: Sequence[Counts]) -> Floats:
@@ -149,21 +176,34 @@ class JointCosts:
         return times - self._weights * variance, np.sqrt(variance)
 
     def _learn(self, specs: Sequence[ModuleSpec]) -> None:
+        linked = self._linked(specs)
+        ms = self._ms_of(linked)
+        priors = module_variances(linked.modules, linked.terms, self.spread)
+        sure = np.square(self._whitening @ linked.links.T).sum(0)
+        sds = np.sqrt(np.maximum(0.0, priors - sure))
+        for spec, cost, sd, link in zip(linked.modules.specs, ms, sds, linked.links, strict=True):
+            told_ms = self._known_ms.setdefault(spec, cost)  # asked twice, it is the same number
+            self._known[spec] = JointCost(told_ms, float(sd), link)
+
+    def _ms_of(self, linked: _Linked) -> list[float]:
+        """Return the costs of modules, none below 0."""
+        rows = zip(linked.terms.module_ms, linked.links, strict=True)
+        return [max(0.0, float(ms) + float(link @ self._weights)) for ms, link in rows]
+
+    def _linked(self, specs: Sequence[ModuleSpec]) -> _Linked:
+        """Return how modules hang together with what was measured."""
         modules = Modules(specs, self.basis)
         terms = terms_of([], modules, self.rates)
         links = terms.shares @ self._links_of(modules.families, modules.places)
         kinds = modules.kinds @ self._modules.kinds.T * terms.module_ms[:, None]
         links += KIND**2 * kinds @ self._terms.by_module.T
         links += self.spread.whole**2 * np.outer(terms.module_ms, self._terms.whole_mean)
-        priors = module_variances(modules, terms, self.spread)
         for index, spec in enumerate(modules.specs):
-            ms, link = float(terms.module_ms[index]), links[index]
             place = self._numbers.get(spec)
             if place is not None:
-                link = link + self.spread.module**2 * ms * self._terms.by_module[:, place]
-            cost = max(0.0, ms + float(link @ self._weights))
-            left = max(0.0, priors[index] - float(np.square(self._whitening @ link).sum()))
-            self._known[spec] = JointCost(cost, math.sqrt(left), link)
+                ms = float(terms.module_ms[index])
+                links[index] += self.spread.module**2 * ms * self._terms.by_module[:, place]
+        return _Linked(modules, terms, links)
 
     def _links_of(self, families: npt.NDArray[np.int64], places: Floats) -> Floats:
         """Return the covariance of layers' deviations with every equation ``(layers, n)``."""
@@ -189,6 +229,10 @@ class JointCosts:
 
     @cached_property
     def _known(self) -> dict[ModuleSpec, JointCost]:
+        return {}
+
+    @cached_property
+    def _known_ms(self) -> dict[ModuleSpec, float]:
         return {}
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -62,8 +62,19 @@ class KnownBasis:
         """Return what modules take there over their layers, to the power ``(modules,)``."""
         modules = Modules(specs, self.source.basis)
         layers_ms = modules.repeats @ self.source.layers_ms(modules.layers)
-        ms = np.array([part.ms for part in self.source.modules(modules.specs)])
+        there = [self._as_there(spec) for spec in modules.specs]
+        ms = np.array([part.ms for part in self.source.modules(there)])
         return np.asarray(_bounded(ms / np.maximum(layers_ms, LEAST_MS)) ** self.alike)
+
+    def _as_there(self, spec: ModuleSpec) -> ModuleSpec:
+        """Return a module as it was measured there: in another precision, it may be."""
+        if spec.dtype == self._precision or self.source.measured(spec):
+            return spec
+        return replace(spec, dtype=self._precision)
+
+    @cached_property
+    def _precision(self) -> str:
+        return next(spec.dtype for each in self.source.equations for spec in each.counts)
 
     @cached_property
     def _main_rate(self) -> float:

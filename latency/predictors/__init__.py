@@ -7,12 +7,15 @@ delivered.py        what delivered engines take over what was profiled
 space_predictor.py  many architectures of one space at once
 spaces.py           which space a predictor is asked about, and whether it knows enough of it
 predictor_file.py   a predictor on disk
+in_context.py       what modules cost inside detectors, as rows of a table
+exporting.py        a table in a foreign format, with these costs
 opening.py          a predictor by a name: of its file, a table, a simulated device
 """
 
 from __future__ import annotations
 
 from .closure import Closure
+from .exporting import export_table
 from .fitting import fit
 from .opening import open_predictor, open_source
 from .predictor import ModuleCost, Predictor
@@ -27,6 +30,7 @@ __all__ = [
     "SpacePredictor",
     "check_predictor_path",
     "choose_space",
+    "export_table",
     "fit",
     "load_predictor",
     "open_predictor",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from engines import Measurement
+from searchspaces import ModuleSpec
 
 from ..errors import PredictorError
-from ..estimator import fit_estimator
+from ..estimator import Prior, fit_estimator
+from ..estimator.family import MAX_FOR_PRIOR, MIN_MODULES
+from ..estimator.shape import family_of
 from ..joint import (
     Basis,
     Equation,
@@ -51,28 +55,24 @@ def fit(
         table: What was measured.
         seed: Draws the folds that calibrate the intervals of a predictor of modules alone.
         source: Of another device or engine, measured or simulated, whose times these are thought
-            to resemble: few measurements then do (see :func:`latency.transfer`).
+            to resemble: few measurements then do (see :func:`latency.transfer`). For a table of
+            modules alone it is a simulated device.
 
     Raises:
-        PredictorError: The table holds neither modules nor whole detectors to close a sum on, or
-            the source knows modules alone.
+        PredictorError: The table holds neither modules nor whole detectors to close a sum on;
+            or the source knows modules alone, or is not simulated though the table does.
     """
     if table.entries and not table.detectors() and not _has_chains(table):
-        return _fit_modules(table, np.random.default_rng(seed))
+        return _fit_modules(table, np.random.default_rng(seed), _prior_of(source))
     if not table.detectors():
         raise PredictorError(
             "the table holds no whole detectors to close the sum on; profile with --detectors 16"
         )
-    joint = _joint(table, source)
-    specs = sorted({s for e in joint.equations for s in e.counts}, key=lambda spec: spec.key)
-    costs = {
-        spec: ModuleCost(cost.ms, cost.sd_ms)
-        for spec, cost in zip(specs, joint.modules(specs), strict=True)
-    }
+    joint = learn_joint(table, source)
     keys = tuple(sorted(workload.key for workload, _ in table.detectors()))
     return Predictor(
         table.manifest,
-        costs,
+        costs_of(joint),
         _closure(table, joint),
         keys,
         joint=joint,
@@ -80,10 +80,24 @@ def fit(
     )
 
 
-def _joint(table: LatencyTable, source: Predictor | SimulatedPredictor | None) -> JointCosts:
+def costs_of(joint: JointCosts) -> dict[ModuleSpec, ModuleCost]:
+    """Return what every measured module costs inside a whole detector, by key."""
+    specs = sorted({s for e in joint.equations for s in e.counts}, key=lambda spec: spec.key)
+    return {
+        spec: ModuleCost(cost.ms, cost.sd_ms)
+        for spec, cost in zip(specs, joint.modules(specs), strict=True)
+    }
+
+
+def learn_joint(
+    table: LatencyTable, source: Predictor | SimulatedPredictor | None = None
+) -> JointCosts:
     """Learn from what was profiled, and from delivered engines that do not contradict it.
 
     An engine may: then the closure's factor holds what it says, and costs stay as sure as before.
+
+    Raises:
+        PredictorError: No chain or whole detector was measured, or the source knows modules alone.
     """
     basis = None if source is None else basis_of(source)
     profiled: list[Equation] = []
@@ -117,13 +131,17 @@ def basis_of(source: Predictor | SimulatedPredictor) -> Basis:
         PredictorError: It was fitted on modules alone.
     """
     if isinstance(source, SimulatedPredictor):
-        return SimulatedBasis(f"{source.device.name}:{source.engine}", source.precision)
+        return SimulatedBasis(_name_of(source), source.precision)
     if source.joint is None:
         raise PredictorError(
             "the source was fitted on modules alone or by an earlier version; fit it anew on a "
             "table of chains and whole detectors"
         )
     return KnownBasis(source.joint, HALF)
+
+
+def _name_of(source: SimulatedPredictor) -> str:
+    return f"{source.device.name}:{source.engine}"
 
 
 def _closure(table: LatencyTable, joint: JointCosts) -> Closure:
@@ -168,10 +186,33 @@ def _has_chains(table: LatencyTable) -> bool:
     return any(workload.role == CHAIN for workload in table.workloads.values())
 
 
-def _fit_modules(table: LatencyTable, rng: np.random.Generator) -> Predictor:
+def _prior_of(source: Predictor | SimulatedPredictor | None) -> Prior | None:
+    """Return what modules timed alone are compared with, before many are measured.
+
+    Raises:
+        PredictorError: The source was measured: it tells what modules cost inside detectors.
+    """
+    if source is None:
+        return None
+    if not isinstance(source, SimulatedPredictor):
+        raise PredictorError(
+            "the table holds modules alone, no chains or whole detectors: of these a simulated "
+            "device is the only prior; name one by --from simulated:V100:tensorrt, or leave "
+            "--from out"
+        )
+    return Prior(_name_of(source), source.precision)
+
+
+def _fit_modules(table: LatencyTable, rng: np.random.Generator, prior: Prior | None) -> Predictor:
     """Fit on modules that were timed alone."""
     costs = {spec: ModuleCost(m.median_ms, _stderr_ms(m)) for spec, m in table.entries.items()}
-    estimator = fit_estimator({spec: cost.ms for spec, cost in costs.items()}, rng)
+    sizes = Counter(map(family_of, costs)).values()
+    if prior is not None and not any(MIN_MODULES <= size < MAX_FOR_PRIOR for size in sizes):
+        raise PredictorError(
+            "--from does nothing here: a simulated device is a first guess for families of "
+            f"{MIN_MODULES} to {MAX_FOR_PRIOR - 1} modules, and the table has none; leave it out"
+        )
+    estimator = fit_estimator({spec: cost.ms for spec, cost in costs.items()}, rng, prior)
     return Predictor(table.manifest, costs, OPEN, (), estimator)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from searchspaces import DetectorSpec, Graph, ModuleSpec, SearchSpace, cost_of
 
-from ..errors import UnprofiledModuleError
+from ..errors import PredictorError, UnprofiledModuleError
 from ..estimator import ModuleEstimator
 from ..joint import JointCosts
 from ..prediction import CONFIDENCE, Latency, Modules, ModuleTime
@@ -90,14 +91,15 @@ class Predictor:
         )
 
     def predict_ms(self, detectors: Sequence[Modules]) -> npt.NDArray[np.float64]:
-        """Predict the medians ``(n,)`` of several detectors.
+        """Predict the medians ``(n,)`` of several detectors; :meth:`for_space` is far quicker.
 
         Raises:
             UnprofiledModuleError: A module was not profiled and cannot be estimated.
         """
         counted = [self._counts(modules) for modules in detectors]
-        costs = self._costs({spec for counts in counted for spec, _ in counts}, CONFIDENCE)
-        sums = [sum(costs[spec].ms * n for (spec, _), n in counts.items()) for counts in counted]
+        specs = list({spec for counts in counted for spec, _ in counts})
+        ms = dict(zip(specs, self.modules_ms(specs).tolist(), strict=True))
+        sums = [sum(ms[spec] * n for (spec, _), n in counts.items()) for counts in counted]
         return self.closure.apply(np.array(sums, dtype=np.float64))
 
     def as_profiled(self) -> Predictor:
@@ -110,6 +112,27 @@ class Predictor:
     def for_space(self, space: SearchSpace) -> SpacePredictor:
         """Return a predictor of architectures: the same medians, tens of thousands a second."""
         return SpacePredictor(self, space)
+
+    @cached_property
+    def batches(self) -> tuple[int, ...]:
+        """Return the batch sizes of the modules that were measured, ascending."""
+        return tuple(sorted({spec.batch for spec in self.costs}))
+
+    def at_batch(self, batch: int) -> Predictor:
+        """Return a predictor of detectors at another batch size of the same table.
+
+        Args:
+            batch: Images per run.
+
+        Raises:
+            PredictorError: No module of that batch size was measured.
+        """
+        if batch not in self.batches:
+            raise PredictorError(
+                f"the predictor was fitted at batch {', '.join(map(str, self.batches))} and knows "
+                f"nothing of batch {batch}; profile with --batch {batch} and fit that table"
+            )
+        return replace(self, manifest=replace(self.manifest, batch=batch))
 
     def module_times(
         self, specs: Sequence[ModuleSpec], confidence: float = CONFIDENCE
@@ -127,8 +150,12 @@ class Predictor:
         Raises:
             UnprofiledModuleError: A module was not profiled and cannot be estimated.
         """
-        costs = self._costs(set(specs), CONFIDENCE)
-        return np.array([costs[spec].ms for spec in specs], dtype=np.float64)
+        distinct = set(specs)
+        if self.joint is None:
+            ms = {spec: cost.ms for spec, cost in self._costs(distinct, CONFIDENCE).items()}
+        else:
+            ms = self._joint_ms(self.joint, distinct)
+        return np.array([ms[spec] for spec in specs], dtype=np.float64)
 
     def upper_ms(self, modules: Modules, confidence: float = CONFIDENCE) -> float:
         """Return the latency that the detector stays below with the given confidence."""
@@ -148,18 +175,14 @@ class Predictor:
         return float(self.joint.whole_sd_ms([counts])[0])
 
     def _counts(self, modules: Modules) -> dict[tuple[ModuleSpec, str], int]:
-        if isinstance(modules, DetectorSpec):
-            modules = modules.graph(self.manifest.batch, self.manifest.protocol.precision)
-        counts: dict[tuple[ModuleSpec, str], int] = {}
+        if isinstance(modules, DetectorSpec):  # a graph would check the wiring once again
+            nodes = modules.nodes(self.manifest.batch, self.manifest.protocol.precision)
+            return Counter((node.spec, node.part) for node in nodes)
         if isinstance(modules, Graph):
-            pairs: Iterable[tuple[tuple[ModuleSpec, str], int]] = (
-                ((node.spec, node.part), 1) for node in modules.nodes
-            )
-        else:
-            items = modules.items() if isinstance(modules, Mapping) else modules
-            pairs = (((spec, ""), count) for spec, count in items)
-        for key, count in pairs:
-            counts[key] = counts.get(key, 0) + count
+            return Counter((node.spec, node.part) for node in modules.nodes)
+        counts: dict[tuple[ModuleSpec, str], int] = {}
+        for spec, count in modules.items() if isinstance(modules, Mapping) else modules:
+            counts[spec, ""] = counts.get((spec, ""), 0) + count
         return counts
 
     def _breakdown(self, modules: Modules, confidence: float) -> tuple[ModuleTime, ...]:
@@ -182,6 +205,12 @@ class Predictor:
         found |= self._estimated(estimable, confidence)
         return found | {spec: self._rated(spec) for spec in rest if spec not in found}
 
+    def _joint_ms(self, joint: JointCosts, specs: Set[ModuleSpec]) -> dict[ModuleSpec, float]:
+        """Return the milliseconds of modules, without asking how sure they are."""
+        found = {spec: self.costs[spec].ms for spec in specs if spec in self.costs}
+        rest = sorted((spec for spec in specs if spec not in found), key=lambda spec: spec.key)
+        return found | dict(zip(rest, joint.modules_ms(rest).tolist(), strict=True))
+
     def _joint_costs(
         self, joint: JointCosts, specs: Sequence[ModuleSpec]
     ) -> dict[ModuleSpec, _Cost]:
@@ -189,7 +218,8 @@ class Predictor:
         found = {spec: _Cost(self.costs[spec].ms) for spec in specs if spec in self.costs}
         rest = [spec for spec in specs if spec not in found]
         for spec, part in zip(rest, joint.modules(rest), strict=True):
-            found[spec] = _Cost(part.ms, measured=False, familiar=part.is_familiar)
+            familiar = part.is_familiar and spec.batch in self.batches
+            found[spec] = _Cost(part.ms, measured=False, familiar=familiar)
         return found
 
     def _estimated(

@@ -91,7 +91,7 @@ def load_predictor(path: Path | str) -> Predictor:
     if schema not in READABLE:
         raise PredictorError(
             f"{path}: schema {schema!r} is not one of {', '.join(map(repr, READABLE))}, which are "
-            "known here"
+            "known here; fit its table again: detfit fit TABLE.jsonl -o P.json"
         )
     try:
         return _from_fields(fields)

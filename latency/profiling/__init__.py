@@ -4,6 +4,7 @@ profiler.py      profile a space into a table file
 config.py        what a profile is asked to measure, and for how long
 plan.py          which workloads that comes down to, and in which order
 agenda.py        what to measure next; active.py chooses what teaches most
+like.py          measure what another table holds, to compare both
 session.py       one sitting: ask what is next, have it measured, record, repeat the refused
 site.py          where it is measured: build, time beside the sentinel, refuse
 model_cache.py   ONNX forms on disk while a profile runs
@@ -23,6 +24,7 @@ from .feedback import (
     feed_back,
     table_protocol,
 )
+from .like import LikeProfile, profile_like
 from .plan import aimed_at, make_agenda, plan_profile, sample_distinct
 from .profiler import profile, profile_at
 from .site import OpenSite, Site, site_here
@@ -38,6 +40,7 @@ from .visit import Sentinel, Visit
 __all__ = [
     "Agenda",
     "FixedAgenda",
+    "LikeProfile",
     "OpenSite",
     "ProfileConfig",
     "Recorded",
@@ -53,6 +56,7 @@ __all__ = [
     "plan_profile",
     "profile",
     "profile_at",
+    "profile_like",
     "sample_distinct",
     "site_here",
     "table_protocol",

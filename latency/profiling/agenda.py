@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from ..tables.row import Row
 from ..tables.table import LatencyTable
 from ..workloads.workload import Workload
 
@@ -49,7 +50,27 @@ class Agenda(Protocol):
         """Return how many tasks there are in all, those done included; None if open-ended."""
 
 
-class FixedAgenda:
+class ListedAgenda:
+    """Take tasks in the order in which they are listed.
+
+    Args:
+        tasks: Distinct ones.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self._tasks = tuple(tasks)
+
+    def next(self, table: LatencyTable) -> Task | None:
+        """Return the first task of which the table has no row."""
+        taken = {(row.workload.key, row.replicate) for row in table.rows}
+        return next((task for task in self._tasks if task.key not in taken), None)
+
+    def planned(self, table: LatencyTable) -> int:
+        """Return the number of tasks."""
+        return len(self._tasks)
+
+
+class FixedAgenda(ListedAgenda):
     """Measure a list once in its own order, then again in random ones.
 
     Args:
@@ -59,22 +80,46 @@ class FixedAgenda:
     """
 
     def __init__(self, workloads: Sequence[Workload], replicates: int, seed: int) -> None:
-        self._tasks = tuple(_in_order(workloads, replicates, np.random.default_rng(seed)))
-
-    def next(self, table: LatencyTable) -> Task | None:
-        """Return the first task of which the table has no row."""
-        taken = {(row.workload.key, row.replicate) for row in table.rows}
-        return next((task for task in self._tasks if task.key not in taken), None)
-
-    def planned(self, table: LatencyTable) -> int:
-        """Return the number of workloads times replicates."""
-        return len(self._tasks)
+        super().__init__(tasks_in_order(workloads, replicates, np.random.default_rng(seed)))
 
 
-def _in_order(
+def tasks_in_order(
     workloads: Sequence[Workload], replicates: int, rng: np.random.Generator
 ) -> Iterator[Task]:
+    """Yield every workload once in its own order, then again in random ones."""
     for replicate in range(replicates):
         order = range(len(workloads)) if not replicate else rng.permutation(len(workloads))
         for index in order:
             yield Task(workloads[int(index)], replicate)
+
+
+class RepeatingAgenda(ListedAgenda):
+    """Measure what another table holds, in the order in which it was measured there.
+
+    Args:
+        table: What was measured before; engines that were delivered apart.
+        replicates: Those before are taken up to this number; if it is more than there are, all
+            workloads are measured so much more often, in random orders.
+        seed: Of these orders.
+    """
+
+    def __init__(self, table: LatencyTable, replicates: int, seed: int) -> None:
+        tasks = {(r.workload.key, r.replicate): Task(r.workload, r.replicate) for r in _own(table)}
+        workloads = list({key: task.workload for (key, _), task in tasks.items()}.values())
+        more = tasks_in_order(workloads, replicates, np.random.default_rng(seed))
+        known = replicates_of(table)
+        super().__init__(
+            [
+                *(task for task in tasks.values() if task.replicate < replicates),
+                *(task for task in more if task.replicate >= known),
+            ]
+        )
+
+
+def replicates_of(table: LatencyTable) -> int:
+    """Return how often a profile measured the workload that it measured most often."""
+    return max((1 + row.replicate for row in _own(table)), default=0)
+
+
+def _own(table: LatencyTable) -> Iterator[Row]:
+    return (row for row in table.rows if not row.delivered)

@@ -9,10 +9,11 @@ import numpy as np
 from searchspaces import Architecture, Graph, SearchSpace, chain, distinct_modules
 
 from ..joint import Equation, Spread, equation_of, identifying_set, unmeasured
+from ..tables.table_file import read_table
 from ..workloads.context import Recipe, plan_context
 from ..workloads.workload import CHAIN, DETECTOR, MODULE, Workload
 from .active import ActiveAgenda, Aim
-from .agenda import Agenda, FixedAgenda
+from .agenda import Agenda, FixedAgenda, RepeatingAgenda
 from .config import ProfileConfig
 
 AIMED_AT = 256
@@ -94,11 +95,12 @@ def make_agenda(
     space: SearchSpace, config: ProfileConfig, workloads: tuple[Workload, ...]
 ) -> Agenda:
     """Return the order in which a profile measures its workloads."""
+    if config.like is not None:
+        return RepeatingAgenda(read_table(config.like), config.replicates, config.seed)
     if not config.is_active:
         return FixedAgenda(workloads, config.replicates, config.seed)
-    chosen_from = [work for work in workloads if work.role != MODULE]
-    aim = Aim(aimed_at(space, config), config.budget_ms)
-    return ActiveAgenda(chosen_from, aim, config.protocol, config.replicates)
+    aim = Aim(aimed_at(space, config), config.near_ms)
+    return ActiveAgenda(workloads, aim, config.protocol, config.replicates)
 
 
 def aimed_at(space: SearchSpace, config: ProfileConfig) -> tuple[Equation, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import Backend
-from searchspaces import Graph, SearchSpace
+from searchspaces import Graph, SearchSpace, write_atomically
 
 from ..recording.recording import Recording
 from ..recording.recording_file import open_recording, recording_path
@@ -189,10 +189,15 @@ def _recording(
     Returns:
         The recording and the hash of its file beside the table; ``None`` for noise.
     """
-    known = read_table(path).manifest.inputs if resume and path.exists() else None
-    if not config.input_sets or (path.exists() and known is None):
-        return None, None  # an existing table goes on as it began, or is refused by its writer
+    if path.exists() and not resume:
+        return None, None  # it will be refused by its writer
+    before = path if path.exists() else config.like
+    known = None if before is None else read_table(before).manifest.inputs
+    if not config.input_sets or (before is not None and known is None):
+        return None, None  # a table goes on, or is repeated, as it began
     path.parent.mkdir(parents=True, exist_ok=True)
+    if before is not None and before != path:
+        _take_over(recording_path(before), recording_path(path))
     return open_recording(
         recording_path(path),
         graphs,
@@ -202,3 +207,9 @@ def _recording(
         weights=config.weights,
         sha256=known,
     )
+
+
+def _take_over(source: Path, target: Path) -> None:
+    """Copy the recorded inputs of another table; without its file they are recorded again."""
+    if source.exists():
+        write_atomically(target, source.read_bytes())

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from engines import Backend, TimingProtocol
+from engines import WARM, Backend, TimingProtocol
 from searchspaces import SearchSpace, make_space
 
 from ..errors import ProfileError
 from ..joint import equation_of
 from ..predictors.fitting import basis_of, fit
 from ..predictors.predictor import Predictor
+from ..recording.origin import SETS
 from ..tables.table import LatencyTable
 from ..workloads.workload import DETECTOR, Workload
 from .active import ActiveAgenda, Aim
@@ -51,6 +52,9 @@ def transfer(
     seconds: float = 2.0,
     exploratory: bool = False,
     seed: int = 0,
+    input_sets: int = SETS,
+    images: Path | None = None,
+    weights: Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Predictor, LatencyTable]:
@@ -67,6 +71,9 @@ def transfer(
         seconds: At most this long per measurement.
         exploratory: Go on on a machine that is not quiet.
         seed: Draws probes, weights and inputs.
+        input_sets: As for :class:`latency.ProfileConfig`, as are the next two.
+        images: Folder of photographs to record inputs from; generated scenes if None.
+        weights: Trained weights of one detector to record with.
         resume: Go on with an existing file.
         progress: Called with message, measurements done and in all.
 
@@ -87,6 +94,9 @@ def transfer(
         seconds=seconds,
         exploratory=exploratory,
         seed=seed,
+        input_sets=input_sets,
+        images=images,
+        weights=weights,
     )
     site = site_here(backend, config, path)
     return transfer_at(source, site, config, path, samples, resume=resume, progress=progress)
@@ -101,6 +111,9 @@ def transfer_config(
     seconds: float = 2.0,
     exploratory: bool = False,
     seed: int = 0,
+    input_sets: int = SETS,
+    images: Path | None = None,
+    weights: Path | None = None,
 ) -> ProfileConfig:
     """Return how the probes of a transfer are measured; see :func:`transfer`."""
     manifest = source.manifest
@@ -109,6 +122,7 @@ def transfer_config(
         threads=threads or manifest.protocol.threads,
         precision=precision or manifest.protocol.precision,
         max_seconds=seconds,
+        cache=WARM,  # probes are whole detectors, no modules alone
     )
     return ProfileConfig(
         protocol=protocol,
@@ -118,6 +132,9 @@ def transfer_config(
         replicates=1,
         seed=seed,
         exploratory=exploratory,
+        input_sets=input_sets,
+        images=images,
+        weights=weights,
     )
 
 
@@ -179,7 +196,7 @@ def transfer_agenda(
         source: Fitted on the device that is known.
         spaces: Whose detectors are to be predicted; probes are spread over them.
         samples: How many measurements.
-        protocol: How they will be taken.
+        protocol: How they will be taken; probes are of its precision, whatever the source's is.
         seed: Draws the detectors to choose from.
 
     Raises:
@@ -188,7 +205,10 @@ def transfer_agenda(
     """
     rng = np.random.default_rng(seed)
     share = -(-PROBES_PER_SAMPLE * max(samples, LEAST_SAMPLES) // len(spaces))
-    workloads = [work for space in spaces for work in _detectors(space, share, source, rng)]
+    batch, precision = source.manifest.batch, protocol.precision
+    workloads = [
+        work for space in spaces for work in _detectors(space, share, batch, precision, rng)
+    ]
     order = rng.permutation(len(workloads))
     workloads = [workloads[int(index)] for index in order]
     return transfer_agenda_of(source, workloads, samples, protocol)
@@ -216,10 +236,9 @@ def _space(made_with: Mapping[str, Any]) -> SearchSpace:
 
 
 def _detectors(
-    space: SearchSpace, count: int, source: Predictor, rng: np.random.Generator
+    space: SearchSpace, count: int, batch: int, precision: str, rng: np.random.Generator
 ) -> list[Workload]:
-    manifest = source.manifest
-    batch, precision = manifest.batch, manifest.protocol.precision
+    """Draw whole detectors of the precision that they will be measured in."""
     return [
         Workload(
             DETECTOR,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from dataclasses import MISSING, fields as fields_of, replace
 from functools import lru_cache
@@ -26,6 +27,7 @@ from .row import Row
 
 _SEAL = b',"crc":"%08x"}\n'
 _SEAL_BYTES = len(_SEAL % 0)
+_NAMES = re.compile(rb'"(\w+)":')
 _NODE = "m0"  # of a graph that `chain` makes
 _DEFAULTS = {f.name: f.default for f in fields_of(Measurement) if f.default is not MISSING}
 _SHARED = ("protocol", "device")
@@ -62,13 +64,24 @@ def decode_json(line: bytes) -> dict[str, Any]:
     """
     try:
         fields = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise TableError(f"this is no JSON: {error}") from error
+    except json.JSONDecodeError as error:
+        where = field_before(line, error.pos)
+        raise TableError(f"this is no JSON: {error.msg}{where}") from error
+    except UnicodeDecodeError as error:
+        where = field_before(line, error.start)
+        raise TableError(f"this is no JSON: {error.reason}{where}") from error
     except RecursionError:
         raise TableError("this is no table: it is nested too deeply") from None
     if not isinstance(fields, dict):
         raise TableError(f"this is no JSON object but a {type(fields).__name__}")
     return fields
+
+
+def field_before(line: bytes, place: int) -> str:
+    """Say which field of a line stands before a byte; the column alone where none does."""
+    names = _NAMES.findall(line[:place])
+    field = f" in or after the field {names[-1].decode()}" if names else ""
+    return f"{field}, column {place + 1}"
 
 
 def encode_row(row: Row) -> bytes:

@@ -19,7 +19,14 @@ from ..files import replace_file
 from .bulk import without_collection
 from .manifest import UNSEALED, Manifest
 from .row import Row
-from .row_text import check_seal, decode_json, decode_row, encode_json, encode_row
+from .row_text import (
+    check_seal,
+    decode_json,
+    decode_row,
+    encode_json,
+    encode_row,
+    field_before,
+)
 from .table import LatencyTable
 
 
@@ -33,11 +40,11 @@ def read_table(path: Path | str) -> LatencyTable:
     lines = _lines(path)
     torn = not lines[-1].endswith(b"\n")
     if torn and len(lines) == 1 and lines[0].startswith(b"{"):
-        raise TableError(f"{path}, line 1: it ends in the middle of this line")
+        raise TableError(_torn(path, lines))
     fields, manifest = _first_line(path, lines[0])
     sealed, closed = fields["schema"] != UNSEALED, manifest.sha256 is not None
     if torn and closed:
-        raise TableError(f"{path}, line {len(lines)}: it ends in the middle of this line")
+        raise TableError(_torn(path, lines))
     whole = lines[1:-1] if torn else lines[1:]  # a kill cut the last write short; never finished
     with without_collection():
         rows = [_row(path, n, line, manifest, sealed) for n, line in enumerate(whole, start=2)]
@@ -45,6 +52,11 @@ def read_table(path: Path | str) -> LatencyTable:
     if closed:
         _check_closed(path, fields, whole)
     return LatencyTable(manifest, tuple(rows))
+
+
+def _torn(path: Path, lines: Sequence[bytes]) -> str:
+    where = field_before(lines[-1], len(lines[-1]))
+    return f"{path}, line {len(lines)}: it ends in the middle of this line{where}"
 
 
 def write_table(path: Path | str, table: LatencyTable) -> None:

@@ -57,18 +57,16 @@ class TableWriter:
             raise TableError(
                 f"{self.path} exists; go on with it by --resume, or write to another file by -o"
             )
-        table = read_table(self.path)
-        table.manifest.require_same(manifest, f"{self.path} cannot be resumed")
+        table, refusal = read_table(self.path), f"{self.path}, line 1: it cannot be resumed"
+        table.manifest.require_same(manifest, refusal)
         for name in ("space", "seed", "software"):
             ours, theirs = getattr(manifest, name), getattr(table.manifest, name)
             if ours != theirs:
-                raise TableError(
-                    f"{self.path} cannot be resumed: {name} is {ours!r} here, {theirs!r} there"
-                )
+                raise TableError(f"{refusal}: {name} is {ours!r} here, {theirs!r} there")
         if manifest.recipes != table.manifest.recipes:
             raise TableError(
-                f"{self.path} cannot be resumed: it was begun with {_chains(table.manifest)}, now "
-                f"there are {_chains(manifest)}; resume with the same --modules or --no-modules"
+                f"{refusal}: it was begun with {_chains(table.manifest)} (recipes), now there are "
+                f"{_chains(manifest)}; resume with the same --modules or --no-modules"
             )
         self._rows = list(table.rows)
         sentinel = table.manifest.sentinel or manifest.sentinel  # a table of before has none

@@ -9,7 +9,12 @@ simulation.py  predictions of simulated devices, labelled as such
 from __future__ import annotations
 
 from .prediction import describe_evaluation, describe_latency, predict_archs
-from .predictor import describe_closure, describe_predictor, describe_transfer
+from .predictor import (
+    describe_closure,
+    describe_costs,
+    describe_predictor,
+    describe_transfer,
+)
 from .simulation import describe_devices, describe_simulation, predict_simulated
 from .table import (
     describe_import,
@@ -20,6 +25,7 @@ from .table import (
 
 __all__ = [
     "describe_closure",
+    "describe_costs",
     "describe_devices",
     "describe_evaluation",
     "describe_import",

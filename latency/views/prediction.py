@@ -15,14 +15,31 @@ from ..predictors.spaces import MAX_UNFAMILIAR, find_space, refuse_unfamiliar
 
 
 def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
-    """Return scores, interval coverage and every detector compared."""
+    """Return scores, interval coverage and every detector compared.
+
+    Beside the scores of all ``by_batch`` has those of every batch size, and ``unfamiliar`` is how
+    many of those compared are unlike what the predictor was fitted on.
+    """
     return {
         **asdict(evaluation.scores),
         "as_measured": asdict(evaluation.as_measured),
         "interval_coverage": evaluation.interval_coverage,
         "confidence": evaluation.confidence,
         "left_out": evaluation.left_out,
+        "unfamiliar": evaluation.unfamiliar,
+        "by_batch": {
+            str(batch): _describe_part(evaluation.of_batch(batch)) for batch in evaluation.batches
+        },
+        "notes": list(evaluation.notes),
         "detectors": [asdict(item) for item in evaluation.detectors],
+    }
+
+
+def _describe_part(part: Evaluation) -> dict[str, Any]:
+    return {
+        **asdict(part.scores),
+        "interval_coverage": part.interval_coverage,
+        "unfamiliar": part.unfamiliar,
     }
 
 
@@ -55,14 +72,26 @@ def describe_latency(arch: str, latency: Latency) -> dict[str, Any]:
 
 
 def predict_archs(
-    predictor: Predictor, archs: Sequence[str], confidence: float = CONFIDENCE
+    predictor: Predictor,
+    archs: Sequence[str],
+    confidence: float = CONFIDENCE,
+    batch: int | None = None,
 ) -> list[dict[str, Any]]:
     """Predict architectures written as ``space:code``, made as the profiled spaces were.
 
+    Args:
+        predictor: Fitted on a table.
+        archs: Each as ``space:code``.
+        confidence: Of the intervals.
+        batch: Images per run; ``None`` takes the profile's.
+
     Raises:
-        LatencyError: An architecture holds modules unlike those that were profiled.
+        LatencyError: An architecture holds modules unlike those that were profiled, or nothing
+            was measured at that batch size.
         ArchitectureError: A code is malformed.
     """
+    if batch is not None:
+        predictor = predictor.at_batch(batch)
     rows = []
     for text in archs:
         name, colon, code = text.partition(":")
@@ -72,5 +101,6 @@ def predict_archs(
         arch = space.decode(code)
         if not profiled:
             refuse_unfamiliar(predictor, space, [arch])
-        rows.append(describe_latency(text, predictor.predict(space.detector(arch), confidence)))
+        latency = predictor.predict(space.detector(arch), confidence)
+        rows.append({**describe_latency(text, latency), "batch": predictor.manifest.batch})
     return rows

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from searchspaces import describe_variant
+
 from ..conformal import conformal_quantile
+from ..estimator import Prior
 from ..joint import KnownBasis, SimulatedBasis
 from ..prediction import CONFIDENCE
 from ..predictors.predictor import Predictor
@@ -22,6 +25,7 @@ def describe_predictor(predictor: Predictor) -> dict[str, Any]:
         "device": predictor.manifest.device.name,
         "engine": predictor.manifest.device.engine,
         "space": dict(predictor.manifest.space),
+        "batches": list(predictor.batches),
         "modules": len(predictor.costs),
         "uncertain_modules": [
             spec.key
@@ -40,14 +44,37 @@ def describe_predictor(predictor: Predictor) -> dict[str, Any]:
     }
 
 
-def _describe_trend(predictor: Predictor) -> str | None:
-    """Return what unmeasured modules follow; ``None`` for a predictor of modules alone."""
+def describe_costs(predictor: Predictor) -> list[dict[str, Any]]:
+    """Return what measured modules cost inside a detector, the dearest first.
+
+    Of a predictor of modules alone there is nothing: their times stand in its table.
+    """
     if predictor.joint is None:
-        return None
+        return []
+    return [
+        {
+            "kind": spec.kind,
+            "variant": describe_variant(spec),
+            "ms": cost.ms,
+            "sd_ms": cost.stderr_ms,
+            "key": spec.key,
+        }
+        for spec, cost in sorted(predictor.costs.items(), key=lambda item: -item[1].ms)
+    ]
+
+
+def _describe_trend(predictor: Predictor) -> str | None:
+    """Return what unmeasured modules follow; ``None`` for modules alone without a prior."""
+    if predictor.joint is None:
+        return None if predictor.estimator is None else _simulated(predictor.estimator.prior)
     basis = predictor.joint.basis
     if isinstance(basis, SimulatedBasis):
         return f"simulated:{basis.name}"
     return "another device's predictor" if isinstance(basis, KnownBasis) else "layers' work"
+
+
+def _simulated(prior: Prior | None) -> str | None:
+    return None if prior is None else f"simulated:{prior.name}"
 
 
 def describe_closure(predictor: Predictor) -> dict[str, float | None]:
@@ -78,13 +105,16 @@ def describe_transfer(source: Predictor, moved: Predictor, table: LatencyTable) 
     }
 
 
-def _describe_families(predictor: Predictor) -> dict[str, dict[str, float]]:
-    """Return how well modules that were left out are estimated, by family."""
+def _describe_families(predictor: Predictor) -> dict[str, dict[str, Any]]:
+    """Return how well modules that were left out are estimated, by family, and from what on."""
     if predictor.estimator is None:
         return {}
     return {
         name: {
             "modules": len(family.log_ms),
+            "trend": None
+            if family.trend.prior is None
+            else f"simulated:{family.trend.prior.name}",
             "left_out_mape": 100 * float(np.expm1(family.scores).mean()),
             "interval_factor": float(np.exp(conformal_quantile(family.scores, CONFIDENCE))),
         }

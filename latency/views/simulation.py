@@ -63,6 +63,7 @@ def predict_simulated(
     precision: str = "fp32",
     input_hw: tuple[int, int] | None = None,
     confidence: float = CONFIDENCE,
+    batch: int = 1,
 ) -> list[dict[str, Any]]:
     """Predict architectures of any space, or of the zoo, on a simulated device.
 
@@ -72,12 +73,13 @@ def predict_simulated(
         precision: ``fp32``, ``fp16`` or ``int8``.
         input_hw: Height and width of the network's input; ``None`` takes each one's own.
         confidence: Of the interval.
+        batch: Images per run.
 
     Raises:
-        PredictorError: Device, engine or precision are unknown.
+        PredictorError: Device, engine or precision are unknown, or the batch is below 1.
         SearchSpaceError: An architecture is malformed or its space takes no such input.
     """
-    predictor = make_simulated(name, precision)
+    predictor = make_simulated(name, precision, batch=batch)
     options = {} if input_hw is None else {"input_hw": input_hw}
     rows = []
     for text in archs:

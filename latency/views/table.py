@@ -10,7 +10,7 @@ from engines import Measurement
 from searchspaces import SearchSpace
 
 from ..errors import PredictorError
-from ..evaluation.curve import error_curve
+from ..evaluation.curve import error_curve, measured_minutes
 from ..predictors.fitting import fit
 from ..profiling.config import ProfileConfig
 from ..profiling.plan import aimed_at
@@ -58,8 +58,8 @@ def describe_table(table: LatencyTable) -> dict[str, Any]:
 def describe_profile(
     space: SearchSpace, config: ProfileConfig, table: LatencyTable
 ) -> dict[str, Any]:
-    """Return what a profile measured and, if it chose, how errors fell with the minutes."""
-    fields = describe_table(table)
+    """Return what a profile measured, how long, and, if it chose, how errors fell meanwhile."""
+    fields = {**describe_table(table), "minutes": measured_minutes(table)}
     if config.is_active:
         points = error_curve(table, aimed_at(space, config))
         fields["error_by_minutes"] = [asdict(point) for point in points]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MODULE, CHAIN, DETECTOR = "module", "chain", "detector"
 ROLES = (MODULE, CHAIN, DETECTOR)
+IN_CONTEXT = "in_context"  # a module's cost as chains tell it: of no row that was measured
+COST_INSIDE = "cost inside a detector"  # how the labels of such rows begin
 IMAGE_CHANNELS, MAP_RANK = 3, 4
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import RunError
 from ..progress import Progress
 from ..running.config import RUN_FILE
-from ..training.supernet import SUPERNET_FILE
+from ..training.supernet_files import SUPERNET_FILE
 from .finalist import choose_finalist, refuse_budget
 
 if TYPE_CHECKING:

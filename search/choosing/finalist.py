@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,11 @@ from ..progress import Progress
 from ..running.config import RUN_FILE
 from ..running.latency import run_budget_ms, simulation_of
 from ..running.result import SearchResult, load_result
-from ..training.supernet import SUPERNET_FILE, load_supernet
+from ..training.supernet_files import SUPERNET_FILE, load_supernet
 from .two_stages import final_options
 
 if TYPE_CHECKING:
-    from detection import Detector, TrainConfig, TrainedDetector
+    from detection import Detector, TrainConfig, TrainedDetector, TrainSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,35 @@ def refuse_budget(target: str, budget_ms: float | None) -> None:
     """
     if budget_ms is not None:
         raise RunError(
-            f"a budget ({budget_ms:g} ms) chooses among the results of a run, and {target} names "
-            "one architecture; leave it out"
+            f"a budget ({budget_ms:g} ms) chooses among the results of a run, which {target} is "
+            "not; leave it out"
+        )
+
+
+def refuse_options(target: str, options: Mapping[str, Any] | None) -> None:
+    """Refuse options of a space where the target is a run, which has its own.
+
+    Raises:
+        RunError: There are some.
+    """
+    if options and (Path(target) / RUN_FILE).is_file():
+        raise RunError(
+            f"{target} is a run, whose detectors stay as they were searched, so that "
+            f"{', '.join(options)} would change nothing; leave the options of the space out, or "
+            "name the architecture itself (SPACE:CODE)"
+        )
+
+
+def _refuse_no_inherit(target: str, inherit: bool) -> None:
+    """Refuse to be told to take over nothing where there is nothing to take over.
+
+    Raises:
+        RunError: It is told.
+    """
+    if not inherit:
+        raise RunError(
+            f"--no-inherit keeps the supernet of a run out of the training, and {target} is no "
+            "run; leave it out"
         )
 
 
@@ -170,7 +197,7 @@ def best_within(result: SearchResult, budget_ms: float | None) -> FrontPoint:
 def train_finalist(
     target: str,
     data_dir: str | Path,
-    config: TrainConfig,
+    config: TrainConfig | TrainSettings,
     output: str | Path,
     *,
     budget_ms: float | None = None,
@@ -178,6 +205,7 @@ def train_finalist(
     inherit: bool = True,
     resume: bool = False,
     device: str = "cpu",
+    tell: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> TrainedDetector:
     """Train a named architecture, or the best of a run, and write its weights.
@@ -185,24 +213,28 @@ def train_finalist(
     Args:
         target: ``space:code``, or the folder of a run.
         data_dir: Folder in COCO's layout with a train and a val split.
-        config: Settings of the training.
+        config: Settings of the training; with those of its images where they are not the usual.
         output: The weights file (.safetensors).
         budget_ms: For a run: largest predicted latency; the run's own budget if left out.
-        options: For ``space:code``: what the space is made with.
-        inherit: Start from the run's supernet where it has one.
+        options: For ``space:code``: what the space is made with; a run has its own.
+        inherit: Start from the run's supernet where it has one; off is for runs alone.
         resume: Go on from the last checkpoint.
         device: For example ``cpu`` or ``cuda:0``.
+        tell: Called with what follows from what was asked for, a sentence each.
         progress: Called as ``progress(message, done, total)`` in steps.
 
     Raises:
-        RunError: The run has no result within the budget, or one is given and there is no run.
+        RunError: The run has no result within the budget; or there is no run, and a budget is
+            given or inheriting switched off; or there is one, and options are given.
         DetectionError: Data or checkpoints are missing or damaged, or training diverged.
     """
     from detection import train_detector
 
+    refuse_options(target, options)
     finalist = choose_finalist(target, budget_ms=budget_ms, options=options)
     if finalist.folder is None:
         refuse_budget(target, budget_ms)
+        _refuse_no_inherit(target, inherit)
     return train_detector(
         finalist.space,
         finalist.architecture,
@@ -213,5 +245,6 @@ def train_finalist(
         start=finalist.inherited() if inherit else None,
         resume=resume,
         device=device,
+        tell=tell,
         progress=progress,
     )

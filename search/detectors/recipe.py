@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from searchspaces import make_space
 
-from ..choosing.finalist import choose_finalist
+from ..choosing.finalist import choose_finalist, refuse_budget, refuse_options
 from ..errors import RunError
 from ..views.describe import describe_training, scores_of
 
@@ -40,8 +40,8 @@ def make_recipe_task(
         ArchitectureError: The target is neither a run nor an architecture.
         UnknownSpaceError: There is no such space.
         SearchSpaceError: The space does not take an option.
-        RunError: The target names one architecture where a supernet is trained; or the run has
-            no result within the budget.
+        RunError: The target names one architecture where a supernet is trained; the run has no
+            result within the budget, or is given options; or there is no run to give a budget.
     """
     from detection import RecipeTask, resolve_recipe
 
@@ -51,13 +51,17 @@ def make_recipe_task(
     if resolved.task == "detection":
         merged.setdefault("num_classes", resolved.data.classes)
     if resolved.trains != "supernet":
+        refuse_options(target, options)
         chosen = choose_finalist(target, budget_ms=budget_ms, options=merged)
+        if chosen.folder is None:
+            refuse_budget(target, budget_ms)
         return RecipeTask(resolved, chosen.space, chosen.architecture, chosen.options, start)
     if ":" in target:
         raise RunError(
             f"recipe {recipe} trains a supernet, which no single architecture is; name its space, "
             f"such as {resolved.target}, got {target}"
         )
+    refuse_budget(target, budget_ms)
     return RecipeTask(resolved, make_space(target, **merged), None, merged, start)
 
 

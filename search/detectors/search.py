@@ -7,6 +7,7 @@ anything is trained, and every step can be resumed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,13 @@ from ..running.result import SearchResult
 from ..running.run import run_search
 from ..settings import SearchSettings
 from ..training.evaluators import Stage, make_evaluator
-from ..training.supernet import refuse_stray_supernet
+from ..training.procedure import whole_settings
+from ..training.supernet_files import refuse_stray_supernet
 from ..workers import WorkerChoice
 from .planning import Plan, make_plan
 
 if TYPE_CHECKING:
-    from detection import TrainConfig
+    from detection import TrainConfig, TrainSettings
 
 
 def search_detectors(
@@ -36,9 +38,11 @@ def search_detectors(
     out_dir: str | Path,
     *,
     data_dir: str | Path | None = None,
-    training: TrainConfig | None = None,
+    training: TrainConfig | TrainSettings | None = None,
     resume: bool = False,
     device: str = "cpu",
+    data_workers: int = 0,
+    tell: Callable[[str], None] | None = None,
     progress: Progress | None = None,
     workers: WorkerChoice | None = None,
 ) -> SearchResult:
@@ -50,10 +54,15 @@ def search_detectors(
             weighs accuracy against what is counted alone, as SM-NAS' second stage does.
         settings: What to search for and how.
         out_dir: Folder of the run; it also gets the predictor and the supernet's weights.
-        data_dir: Folder in COCO's layout; the supernet is trained on its train split.
-        training: Settings of the supernet's training.
+        data_dir: Folder of detection data; see `SearchSettings` for the images that are learnt
+            from and those that score.
+        training: Settings of each training; ``None`` where nothing is trained, as with a supernet
+            that is trained already.
         resume: Go on with the run in the folder, or begin one; the data may have been moved.
         device: Where the supernet is trained and evaluated, for example ``cpu`` or ``cuda:0``.
+        data_workers: Processes that read images where nothing is trained.
+        tell: Called with what follows from what was asked for, a sentence each, once nothing is
+            refused any more.
         progress: Called as ``progress(message, done, total)``.
         workers: Where candidates are evaluated; in this process if left out.
 
@@ -72,11 +81,16 @@ def search_detectors(
     plan = make_plan(predictor, settings)
     _refuse_folder(folder, resume)
     evaluator, stage = make_evaluator(
-        plan.space, plan.options, settings, data_dir, training, device
+        plan.space, plan.options, settings, data_dir, training, device, data_workers
     )
+
+    notes = {} if stage is None else stage.notes
 
     def prepare() -> None:
         _save_latencies(folder, predictor, settings)
+        if tell is not None:
+            for sentence in notes.values():
+                tell(sentence)
         if stage is not None:
             stage.prepare(folder, progress)
 
@@ -93,7 +107,7 @@ def search_detectors(
         options=settings.strategy_options,
         space_options=plan.options,
         context=_context(predictor, settings, training, stage),
-        notes=_notes(plan, settings, data_dir),
+        notes=_notes(plan, settings, data_dir) | notes,
         prepare=prepare,
         progress=progress,
         workers=workers,
@@ -125,8 +139,11 @@ def _notes(plan: Plan, settings: SearchSettings, data_dir: str | Path | None) ->
         "table": settings.table,
         "pretrained": settings.pretrained,
         "start": settings.start,
+        "supernet": settings.supernet,
     }
     notes: dict[str, Any] = {k: str(Path(path).resolve()) for k, path in paths.items() if path}
+    if settings.recipe is not None:
+        notes["recipe"] = settings.recipe
     notes["fastest"] = fastest_known(plan.objectives, plan.space, settings.seed)
     if settings.space.origin:
         notes[ORIGIN] = dict(settings.space.origin)
@@ -136,14 +153,16 @@ def _notes(plan: Plan, settings: SearchSettings, data_dir: str | Path | None) ->
 def _context(
     predictor: AnyPredictor | None,
     settings: SearchSettings,
-    training: TrainConfig | None,
+    training: TrainConfig | TrainSettings | None,
     stage: Stage | None,
 ) -> dict[str, Any]:
     """Return what else decides the result, so that a resumed run can be compared.
 
-    Files are told by their content: data and tables may be moved between two calls.
+    Files are told by their content: data and tables may be moved between two calls. What later
+    versions can be asked is told only where it was, so that older runs still go on.
     """
     devices = {device.name: identity_of(device.predictor) for device in settings.devices}
+    trained = None if training is None else whole_settings(training)
     return {
         **({} if predictor is None else identity_of(predictor)),
         "devices": devices or None,
@@ -152,7 +171,20 @@ def _context(
         "data": None if stage is None else stage.identity,
         "search_images": settings.search_images,
         "recalibration_images": settings.recalibration_images,
-        "supernet": None if training is None else training.decisive,
+        "supernet": None if trained is None else trained.config.decisive,
         "pretrained": None if settings.pretrained is None else "imagenet",
         "start_sha256": None if settings.start is None else sha256_of_file(settings.start),
+        **_unusual(settings, trained),
     }
+
+
+def _unusual(settings: SearchSettings, training: TrainSettings | None) -> dict[str, Any]:
+    """Return what is only told where it was asked for; the data tells of its splits by itself."""
+    given = settings.supernet
+    told: dict[str, Any] = {
+        "supernet_sha256": None if given is None else sha256_of_file(given),
+        "macs_bins": settings.macs_bins or None,
+        "flip": None if training is None else training.images.flip,
+        "scale": None if training is None else training.images.scale,
+    }
+    return {name: value for name, value in told.items() if value is not None}

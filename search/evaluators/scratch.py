@@ -17,7 +17,7 @@ from ..progress import Progress
 from .base import TRAINING_STEPS, Budget
 
 if TYPE_CHECKING:
-    from detection import CocoDataset, Detector, TrainConfig
+    from detection import CocoDataset, Detector, TrainAugment, TrainConfig
     from searchspaces import Architecture, DetectorSpec, SearchSpace
 
 _DIGITS = 16  # of an architecture's digest, in the name of its folder
@@ -38,6 +38,8 @@ class ScratchEvaluator:
         folder: Where checkpoints go.
         pretrained: Folder with torchvision's ImageNet weights for the backbones; ``None`` trains
             from nothing. Small batches then want detectors with ``norm=gn_ws``.
+        augment: How training images are varied, whatever the size of an input; as usual if left
+            out.
         device: Where is trained and scored.
         progress: Called as ``progress(message, done, total)`` in steps of each training.
 
@@ -56,13 +58,14 @@ class ScratchEvaluator:
         folder: str | Path,
         pretrained: Path | None = None,
         *,
+        augment: TrainAugment | None = None,
         device: str = "cpu",
         progress: Progress | None = None,
     ) -> None:
         require_pretrained(pretrained)
         self._space, self._training, self._scoring = space, training, scoring
         self._config, self._folder, self._pretrained = config, Path(folder), pretrained
-        self._device, self._progress = device, progress
+        self._augment, self._device, self._progress = augment, device, progress
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the progress with the process that shows it."""
@@ -84,7 +87,7 @@ class ScratchEvaluator:
             DatasetError: An image is damaged.
             TrainingError: The loss became infinite or NaN.
         """
-        from detection import Preprocess, TrainAugment, one_detector, score_detector, train
+        from detection import Preprocess, one_detector, score_detector, train
 
         spec = self._space.detector(architecture)
         preprocess = Preprocess(spec.input_hw)
@@ -94,7 +97,7 @@ class ScratchEvaluator:
         train(
             one_detector(detector),
             detector,
-            self._training.resized(preprocess, TrainAugment(spec.input_hw)),
+            self._training.resized(preprocess, self._augmented(spec.input_hw)),
             config,
             folder,
             resume=True,
@@ -111,6 +114,13 @@ class ScratchEvaluator:
         )
         shutil.rmtree(folder)
         return {"ap": 100 * report.ap, "ap50": 100 * report.ap50, "ap75": 100 * report.ap75}
+
+    def _augmented(self, input_hw: tuple[int, int]) -> TrainAugment:
+        from detection import TrainAugment
+
+        if self._augment is None:
+            return TrainAugment(input_hw)
+        return replace(self._augment, input_hw=input_hw)
 
     def _length(self, budget: Budget | None) -> TrainConfig:
         config = self._config

@@ -36,17 +36,25 @@ class RankAgreement:
         return self.kendall_tau >= self.threshold and self.interval[0] > 0
 
     @property
-    def warning(self) -> str | None:
-        """Return why the front is not to be trusted; ``None`` where it is."""
-        if self.trusted:
-            return None
+    def statement(self) -> str:
+        """Return tau, its interval and the anchors in one sentence, with what follows."""
         low, high = self.interval
-        return (
+        found = (
             f"the evaluator ranks {self.anchors} architectures that were trained by themselves "
             f"with a Kendall tau of {self.kendall_tau:.2f} (95 % interval {low:.2f} to "
-            f"{high:.2f}), needed {self.threshold:g} and an interval above 0: the front is not "
-            "to be trusted; train the supernet longer, or search with --evaluator scratch"
+            f"{high:.2f}), needed {self.threshold:g} and an interval above 0"
         )
+        if self.trusted:
+            return f"{found}: the order is confirmed"
+        return (
+            f"{found}: the front is not to be trusted; train the supernet longer, or search with "
+            "--evaluator scratch"
+        )
+
+    @property
+    def warning(self) -> str | None:
+        """Return why the front is not to be trusted; ``None`` where it is."""
+        return None if self.trusted else self.statement
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -63,11 +63,6 @@ class Beliefs:
         self._chain = Chain(process_limit, seed)
         self._model: tuple[tuple[int, int], Surrogate] | None = None
 
-    @property
-    def fitted_to(self) -> int | None:
-        """Return how many whole results the model is of; ``None`` before the first was fitted."""
-        return None if self._model is None else self._model[0][0]
-
     def learn_usual(self, design: Sequence[Architecture]) -> None:
         """Take from a design from what on a cost is as good as none."""
         for column, cost in enumerate(self._costs if design else ()):

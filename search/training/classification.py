@@ -18,19 +18,20 @@ import numpy as np
 from ..errors import EvaluatorError
 from ..evaluators import Budget, Evaluator
 from ..progress import Progress
-from .supernet import (
+from .images import split_for_search
+from .procedure import fitted, told_changes, whole_settings
+from .supernet_files import (
     CHECKPOINTS,
     SUPERNET_FILE,
     load_supernet,
     new_supernet,
-    split_for_search,
     training_kept,
 )
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from detection import ClassifiedImages, Supernet, TrainConfig
+    from detection import ClassifiedImages, Supernet, TrainConfig, TrainSettings
     from searchspaces import Architecture, SearchSpace
 
     from ..settings import SearchSettings
@@ -66,14 +67,13 @@ class ClassificationStage:
         options: Mapping[str, Any],
         data_dir: Path,
         settings: SearchSettings,
-        training: TrainConfig,
+        training: TrainConfig | TrainSettings,
         device: str = "cpu",
     ) -> None:
         from detection import (
             ClassificationDataset,
             Preprocess,
             find_classified,
-            require_trainable,
         )
 
         images, preprocess = find_classified(data_dir, "train"), Preprocess(CLASSIFICATION_HW)
@@ -85,9 +85,10 @@ class ClassificationStage:
         )
         self._recalibration = ClassificationDataset(_only(images, recalibration), preprocess)
         self._scoring = ClassificationDataset(_only(images, scoring), preprocess)
-        require_trainable(self._training, training, device)
+        whole = fitted(_without_boxes(whole_settings(training)), self._training, device)
         self._images, self._space, self._options = images, space, dict(options)
-        self._config, self._device = training, device
+        self._config, self._device = whole.config, device
+        self._notes = told_changes(whole)
         self._evaluator: Evaluator | None = None
 
     @property
@@ -96,6 +97,11 @@ class ClassificationStage:
         names = json.dumps(self._images.files).encode()
         digest = hashlib.sha256(names).hexdigest()
         return {"files_sha256": digest, "images": len(self._images.files)}
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Return what the run says of its training."""
+        return self._notes
 
     def prepare(self, folder: Path, progress: Progress | None = None) -> None:
         """Train the supernet of the run in a folder, or read it where that was done.
@@ -182,6 +188,22 @@ class ClassificationStage:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._config.seed)
             return make_linear(path, len(self._images.class_names))
+
+
+def _without_boxes(settings: TrainSettings) -> TrainSettings:
+    """Refuse settings of images with boxes, which no classifier would heed.
+
+    Raises:
+        EvaluatorError: There are some.
+    """
+    from detection import ImageSettings
+
+    if settings.images != ImageSettings():
+        raise EvaluatorError(
+            "the classification evaluator learns folders of classes: split, score_split, flip "
+            "and scale have no effect; leave them out"
+        )
+    return settings
 
 
 def _only(images: ClassifiedImages, places: list[int]) -> ClassifiedImages:

@@ -16,7 +16,7 @@ from .scratch import ScratchStage
 from .supernet import SupernetStage
 
 if TYPE_CHECKING:
-    from detection import TrainConfig
+    from detection import TrainConfig, TrainSettings
     from searchspaces import SearchSpace
 
 
@@ -26,6 +26,11 @@ class Stage(Evaluator, Protocol):
     @property
     def identity(self) -> dict[str, Any]:
         """Return what tells the data from other data, wherever its folder lies."""
+        ...
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Return what the run says of trainings and images, a sentence each, by name."""
         ...
 
     def prepare(self, folder: Path, progress: Progress | None = None) -> None:
@@ -38,8 +43,9 @@ def make_evaluator(
     options: Mapping[str, Any],
     settings: SearchSettings,
     data_dir: str | Path | None,
-    training: TrainConfig | None,
+    training: TrainConfig | TrainSettings | None,
     device: str,
+    data_workers: int = 0,
 ) -> tuple[Evaluator, Stage | None]:
     """Return what evaluates a search, and what of it has to be prepared; nothing is written.
 
@@ -54,10 +60,12 @@ def make_evaluator(
     """
     name = settings.evaluator
     if name in TRAINING_EVALUATORS:
-        if data_dir is None or training is None:
-            raise EvaluatorError(f"the {name} evaluator needs images to train on; give --data DIR")
+        if data_dir is None or (training is None and settings.supernet is None):
+            raise EvaluatorError(f"the {name} evaluator needs images; give --data DIR")
         require_device(device)
-        stage = _make_stage(space, options, settings, Path(data_dir), training, device)
+        stage = _make_stage(
+            space, options, settings, Path(data_dir), training, device, data_workers
+        )
         if name == "supernet":
             return stage, stage
         return CompletingEvaluator(stage, space, seed=settings.seed), stage
@@ -69,7 +77,10 @@ def make_evaluator(
 
 
 def _refuse_unheeded(
-    name: str, data_dir: str | Path | None, training: TrainConfig | None, device: str
+    name: str,
+    data_dir: str | Path | None,
+    training: TrainConfig | TrainSettings | None,
+    device: str,
 ) -> None:
     """Refuse what only those evaluators heed that train."""
     if data_dir is not None:
@@ -77,7 +88,7 @@ def _refuse_unheeded(
     if training is not None:
         raise EvaluatorError(
             f"the {name} evaluator trains nothing; leave the options of training (--steps, "
-            "--batch-size, --lr, --optimizer, --data-workers) out"
+            "--batch-size, --lr, --optimizer, --data-workers, --recipe, --set) out"
         )
     if device != CPU:
         raise EvaluatorError(
@@ -91,11 +102,15 @@ def _make_stage(
     options: Mapping[str, Any],
     settings: SearchSettings,
     data_dir: Path,
-    training: TrainConfig,
+    training: TrainConfig | TrainSettings | None,
     device: str,
+    data_workers: int,
 ) -> Stage:
-    if settings.evaluator == "scratch":
-        return ScratchStage(space, data_dir, settings, training, device)
+    """Return what evaluates on images; only a supernet may be trained already."""
+    if training is None or settings.evaluator == "supernet":
+        return SupernetStage(
+            space, options, data_dir, settings, training, device, data_workers=data_workers
+        )
     if settings.evaluator == "classification":
         return ClassificationStage(space, options, data_dir, settings, training, device)
-    return SupernetStage(space, options, data_dir, settings, training, device)
+    return ScratchStage(space, data_dir, settings, training, device)

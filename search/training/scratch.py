@@ -6,19 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from searchspaces import MASKS, sha256_of_file
-
 from ..errors import EvaluatorError
 from ..evaluators import Budget, Evaluator
 from ..evaluators.base import TRAINING_STEPS
 from ..evaluators.scratch import ScratchEvaluator, require_pretrained
 from ..progress import Progress
-from .supernet import split_for_search
+from .images import open_search_images
+from .procedure import fitted, told_changes, whole_settings
 
 if TYPE_CHECKING:
-    from detection import TrainConfig
+    from detection import TrainConfig, TrainSettings
     from searchspaces import Architecture, SearchSpace
 
     from ..settings import SearchSettings
@@ -35,7 +32,7 @@ class ScratchStage:
 
     Args:
         space: What the architectures are of.
-        data_dir: Folder in COCO's layout; its train split is used.
+        data_dir: Folder of detection data.
         settings: Of the search.
         training: Of each architecture.
         device: Where is trained and scored.
@@ -55,31 +52,31 @@ class ScratchStage:
         space: SearchSpace,
         data_dir: Path,
         settings: SearchSettings,
-        training: TrainConfig,
+        training: TrainConfig | TrainSettings,
         device: str = "cpu",
     ) -> None:
-        from detection import open_training_data, require_trainable
+        from detection import augment_of
 
         require_pretrained(settings.pretrained)
-        spec = space.detector(space.sample(np.random.default_rng(0)))
-        masks = MASKS in spec.output_names
-        images = open_training_data(
-            data_dir, spec.input_hw, spec.num_classes, seed=settings.seed, masks=masks
-        )
-        ids = tuple(image.id for image in images.annotations.images)
-        kept, scoring = split_for_search(ids, settings)
-        self._training, self._scoring = images.subset(kept), images.plain().subset(scoring)
-        require_trainable(self._training, training, device)
-        self._space, self._config, self._device = space, training, device
-        self._pretrained = settings.pretrained
-        self._images = len(ids)
+        whole = whole_settings(training)
+        images = open_search_images(space, data_dir, settings, whole.images)
+        whole = fitted(whole, images.training, device)
+        self._training, self._scoring = images.training, images.scoring
+        self._space, self._config, self._device = space, whole.config, device
+        self._pretrained, self._identity = settings.pretrained, images.identity
+        self._augment = augment_of(whole.images, images.training.preprocess.input_hw)
+        self._notes = told_changes(whole)
         self._evaluator: Evaluator | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
         """Return what tells the data from other data, wherever its folder lies."""
-        digest = sha256_of_file(self._training.annotations.path)
-        return {"annotations_sha256": digest, "images": self._images}
+        return self._identity
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Return what the run says of its trainings."""
+        return self._notes
 
     def prepare(self, folder: Path, progress: Progress | None = None) -> None:
         """Make the evaluator, whose checkpoints go into a run's folder."""
@@ -90,6 +87,7 @@ class ScratchStage:
             self._config,
             folder / SCRATCH,
             self._pretrained,
+            augment=self._augment,
             device=self._device,
             progress=progress,
         )

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from detection import TrainedDetector, TrainReport
 
 
+MASK_SCORES = ("ap", "ap50", "ap75")
+
+
 def describe_result(result: SearchResult, budget_ms: float | None = None) -> dict[str, Any]:
     """Return counts, front and the best architecture of a run.
 
@@ -34,6 +37,7 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
     ``certified`` which members were measured to keep the budget, ``None`` before that was tried;
     ``fidelity`` what a multi-fidelity run spent on which rung, what that saved, and how the rungs
     agree, ``None`` where every candidate was evaluated whole.
+    ``scored_on`` says whether a supernet that was trained before has learnt from what scores.
 
     Args:
         result: The run.
@@ -65,6 +69,7 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
         "fronts": _fronts(result),
         "proxy": None if agreement is None else asdict(agreement),
         "ranking": None if ranking is None else ranking.to_dict(),
+        "scored_on": result.config.notes.get("scored_on"),
         "optimality": None if optimality is None else optimality.statement,
         "by_budget": [asdict(each) for each in results_by_budget(result)],
         "certified": _certified(result),
@@ -127,6 +132,7 @@ def describe_training(trained: TrainedDetector) -> dict[str, Any]:
 
     The accuracy is ``None`` where the validation images hold no object. ``best_step`` is the step
     whose weights were left, where the best were wanted; ``scores`` are those on the way.
+    Masks and data in PASCAL VOC's layout have scores of their own, ``mask_`` and ``voc_``.
     """
     accuracy, training = trained.accuracy, trained.training
     return {
@@ -139,9 +145,22 @@ def describe_training(trained: TrainedDetector) -> dict[str, Any]:
         "ap": _points(accuracy.ap),
         "ap50": _points(accuracy.ap50),
         "ap75": _points(accuracy.ap75),
+        **_other_scores(trained),
         "images": accuracy.n_images,
         "scores": scores_of(training),
     }
+
+
+def _other_scores(trained: TrainedDetector) -> dict[str, float | None]:
+    """Return the accuracy of the masks, and that by PASCAL VOC's metric, where there is such."""
+    masks, voc = trained.accuracy.masks, trained.voc
+    found: dict[str, float | None] = {}
+    if masks is not None:
+        found |= {f"mask_{name}": _points(getattr(masks, name)) for name in MASK_SCORES}
+    if voc is not None:
+        found["voc_ap50"] = _points(voc.ap50)
+        found["voc_ap50_11_points"] = _points(voc.ap50_11_points)
+    return found
 
 
 def scores_of(training: TrainReport) -> list[dict[str, Any]]:

@@ -51,11 +51,6 @@ class LocalWorkers:
         """Return how many more tasks can be given now."""
         return self.count - sum(worker.task is not None for worker in self._workers)
 
-    @property
-    def process_ids(self) -> tuple[int, ...]:
-        """Return the ids of the processes that there are now."""
-        return tuple(worker.process.pid or 0 for worker in self._workers)
-
     def submit(self, task: Task) -> None:
         """Give a task to an idle process, or to a new one.
 

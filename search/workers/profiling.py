@@ -68,9 +68,7 @@ def profile_on_cluster(
         ProfileError: The node is not quiet, or lacks the trained weights of the recorded inputs.
         TableError: The file exists without ``resume``, is damaged or belongs to something else.
     """
-    path = Path(path)
-    if config.weights is not None:
-        config = replace(config, weights=config.weights.absolute())
+    path, config = Path(path), _anywhere(config)
     _refuse_existing(path, resume)
     place = Place(engine, tuple(engine_options), address, resource)
     with site_on_cluster(place, config, path, progress) as site:
@@ -118,14 +116,23 @@ def transfer_on_cluster(
     Raises:
         RunError: As for :func:`profile_on_cluster`.
         EngineError: The engine is unknown, or cannot be used there.
-        ProfileError: The node is not quiet, or the samples are too few.
+        ProfileError: The node is not quiet, lacks the trained weights of the recorded inputs, or
+            the samples are too few.
         PredictorError: The source knows modules alone, or no probe could be measured.
         TableError: The file exists without ``resume``, is damaged or belongs to something else.
     """
+    config = _anywhere(config)
     _refuse_existing(path, resume)
     place = Place(engine, tuple(engine_options), address, resource)
     with site_on_cluster(place, config, path, progress) as site:
         return transfer_at(source, site, config, path, samples, resume=resume, progress=progress)
+
+
+def _anywhere(config: ProfileConfig) -> ProfileConfig:
+    """Return the same for processes that stand in another folder."""
+    if config.weights is None:
+        return config
+    return replace(config, weights=config.weights.absolute())
 
 
 def _refuse_existing(path: Path, resume: bool) -> None:

@@ -30,9 +30,9 @@ class ZooSpace:
         num_classes: Classes without background.
         proposals: Boxes given to the second stage; ``None`` takes each model's own. One-stage
             models have none and ignore it.
-        norm: Of all models: ``bn``, as published, or ``gn_ws`` (group normalisation and
-            standardised weights) for training from scratch with few images a batch. Published
-            figures are of ``bn``; :meth:`with_norm` changes over.
+        norm: Of all models: ``bn``, as published, or for training from scratch with few images a
+            batch ``gn_ws`` (group normalisation and standardised weights) or ``gn`` (group
+            normalisation alone). Published figures are of ``bn``; :meth:`with_norm` changes over.
 
     Raises:
         SearchSpaceError: An option is no such number, or there is no such normalisation.

@@ -36,6 +36,12 @@ SUPERNETS: dict[str, tuple[str, dict[str, Any]]] = {
     "SM-NAS, bottleneck": ("smnas-modular", {"block": "bottleneck"}),
     "SM-NAS, Xbottleneck": ("smnas-modular", {"block": "Xbottleneck"}),
     "SM-NAS, MBblock, GN and WS": ("smnas-modular", {"block": "MBblock", "norm": "gn_ws"}),
+    "DetNAS, GN and WS": ("detnas-nano", {"head": "fpn", "norm": "gn_ws"}),
+    "CR-NAS, MobileNetV2, stages": ("crnas-mobilenetv2-stages", {"head": "retinanet"}),
+    "CR-NAS, ResNeXt, stages": (
+        "crnas-resnext50-stages",
+        {"base_channels": 16, "head": "retinanet"},  # one channel in each of 32 groups
+    ),
 }
 supernets = pytest.mark.parametrize("name", SUPERNETS)
 

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -37,19 +38,20 @@ CODES = [
 ]
 
 
-def with_weights() -> list[ModuleSpec]:
+def with_weights(norm: str) -> list[ModuleSpec]:
     """Return the modules of all these detectors that hold weights, one of every parameters."""
     found = {}
     for text, options in CODES:
-        space, arch = parse_arch(text, norm="gn_ws", **options)
+        space, arch = parse_arch(text, norm=norm, **options)
         for spec, _ in space.detector(arch).modules():
             if cost_of(spec).params:
                 found[spec.kind, spec.params] = spec
     return list(found.values())
 
 
-def test_no_layer_goes_by_its_batch_and_every_other_convolution_is_standardised() -> None:
-    specs = with_weights()
+@pytest.mark.parametrize("norm", ["gn", "gn_ws"])
+def test_no_layer_goes_by_its_batch_and_weights_are_standardised_if_asked(norm: str) -> None:
+    specs = with_weights(norm)
     assert {spec.kind for spec in specs} >= {"fpn", "nas_fpn", "mask_head", "guided_rpn_head"}
     for spec in specs:
         with torch.device("meta"):  # no weights are drawn
@@ -57,6 +59,7 @@ def test_no_layer_goes_by_its_batch_and_every_other_convolution_is_standardised(
         assert not [m for m in layers.values() if isinstance(m, _BatchNorm)], spec.key
         convolutions = {n: m for n, m in layers.items() if isinstance(m, nn.Conv2d)}
         plain = {n for n, m in convolutions.items() if not parametrize.is_parametrized(m)}
-        assert plain == {n for n in convolutions if WITHOUT.match(n)}, spec.key
-        if len(plain) < len(convolutions):
+        without = {n for n in convolutions if WITHOUT.match(n)}
+        assert plain == (without if norm == "gn_ws" else set(convolutions)), spec.key
+        if len(without) < len(convolutions):
             assert any(isinstance(m, nn.GroupNorm) for m in layers.values()), spec.key

@@ -38,3 +38,18 @@ def test_wrong_tokens_are_refused():
     table._tokens = lambda arch: ("one",)
     with pytest.raises(SearchSpaceError, match="node_tokens must name each"):
         table.sums([space.sample(np.random.default_rng(0))])
+
+
+def test_new_modules_of_many_architectures_are_asked_for_at_once():
+    space, asked = make_space("detnas-nano"), []
+    table = TokenTable(
+        space, lambda nodes: (asked.append(len(nodes)), rows(nodes))[1], 2, np.float64
+    )
+    rng = np.random.default_rng(0)
+    archs = [space.sample(rng) for _ in range(50)]
+    found = table.sums(archs)
+    assert len(asked) == 1
+    assert (table.sums(archs) == found).all()
+    assert (TokenTable(space, rows, 2, np.float64).sums(archs[::-1]) == found[::-1]).all()
+    table.sums([space.sample(rng) for _ in range(50)])
+    assert len(asked) <= 2

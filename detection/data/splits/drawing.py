@@ -15,35 +15,10 @@ from ..files import json_bytes
 from ..layout import find_split, find_splits
 from .drawn import FOLDER, DrawnSplit, Parts, drawn_document
 from .joined import JoinedSplit
+from .kinds import SPLIT_KINDS, SplitKind
 from .split import DataSplit
 
 HELD_OUT = 5_000  # images; CR-NAS, sec. 4.1, and DetNAS, sec. 4.1, hold out as many for the search
-
-
-@dataclass(frozen=True, slots=True)
-class SplitKind:
-    """Say which two splits are drawn from which.
-
-    Attributes:
-        held: Name of the split of the images that are held out.
-        rest: Name of the split of the others.
-        source: The split that images are held out of, as for `find_split`.
-        added: A split whose images join the others; none if empty.
-    """
-
-    held: str
-    rest: str
-    source: str
-    added: str = ""
-
-
-SPLIT_KINDS: dict[str, SplitKind] = {
-    # CR-NAS: 135 k training images -> archtrain and 5 k archval; DetNAS: the same on VOC's 07+12.
-    "arch": SplitKind("archval", "archtrain", "train"),
-    # COCO 2014 only. The published minival is val2017, whose folder needs no drawing.
-    "minival": SplitKind("minival", "trainval35k", "val", "train"),
-}
-"""What `draw_split` can draw, by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,10 @@ class CrNasDetectors(ABC):
         proposals: Boxes given to the second stage; ``None`` for 1000.
         base_channels: Width of a ResNet's first stage: 64, or 32 in the paper's supernets;
             ``None`` for 64. MobileNetV2 has its own widths.
-        norm: ``bn``, or ``gn_ws`` (group normalisation and standardised weights, in pyramid,
-            RetinaNet's towers and masks too) for training from scratch with few images a batch.
-            Genes mean the same in both; :meth:`with_norm` changes over.
+        norm: ``bn``, or for training from scratch with few images a batch ``gn_ws`` (group
+            normalisation and standardised weights, in pyramid, RetinaNet's towers and masks too)
+            or ``gn`` (group normalisation alone). Genes mean the same in all;
+            :meth:`with_norm` changes over.
 
     Raises:
         SearchSpaceError: A name or option is unknown or does not fit the others.

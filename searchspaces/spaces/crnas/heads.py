@@ -24,7 +24,7 @@ HEADS = ("fpn", "cascade", "mask", "cascade-mask", "nas-fpn", "retinanet")
 PROPOSALS = 1000
 ANCHOR_SIDE = 32.0  # pixels, on the finest level: FPN's
 CASCADE_STAGES = 3
-NORMS = {"bn": "none", "gn_ws": "gn_ws"}
+NORMS = {"bn": "none", "gn": "gn", "gn_ws": "gn_ws"}
 """Norm of the backbone -> norm of pyramid, RetinaNet's towers and masks, none beside BN.
 
 NAS-FPN's neck, which has a normalisation always, has the backbone's. The linear layers of the box

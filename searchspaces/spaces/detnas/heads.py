@@ -12,7 +12,7 @@ from ..options import check_head
 from .layouts import DetNasLayout
 
 HEADS = ("fpn", "retinanet")
-NORMS = {"bn": "none", "gn_ws": "gn_ws"}
+NORMS = {"bn": "none", "gn": "gn", "gn_ws": "gn_ws"}
 """Norm of backbone, pyramid and box head -> that of RetinaNet's towers."""
 
 

@@ -41,9 +41,9 @@ class DetNasSpace:
         shuffle: Channel-shuffle variant; see :class:`searchspaces.ShuffleBackbone`.
         proposals: Boxes given to the second stage, after NMS; ``None`` takes the layout's own.
             RetinaNet has no second stage.
-        norm: ``bn``, or ``gn_ws`` (group normalisation and standardised weights, in RetinaNet's
-            towers too) for training from scratch with few images a batch. Genes mean the same
-            in both; :meth:`with_norm` changes over.
+        norm: ``bn``, or for training from scratch with few images a batch ``gn_ws`` (group
+            normalisation and standardised weights, in RetinaNet's towers too) or ``gn`` (group
+            normalisation alone). Genes mean the same in all; :meth:`with_norm` changes over.
 
     Raises:
         SearchSpaceError: A name or option is unknown.

@@ -27,7 +27,7 @@ from .structure import BACKBONE_LEVELS, CASCADES, Pyramid, Structure
 
 USUAL_WIDTH = 256  # stands for a pyramid's where there is none
 FC_PER_WIDTH = 4  # FPN's own proportion: linear layers of 1024 on a pyramid of 256
-NORMS = {"bn": "none", "gn_ws": "gn_ws"}
+NORMS = {"bn": "none", "gn": "gn", "gn_ws": "gn_ws"}
 """Norm of the backbone -> norm of pyramid and RetinaNet towers, which have none beside BN."""
 
 

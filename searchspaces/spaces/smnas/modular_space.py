@@ -57,8 +57,9 @@ class SmNasModularSpace:
             :data:`DEFAULT_STRUCTURE` and all four block types.
         block: The only block type. ``None`` keeps the structure's, as the paper does, or takes
             all four where no structure is given.
-        norm: ``bn``, or ``gn_ws`` (group normalisation and standardised weights) for training
-            from scratch. Genes mean the same in both; :meth:`with_norm` changes over.
+        norm: ``bn``, or for training from scratch ``gn_ws`` (group normalisation and
+            standardised weights) or ``gn`` (group normalisation alone). Genes mean the same in
+            all; :meth:`with_norm` changes over.
         input_hw: Input height and width in pixels; ``None`` takes the structure's.
         num_classes: Classes without background.
         proposals: Boxes given to the second stage, after NMS; ``None`` takes what is usual: 1000

@@ -67,9 +67,10 @@ class SmNasStructuralSpace:
         num_classes: Classes without background.
         proposals: Boxes given to the second stage, after NMS; ``None`` takes what is usual: 1000
             of an RPN, 300 of a GA-RPN. RetinaNet has no second stage and ignores it.
-        norm: ``bn``, or ``gn_ws`` (group normalisation and standardised weights, in pyramid and
-            RetinaNet's towers too) for training from scratch with few images a batch. Genes mean
-            the same in both; :meth:`with_norm` changes over.
+        norm: ``bn``, or for training from scratch with few images a batch ``gn_ws`` (group
+            normalisation and standardised weights, in pyramid and RetinaNet's towers too) or
+            ``gn`` (group normalisation alone). Genes mean the same in all; :meth:`with_norm`
+            changes over.
 
     Raises:
         SearchSpaceError: An option is no such number, or there is no such normalisation.

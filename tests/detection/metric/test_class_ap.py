@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,21 @@ def test_tables_and_json(load: Load) -> None:
     assert CocoReport.from_dict(json.loads(text)).to_dict() == report.to_dict()
     older = {name: value for name, value in report.to_dict().items() if name != "classes"}
     assert CocoReport.from_dict(older).classes == ()
+
+
+def test_masks_have_rows_of_their_own(load: Load) -> None:
+    rng = np.random.default_rng(4)
+    document = random_document(rng, 6, 5)
+    boxes = evaluate_coco(load(document), noisy_detections(document, rng, False))
+    masks = evaluate_coco(load(document), noisy_detections(document, rng, False))
+    rows = coco_rows(replace(boxes, masks=masks))
+    assert [(row.pop("class"), row.pop("of")) for row in rows] == [
+        (name, of) for name in ("all", "c2", "c5", "c90") for of in ("boxes", "masks")
+    ]
+    for alone, mine in ((boxes, rows[::2]), (masks, rows[1::2])):
+        numbers = [{ap: row[ap] for ap in APS} for row in coco_rows(alone)]
+        assert mine == numbers
+    assert rows[::2] != rows[1::2]
 
 
 @pytest.mark.parametrize("data", [{}, {"name": "a"}, 3, None])

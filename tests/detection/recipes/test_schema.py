@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from detection import TrainingError, load_recipe, recipe_names
-from detection.recipes.resolve import KEYS
+from detection.recipes.keys import KEYS
 from detection.recipes.schema import parse_recipe
 
 GOOD = """
@@ -33,12 +33,15 @@ def test_every_procedure_of_the_papers_is_there() -> None:
         "crnas-supernet-stages-pretrain",
         "detnas-final-1x-fpn",
         "detnas-final-1x-retinanet",
+        "detnas-pretrain",
         "detnas-supernet-coco",
         "detnas-supernet-coco-retinanet",
+        "detnas-supernet-coco-scratch",
         "detnas-supernet-pretrain",
         "detnas-supernet-voc",
         "detnas-supernet-voc-retinanet",
         "smnas-final-2x",
+        "smnas-pretrain",
         "smnas-stage-one",
         "smnas-stage-two",
     )

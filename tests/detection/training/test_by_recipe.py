@@ -1,5 +1,6 @@
 """Every recipe takes two real steps at reduced size, and what it leaves is what the next takes."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from PIL import Image
 from detection import (
     BackboneClassifier,
     CheckpointError,
+    DatasetError,
     RecipeTask,
     ShapesRecipe,
     Supernet,
     TrainedDetector,
     TrainedWeights,
     TrainingError,
+    draw_split,
+    load_recipe,
     load_weights,
     plan_training,
     read_weights_info,
@@ -25,7 +29,7 @@ from detection import (
     train_by_recipe,
     write_shapes,
 )
-from detection.training.recipe_task import CLASSIFICATION_HW
+from detection.training.recipe_task import CLASSIFICATION_HW, MEASURED_PATHS
 from detection.training.starts import load_start
 from searchspaces import make_space, parse_arch
 
@@ -38,6 +42,7 @@ TARGETS: dict[str, tuple[str, dict[str, Any]]] = {
     "smnas-stage-one": (f"smnas-structural:{ONE_STAGE}", {}),
     "smnas-stage-two": ("smnas-modular:basicblock_48_11-2-2-2@128", {"structure": ONE_STAGE}),
     "smnas-final-2x": ("zoo:E0", {"proposals": 20}),
+    "smnas-pretrain": ("zoo:E0", {"proposals": 20}),
     "crnas": ("crnas-resnet18:1-1-2-4/00101021", SLIM),
     "crnas-supernet-stages": ("crnas-resnet18-stages", SLIM),
     "crnas-supernet-operations": ("crnas-resnet18-operations", SLIM),
@@ -74,7 +79,10 @@ def _small_crops(monkeypatch: pytest.MonkeyPatch) -> None:
 def task_of(name: str, start: str | None = "scratch", **asked: Any) -> RecipeTask:
     key = max((key for key in TARGETS if name.startswith(key)), key=len)
     target, options = TARGETS[key]
-    given = {"steps": 2, "batch_size": 2, **asked}
+    file = load_recipe(name).file
+    given = {"batch_size": 2, **({} if "epochs" in asked else {"steps": 2}), **asked}
+    if (file.trains, file.task) == ("supernet", "detection"):
+        given.setdefault("split", "train")  # as the small folder is not split further
     recipe = resolve_recipe(name, given)
     wanted = {"head", "norm", "structure"}
     own = {item.name: item.value for item in recipe.options if item.name in wanted}
@@ -104,7 +112,7 @@ def test_every_recipe_takes_two_real_steps(
     load_weights(trained.weights, after)
     changed = [k for k, v in after.state_dict().items() if not torch.equal(v, before[k])]
     assert any("backbone" in key for key in changed)
-    scored = name.startswith(("smnas", "detnas-final", "crnas-final"))
+    scored = task.architecture is not None and not task.classifies
     assert isinstance(trained, TrainedDetector) == scored
 
 
@@ -129,6 +137,8 @@ def backbone(root: torch.nn.Module) -> dict[str, torch.Tensor]:
         ("detnas-supernet-pretrain", "detnas-supernet-coco"),
         ("crnas-supernet-stages-pretrain", "crnas-supernet-stages"),
         ("crnas-pretrain", "crnas-final-1x"),
+        ("smnas-pretrain", "smnas-final-2x"),
+        ("detnas-pretrain", "detnas-final-1x-fpn"),
     ],
 )
 def test_fine_tuning_starts_from_the_pre_trained_backbone(
@@ -184,6 +194,8 @@ def test_a_plan_counts_the_data_and_measures_a_step(
     plan = plan_training(task, classified if task.classifies else shapes)
     assert plan.images == (6 if task.classifies else 5)
     assert plan.step_time is not None
+    paths = MEASURED_PATHS if task.architecture is None else 1
+    assert len(plan.step_time.path_seconds) == paths
     assert plan.step_time.seconds > 0
     assert plan.step_time.input_hw == (SIDE, SIDE)
     assert plan.hours == pytest.approx(4 * plan.step_time.seconds_per_image / 3600)
@@ -236,3 +248,108 @@ def test_another_procedure_does_not_go_on(
         train_by_recipe(again, shapes, tmp_path / "w.safetensors", resume=True)
     same = train_by_recipe(first, shapes, tmp_path / "w.safetensors", resume=True)
     assert same.training.resumed_at == 1
+
+
+@pytest.fixture
+def own_shapes(shapes: Path, tmp_path: Path) -> Path:
+    """A copy of the images that a test may split."""
+    return Path(shutil.copytree(shapes, tmp_path / "own"))
+
+
+def test_a_supernet_learns_what_the_search_leaves_to_it(own_shapes: Path, tmp_path: Path) -> None:
+    task = task_of("detnas-supernet-coco", split="archtrain")
+    with pytest.raises(DatasetError, match=rf"detfit data split {own_shapes} --kind arch$"):
+        train_by_recipe(task, own_shapes, tmp_path / "w.safetensors")
+    assert not (tmp_path / "w.training").exists()
+    with pytest.raises(DatasetError, match="split archtrain was not drawn yet"):
+        plan_training(task, own_shapes, measure=False)
+    draw_split(own_shapes, "arch", held_out=2)
+    assert plan_training(task, own_shapes, measure=False).images == 3
+    assert len(task.open_detection(own_shapes)) == 3
+    trained = train_by_recipe(task, own_shapes, tmp_path / "w.safetensors")
+    assert trained.training.steps == 2
+
+
+def test_a_detector_is_scored_on_what_was_held_out(own_shapes: Path, tmp_path: Path) -> None:
+    draw_split(own_shapes, "arch", held_out=1)
+    task = task_of("smnas-final-2x", split="archtrain")
+    trained = train_by_recipe(task, own_shapes, tmp_path / "w.safetensors")
+    assert isinstance(trained, TrainedDetector)
+    assert trained.accuracy.n_images == 1
+    notes = read_weights_info(trained.weights).notes
+    assert (notes["split"], notes["score_split"]) == ("archtrain", "archval")
+    other = task_of("smnas-final-2x", split="archtrain", score_split="val")
+    scored = train_by_recipe(other, own_shapes, tmp_path / "o.safetensors")
+    assert isinstance(scored, TrainedDetector)
+    assert scored.accuracy.n_images == 2
+
+
+@pytest.mark.parametrize(
+    ("split", "score_split", "shared"),
+    [("train", "train", 5), ("train+val", "val", 2), ("train", "archval", 1)],
+)
+def test_what_scores_is_never_trained_on(
+    own_shapes: Path, tmp_path: Path, split: str, score_split: str, shared: int
+) -> None:
+    draw_split(own_shapes, "arch", held_out=1)
+    task = task_of("smnas-final-2x", split=split, score_split=score_split)
+    told = f"split {score_split}, which scores, shares {shared} images with split "
+    for run in (
+        lambda: train_by_recipe(task, own_shapes, tmp_path / "w.safetensors"),
+        lambda: plan_training(task, own_shapes, measure=False),
+    ):
+        with pytest.raises(DatasetError, match=told.replace("+", r"\+")) as caught:
+            run()
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "w.training").exists()
+
+
+@pytest.mark.parametrize("name", ["smnas-final-2x", "detnas-supernet-voc", "crnas-pretrain"])
+def test_a_warm_up_longer_than_the_run_is_cut_and_told(
+    name: str, shapes: Path, classified: Path, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"warmup_steps": 40} if name == "crnas-pretrain" else {}
+    task = task_of(name, epochs=1, **asked)
+    data = classified if task.classifies else shapes
+    plan = plan_training(task, data, measure=False)
+    before, total = task.recipe.config.warmup_steps, 3 if task.classifies else 2
+    said = f"warmup_steps {before} -> 0, as the run is of {total} steps"
+    assert plan.recipe.changes[-1] == said
+    told: list[str] = []
+    trained = train_by_recipe(task, data, tmp_path / "w.safetensors", tell=told.append)
+    assert told == [*task.recipe.changes, said]
+    assert trained.training.steps == total
+    notes = read_weights_info(trained.weights).notes
+    assert notes["changes"] == told
+    assert notes["config"]["warmup_steps"] == 0
+    again = train_by_recipe(task, data, tmp_path / "w.safetensors", resume=True)
+    assert again.training.resumed_at == total
+
+
+def test_a_step_is_not_measured_where_nothing_can_be_computed() -> None:
+    task = task_of("smnas-final-2x")
+    with pytest.raises(TrainingError, match="cannot train on device 'cuda:99'"):
+        plan_training(task, device="cuda:99")
+    plan = plan_training(task, device="cuda:99", measure=False)
+    assert plan.precision is None
+    assert plan_training(task, measure=False).precision == "fp32"
+
+
+def test_a_plan_names_the_options_of_the_space() -> None:
+    plan = plan_training(task_of("detnas-supernet-coco"), measure=False)
+    rows = {item.name: (item.value, item.source) for item in plan.options or ()}
+    assert rows["head"] == ("fpn", "paper, ablations: FPN")
+    assert rows["input_hw"] == ([SIDE, SIDE], "asked for, or the run's")
+    plan = plan_training(make_recipe_of("crnas-final-voc"), measure=False)
+    assert {item.source for item in plan.options or () if item.name == "num_classes"} == {
+        "classes of PASCAL VOC 07+12 trainval"
+    }
+
+
+def make_recipe_of(name: str) -> RecipeTask:
+    """Return what a recipe trains if nothing is asked for."""
+    recipe = resolve_recipe(name)
+    options = {item.name: item.value for item in recipe.options}
+    options["num_classes"] = recipe.data.classes
+    space, architecture = parse_arch(recipe.target, **options)
+    return RecipeTask(recipe, space, architecture, options)

@@ -194,6 +194,16 @@ def test_divergence_names_step_images_and_checkpoint(
     assert "step-00000002" in message
 
 
+def test_a_warm_up_as_long_as_the_run_is_cut(
+    make_space: MakeSpace, dataset: CocoDataset, tmp_path: Path
+) -> None:
+    root, step_of = build(make_space, "retinanet", False)
+    config = replace(CONFIG, warmup_steps=5, log_every=1)
+    report = train(step_of, root, dataset, config, tmp_path)
+    assert report.changes == ("warmup_steps 5 -> 0, as the run is of 5 steps",)
+    assert report.history[0].lr == CONFIG.lr
+
+
 def test_progress_and_modes(make_space: MakeSpace, dataset: CocoDataset, tmp_path: Path) -> None:
     root, step_of = build(make_space, "retinanet", False)
     calls: list[tuple[str, float, float]] = []

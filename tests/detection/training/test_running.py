@@ -3,7 +3,8 @@
 import csv
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Container
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from detection import (
@@ -172,8 +174,10 @@ def test_precisions() -> None:
         resolve_precision("fp16", "cpu")
 
 
-def failing(change: Callable[[dict[str, Tensor]], dict[str, Tensor]], at: int) -> Any:
-    root = detector()
+def failing(
+    change: Callable[[dict[str, Tensor]], dict[str, Tensor]], at: Container[int], root: Any = None
+) -> Any:
+    root = detector() if root is None else root
 
     class Failing:
         parameters = root.parameters
@@ -183,28 +187,177 @@ def failing(change: Callable[[dict[str, Tensor]], dict[str, Tensor]], at: int) -
 
         def losses(self, *args: Any) -> dict[str, Tensor]:
             losses = root.losses(*args)
-            return change(losses) if self.step == at else losses
+            return change(losses) if self.step in at else losses
 
     return root, Failing
 
 
 def test_a_loss_far_beyond_the_first_is_divergence(dataset: CocoDataset, tmp_path: Path) -> None:
-    root, learner = failing(lambda losses: {k: v + 1e4 for k, v in losses.items()}, at=3)
+    root, learner = failing(lambda losses: {k: v + 1e4 for k, v in losses.items()}, at=[3])
     with pytest.raises(TrainingError) as caught:
         train(learner, root, dataset, replace(CONFIG, checkpoint_every=2), tmp_path)
     message = str(caught.value)
     assert "the loss is beyond 100 times the first at step 3 (class=" in message
     assert "on images [" in message
-    assert f"last checkpoint: {tmp_path / 'step-00000002'}" in message
+    assert f"last good checkpoint: {tmp_path / 'step-00000002'}" in message
+
+
+def steep(losses: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Make the gradient NaN and leave the losses as they are."""
+    name = max(losses)
+    return {**losses, name: losses[name] + (losses[name] * 0).sqrt()}
 
 
 def test_a_gradient_that_is_not_finite_is_divergence(dataset: CocoDataset, tmp_path: Path) -> None:
-    def steep(losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {**losses, "box": losses["box"] + (losses["box"] * 0).sqrt()}
-
-    root, learner = failing(steep, at=2)
+    root, learner = failing(steep, at=[2])
     with pytest.raises(TrainingError, match="the gradient is not finite at step 2 though"):
         train(learner, root, dataset, CONFIG, tmp_path)
+
+
+class KilledError(Exception):
+    """Stands for the end of a process."""
+
+
+def die_at(step: int) -> Callable[[str, float, float], None]:
+    """Return what ends a run after a step, before its checkpoint."""
+
+    def progress(message: str, done: float, total: float) -> None:
+        if done >= step:
+            raise KilledError
+
+    return progress
+
+
+@pytest.fixture
+def scaled(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return the function that has gradients scaled from some value on, as fp16 has on a GPU."""
+    real = torch.amp.GradScaler
+
+    def begin(scale: float) -> None:
+        monkeypatch.setattr(
+            "torch.amp.GradScaler", lambda device, enabled: real("cpu", init_scale=scale)
+        )
+
+    return begin
+
+
+def fresh_mean() -> Mean:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Mean()
+
+
+def half_run(
+    dataset: CocoDataset, folder: Path, bad: Container[int], progress: Any = None, **changes: Any
+) -> tuple[nn.Module, TrainReport]:
+    """Train with a gradient that is NaN at some steps."""
+    root, learner = failing(steep, bad, fresh_mean())
+    settings: dict[str, Any] = {"steps": 60, "checkpoint_every": 1, **changes}
+    report = train(learner, root, dataset, replace(CONFIG, **settings), folder, progress=progress)
+    return root, report
+
+
+def test_a_half_precision_gradient_that_stays_nan_ends_the_run(
+    dataset: CocoDataset, tmp_path: Path, scaled: Callable[[float], None]
+) -> None:
+    scaled(2.0**16)
+    with pytest.raises(TrainingError) as caught:
+        half_run(dataset, tmp_path, range(5, 60), checkpoint_every=4)
+    message = str(caught.value)
+    assert "the float16 gradient is not finite at step 24 though the loss is, on imag" in message
+    assert "20 steps in a row skipped, losses scaled by 0.125; train with precision bf" in message
+    last = tmp_path / "step-00000024"
+    assert message.endswith(f"last good checkpoint: {last}")
+    saved = load_file(last / "weights.safetensors")
+    assert all(value.isfinite().all() for value in saved.values())
+
+
+def test_so_does_a_scale_that_falls_without_end(
+    dataset: CocoDataset, tmp_path: Path, scaled: Callable[[float], None]
+) -> None:
+    scaled(2.0**-12)  # halved at 0, 1 and 3
+    with pytest.raises(TrainingError, match=r"at step 4 .*: 2 steps in a row .* 3\.05176e-05; "):
+        half_run(dataset, tmp_path, {0, 1, 3, 4, 6, 7})
+
+
+def test_skipped_steps_are_no_error_where_the_scale_is_found(
+    dataset: CocoDataset, tmp_path: Path, scaled: Callable[[float], None]
+) -> None:
+    scaled(2.0**16)
+    root, report = half_run(dataset, tmp_path, range(19), steps=22, checkpoint_every=19)
+    assert report.steps == 22
+    skipped = load_file(tmp_path / "step-00000019" / "weights.safetensors")
+    before = fresh_mean().state_dict()
+    assert all(torch.equal(value, before[name]) for name, value in skipped.items())
+    assert not torch.equal(root.get_parameter("conv.weight"), before["conv.weight"])
+
+
+def test_skipped_steps_are_counted_over_a_resume(
+    dataset: CocoDataset, tmp_path: Path, scaled: Callable[[float], None]
+) -> None:
+    scaled(2.0**16)
+    with pytest.raises(KilledError):
+        half_run(dataset, tmp_path, range(2, 60), die_at(12))
+    assert list_checkpoints(tmp_path)[-1].name == "step-00000011"
+    with pytest.raises(TrainingError, match=r"at step 21 .*: 20 steps in a row"):
+        half_run(dataset, tmp_path, range(2, 60))
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_only_finite_weights_are_saved(
+    dataset: CocoDataset, tmp_path: Path, ema_decay: float
+) -> None:
+    root = Mean()
+    root.register_parameter("spare", nn.Parameter(torch.zeros(2)))  # on which no loss depends
+
+    def learner_for_step(step: int) -> Any:
+        if step == 3:
+            with torch.no_grad():
+                root.get_parameter("spare")[1] = float("inf")
+        return root
+
+    config = replace(CONFIG, steps=9, checkpoint_every=2, ema_decay=ema_decay)
+    with pytest.raises(TrainingError) as caught:
+        train(learner_for_step, root, dataset, config, tmp_path)
+    message = str(caught.value)
+    assert message.startswith("weights are not finite after 4 steps (spare), so that they are not")
+    kept = [tmp_path / "step-00000002"]
+    assert message.endswith(f"last good checkpoint: {kept[0]}")
+    assert list_checkpoints(tmp_path) == kept
+
+
+@pytest.mark.parametrize(
+    ("minutes", "names"), [(0.0, ["step-00000002", "step-00000003"]), (1e6, [])]
+)
+def test_a_checkpoint_is_written_where_the_last_one_is_old(
+    dataset: CocoDataset, tmp_path: Path, minutes: float, names: list[str]
+) -> None:
+    with pytest.raises(KilledError):
+        run(dataset, tmp_path, die_at(4), checkpoint_minutes=minutes, checkpoint_every=10**9)
+    assert [path.name for path in list_checkpoints(tmp_path)] == names
+    _, report = run(dataset, tmp_path)
+    assert report.resumed_at == (3 if names else 0)
+
+
+def test_minutes_are_counted_from_the_last_checkpoint(
+    dataset: CocoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, now = Mean(), [time.monotonic()]
+    seen: list[list[int]] = []
+
+    def one_minute(step: int) -> Any:
+        now[0] += 60
+        return root
+
+    def watch(message: str, done: float, total: float) -> None:
+        seen.append([int(path.name[-8:]) for path in list_checkpoints(tmp_path)])
+
+    monkeypatch.setattr("detection.training.loop.time", SimpleNamespace(monotonic=lambda: now[0]))
+    config = replace(CONFIG, steps=9, checkpoint_minutes=2.5, checkpoint_every=5)
+    train(one_minute, root, dataset, config, tmp_path, progress=watch)
+    before = [[], [], [], [3], [3], [3, 5], [3, 5], [3, 5], [5, 8]]  # of the step in hand
+    assert seen == before
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-00000008", "step-00000009"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

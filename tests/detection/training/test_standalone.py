@@ -16,11 +16,13 @@ from detection import (
     CocoDataset,
     DatasetError,
     Detector,
+    ImageSettings,
     Preprocess,
     ShapesRecipe,
     TrainConfig,
     TrainedDetector,
     TrainingError,
+    TrainSettings,
     load_weights,
     open_split,
     open_training_data,
@@ -349,3 +351,29 @@ def test_weights_are_named_as_such(shapes: Path, tmp_path: Path, name: str) -> N
     with pytest.raises(CheckpointError, match=rf"such as {name}\.safetensors"):
         run(shapes, tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_images_are_a_part_of_what_a_run_is(shapes: Path, tmp_path: Path) -> None:
+    output, config = tmp_path / "w.safetensors", replace(CONFIG, steps=1)
+    settings = TrainSettings(config, ImageSettings(flip=0.0))
+    run(shapes, output, config=settings)
+    with pytest.raises(CheckpointError, match=r"flip: 0\.0 then, None now"):
+        run(shapes, output, config=config, resume=True)
+    assert run(shapes, output, config=settings, resume=True).training.resumed_at == 1
+
+
+def test_images_that_score_are_not_trained_on(shapes: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(CONFIG, ImageSettings("train+val"))
+    with pytest.raises(DatasetError, match=r"split val, which scores, shares \d images"):
+        run(shapes, tmp_path / "w.safetensors", config=settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_warm_up_leaves_the_run_time_to_learn(shapes: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    config = replace(CONFIG, warmup_steps=500)
+    found = run(shapes, tmp_path / "w.safetensors", config=config, tell=told.append)
+    assert told == ["warmup_steps 500 -> 0, as the run is of 4 steps"]
+    notes = read_weights_info(found.weights).notes
+    assert (notes["changes"], notes["config"]["warmup_steps"]) == (told, 0)
+    assert max(row.lr for row in found.training.history) == CONFIG.lr

@@ -19,6 +19,8 @@ from engines.tensorrt import cuda_by_bindings, cuda_by_pycuda
 from engines.tensorrt.cuda import PACKAGES, Gpu, load_cuda
 from engines.tensorrt.cuda_by_bindings import BindingsCuda, CudaError, release_of
 from engines.tensorrt.cuda_by_pycuda import PyCuda
+from tests.engines.tensorrt import bindings
+from tests.engines.tensorrt.cuda_surface import surface_in, surface_of
 
 
 class Recorder:
@@ -133,20 +135,33 @@ def _last(node: ast.expr) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
-def test_all_that_we_use_of_cuda_python_exists() -> None:
-    runtime = pytest.importorskip("cuda.bindings.runtime")
+def cuda_surface(release: str) -> dict[str, Any]:
+    """Return what a release of cuda-python offers; skip where it is not to be had."""
+    if release == "installed":
+        return surface_of(pytest.importorskip("cuda.bindings.runtime"))
+    folder = bindings.cache_folder() / f"cuda-bindings-{release}-{sys.implementation.cache_tag}"
+    try:
+        return surface_in(bindings.unpack("cuda-bindings", release, folder))
+    except bindings.NotToBeHadError as reason:
+        pytest.skip(str(reason))
+
+
+# A V100 needs CUDA 12, and setup.py takes cuda-python from 12.8 on.
+@pytest.mark.parametrize("release", ["installed", "12.8.0", "12.9.0"])
+def test_all_that_we_use_of_cuda_python_exists(release: str) -> None:
+    surface = cuda_surface(release)
     used = used_of(cuda_by_bindings, "cudart")
     assert len(used) >= 20
+    assert used.keys() <= set(surface["names"])
     for name, counts in used.items():
-        item = getattr(runtime, name)
         if name.startswith("cuda") and counts:
-            signature = item.__doc__.splitlines()[0]
+            (signature,) = surface["functions"][name]
             inner = signature.partition("(")[2].rpartition(")")[0]
             assert counts == {len(inner.split(",")) if inner.strip() else 0}, signature
-    kinds = runtime.cudaMemcpyKind
-    assert {"cudaMemcpyHostToDevice", "cudaMemcpyDeviceToHost"} <= set(kinds.__members__)
-    for name in ("name", "uuid", "major", "minor", "multiProcessorCount"):
-        assert hasattr(runtime.cudaDeviceProp, name)
+    kinds = {"cudaMemcpyHostToDevice", "cudaMemcpyDeviceToHost"}
+    assert kinds <= set(surface["classes"]["cudaMemcpyKind"])
+    fields = {"name", "uuid", "major", "minor", "multiProcessorCount"}
+    assert fields <= set(surface["classes"]["cudaDeviceProp"])
 
 
 class PyCudaRecorder:

@@ -1,8 +1,7 @@
 import pytest
 
 from engines import device_limits
-from engines.diagnosis import SUPPORT
-from engines.tensorrt import LIMITS, limits_row
+from engines.tensorrt import LIMITS, limits_row, support_rows
 from engines.tensorrt.limits import install_line, precision_warning, version_problems
 
 V100, T4, A100, H100 = (7, 0), (7, 5), (8, 0), (9, 0)
@@ -79,8 +78,10 @@ def test_doctors_rows_agree_with_the_rules() -> None:
     row = limits_row(0, "Tesla V100", V100)
     assert row["tensorrt"] == "up to 10.4"
     assert row["lacks"] == "int8 tensor cores, tf32, bf16"
-    assert row["install"] == SUPPORT[0]["install"]
-    assert SUPPORT[0]["tensorrt"].endswith("10.4")
-    assert SUPPORT[0]["cuda"] == "up to 12"
+    old, new = support_rows()
+    assert row["install"] == old["install"] == install_line(V100)
+    assert (old["tensorrt"], old["cuda"]) == ("8.6.1 or 10.0 to 10.4", "up to 12.9")
+    assert (new["tensorrt"], new["cuda"]) == ("8.6.1, 10 or 11", "12 or 13")
+    assert new["install"] == install_line(T4)
     assert limits_row(1, "NVIDIA H100", H100)["lacks"] == "nothing"
     assert limits_row(1, "NVIDIA H100", H100)["tensorrt"] == "any"

@@ -30,6 +30,11 @@ from export import (
 from searchspaces import sha256_of_file
 
 CALIBRATED = PrecisionChoices(calibration_dir=Path("/nowhere"))
+OF_VAL = PrecisionChoices(calibration_split="val")
+CUT_OFF = PrecisionChoices(calibration_method="minmax")
+BOUNDED = PrecisionChoices(max_evaluations=3)
+UNSEARCHED = PrecisionChoices(search=False)
+NEITHER = PrecisionChoices(search=False, max_evaluations=3)
 
 
 def test_a_good_engine_leaves_as_a_pass(exported: ExportResult) -> None:
@@ -176,6 +181,22 @@ def test_progress_tells_every_step(tmp_path: Path, export_request: ExportRequest
         ({"limit": 0}, VerificationError, "at least 1"),
         ({"limit": 3, "data_dir": None}, VerificationError, "limit of 3 images, but none"),
         ({"lowering": CALIBRATED}, VerificationError, "go with int8, the precision is fp32"),
+        (
+            {"lowering": PrecisionChoices(seed=1, calibration_images=3), "precision": "fp16"},
+            VerificationError,
+            r"\(--calibration-images, --calibration-seed\) go with int8, the precision is fp16",
+        ),
+        ({"lowering": OF_VAL}, VerificationError, r"\(--calibration-split\) go with int8"),
+        ({"lowering": CUT_OFF}, VerificationError, r"\(--calibration-method\) go with int8"),
+        ({"lowering": UNSEARCHED}, VerificationError, "--no-fp32-search.* the precision is fp32"),
+        ({"lowering": BOUNDED}, VerificationError, "--max-evaluations.* the precision is fp32"),
+        ({"lowering": NEITHER, "precision": "fp16"}, VerificationError, "--max-evaluations bound"),
+        (
+            {"lowering": BOUNDED, "precision": "fp16", "data_dir": None},
+            VerificationError,
+            "--max-evaluations bounds",
+        ),
+        ({"limits": GateLimits(budget_on="p99")}, VerificationError, "--budget-on.* --budget-ms"),
         ({"batch": 10**6}, VerificationError, "choose a smaller batch"),
         ({"precision": "fp8"}, MeasurementError, "fp32, fp16, int8, got 'fp8'"),
         ({"threads": 0}, MeasurementError, "threads"),

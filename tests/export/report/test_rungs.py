@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from export import report_html, run_report
-from export.report.rungs import order_warning, rung_provenance
+from export.report.order import order_warning
+from export.report.rungs import rung_provenance
 from search import Budget, CallableEvaluator, Fidelity, Objective, SearchResult, run_search
 from searchspaces import Architecture, make_space
 from tests.export.report.test_runs import OPTIONS, size_ms

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from engines import FakeBackend
 from latency import (
@@ -23,7 +24,8 @@ from latency import (
     make_simulated,
     plan_profile,
 )
-from latency.comparing.stats import weighted_median
+from latency.comparing.diff import ALPHA, _changes
+from latency.comparing.stats import TESTS, Effect, weighted_median
 from searchspaces import make_space
 from tests.latency.noise import conv_specs, noisy_table, samples
 from tests.latency.oracle import OVERHEAD_MS, true_cost_ms
@@ -194,6 +196,66 @@ def test_many_weak_shares_tell_a_kind(rng):
     (change,) = [c for c in diff.kinds if c.name == "box_head"]
     assert change.lo < 0.05 < change.hi
     assert not [c.name for c in diff.kinds if c.name != "box_head" and c.significant]
+
+
+def test_a_slowdown_that_hides_in_noise_is_undecided(rng):
+    a = noisy_table(rng, SPECS[:6], replicates=2, count=10, build_sd=0.03)
+    b = noisy_table(rng, SPECS[:6], replicates=2, count=10, build_sd=0.03, factors={"conv": 1.03})
+    diff = diff_tables(a, b)
+    assert not diff.violations(SLOWER)
+    (conv,) = [change for change in diff.undecided(SLOWER) if change.name == "conv"]
+    assert conv.hi > SLOWER.limit
+    assert conv.smallest_shown > 0.03
+
+
+def test_quiet_tables_leave_nothing_open(rng):
+    a, b = (noisy_table(rng, SPECS, replicates=4) for _ in range(2))
+    for gate in (SLOWER, Gate.parse("faster>2%"), Gate.parse("slower>5%")):
+        assert diff_tables(a, b).undecided(gate) == ()
+    slow = noisy_table(rng, SPECS, replicates=4, factors={"conv": 1.1})
+    assert diff_tables(a, slow).undecided(Gate.parse("slower>5%")) == ()
+
+
+def test_kinds_that_are_noise_are_named(rng):
+    a, b = (run_whole(rng, {}, noise=0.3) for _ in range(2))
+    diff = diff_tables(a, b)
+    told, untold = ({change.name for change in some} for some in (diff.kinds, diff.untold))
+    assert untold
+    assert not told & untold
+    counts = [workload.graph.counts() for workload in a.workloads.values()]
+    assert told | untold == {spec.kind for each in counts for spec in each}
+    assert not any(change.significant for change in diff.untold)
+    assert untold <= {change.name for change in diff.undecided(SLOWER)}
+    assert min(change.smallest_shown for change in diff.untold) > 0.05
+
+
+def effect(log_ratio, error, freedom):
+    p = min(1.0, TESTS * 2 * float(t.sf(abs(log_ratio) / error, freedom)))
+    return Effect("conv", 1.0, float(np.exp(log_ratio)), log_ratio, 2 * error, p, error, freedom)
+
+
+@pytest.mark.parametrize("freedom", [3.0, 40.0, 1e6])
+@pytest.mark.parametrize("others", [0, 7])
+def test_the_smallest_change_shown_is_where_significance_begins(freedom, others):
+    def change(log_ratio):
+        effects = [effect(log_ratio, 0.01, freedom), *[effect(0.0, 0.01, freedom)] * others]
+        return _changes("kind", effects)[0]
+
+    least = np.log1p(change(0.0).smallest_shown)
+    assert change(1.001 * least).significant
+    assert not change(0.999 * least).significant
+    assert change(least).p == pytest.approx(ALPHA)
+
+
+def test_delivered_engines_are_no_passes_of_the_profile(rng):
+    a, b = (noisy_table(rng, SPECS[:6], replicates=2, count=10) for _ in range(2))
+    delivered = tuple(
+        replace(r, replicate=1000, delivered=True, measurement=scaled(r.measurement, 1.05))
+        for r in b.rows[:3]
+    )
+    assert diff_tables(a, replace(b, rows=(*b.rows, *delivered))) == diff_tables(a, b)
+    alone = replace(b, rows=(*b.rows[1:], delivered[0]))  # a replicate of its own less
+    assert diff_tables(a, alone) == diff_tables(a, replace(b, rows=b.rows[1:]))
 
 
 def run_whole(rng, factors, noise=0.003):

@@ -18,10 +18,12 @@ def conv(
     kernel: int = 3,
     stride: int = 1,
     groups: int = 1,
+    batch: int = 1,
 ) -> ModuleSpec:
     return ModuleSpec.of(
         "conv",
-        [TensorSpec((1, in_channels, side, side))],
+        [TensorSpec((batch, in_channels, side, side))],
+        batch=batch,
         in_channels=in_channels,
         out_channels=out_channels,
         kernel=kernel,
@@ -35,9 +37,10 @@ def conv(
 def true_ms(spec: ModuleSpec) -> float:
     """Return launch + the slower of computing whole waves of tiles and moving the data."""
     out = outputs_of(spec)[0].shape
-    tiles = math.ceil(out[2] * out[3] / 128) * math.ceil(out[1] / 64)
+    pixels = out[0] * out[2] * out[3]
+    tiles = math.ceil(pixels / 128) * math.ceil(out[1] / 64)
     waves = math.ceil(tiles / 8)
-    work = cost_of(spec).macs / (out[2] * out[3] * out[1])
+    work = cost_of(spec).macs / (pixels * out[1])
     moved = spec.inputs[0].numel + outputs_of(spec)[0].numel
     return 0.01 + max(waves * 128 * 64 * work / 1e8, moved / 1e7)
 

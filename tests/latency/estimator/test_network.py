@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from latency.estimator import network
-from latency.estimator.network import COUNT, ROUNDING, _begun, _gradients, _silu, fit_networks
+from latency.estimator.network import (
+    COUNT,
+    ENOUGH,
+    ROUNDING,
+    _begun,
+    _gradients,
+    _silu,
+    fit_networks,
+    share_of_epochs,
+)
 
 
 def loss(layers, inputs, aims, scale) -> float:
@@ -65,3 +74,25 @@ def test_equal_seeds_make_equal_networks_and_few_rows_are_enough(monkeypatch):
     assert np.array_equal(one.predict(inputs), other.predict(inputs))
     assert np.isfinite(one.predict(np.full((2, 3), 1e6))).all()
     assert one.predict(np.zeros((0, 3))).shape == (0,)
+
+
+def test_large_tables_are_trained_for_fewer_epochs(monkeypatch):
+    assert share_of_epochs(0) == share_of_epochs(ENOUGH) == 1.0
+    assert share_of_epochs(4 * ENOUGH) == 0.25
+    steps: list[int] = []
+    gradients = network._gradients
+
+    def counted(*given):
+        steps.append(len(given[1]))
+        return gradients(*given)
+
+    monkeypatch.setattr(network, "HIDDEN", (4,))
+    monkeypatch.setattr(network, "EPOCHS", 8)
+    monkeypatch.setattr(network, "_gradients", counted)
+    rng = np.random.default_rng(1)
+    inputs, counts = rng.uniform(-1, 1, size=(100, 2)), []
+    for share in (1.0, 0.25):
+        steps.clear()
+        fit_networks(inputs, inputs[:, 0], np.random.default_rng(2), share)
+        counts.append(len(steps))
+    assert counts == [COUNT * 8 * 2, COUNT * 2 * 2]  # two batches of 32 in 80 modules

@@ -12,11 +12,20 @@ def test_families_part_by_grouping():
     assert family_of(conv(8, 16, 7)) == "conv fp32 b1"
     assert family_of(conv(8, 8, 7, groups=8)) == "conv depthwise fp32 b1"
     assert family_of(conv(8, 8, 7, groups=2)) == "conv grouped fp32 b1"
+    assert family_of(conv(8, 16, 7, batch=4)) == "conv fp32 batched"
 
 
 def test_channels_that_move_together_are_one_axis():
     axes = Axes.of(depthwise())
     assert set(axes.kept_names) == {"groups", "kernel", "side"}
+
+
+def test_batch_sizes_are_an_axis():
+    axes = Axes.of([conv(8, 16, side, batch=n) for side in (7, 14) for n in (2, 8)])
+    assert axes.kept_names == ("batch", "side")
+    places, inside = axes.locate([conv(8, 16, 7, batch=4), conv(8, 16, 7, batch=16)])
+    assert places[:, 0].tolist() == [2.0, 4.0]
+    assert inside.tolist() == [True, False]
 
 
 def test_channels_apart_are_three_charts():

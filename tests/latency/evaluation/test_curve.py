@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from latency import aimed_at, error_curve
+from latency import aimed_at, describe_profile, error_curve, measured_minutes
 from latency.evaluation.curve import FIRST, STEPS
 from tests.latency.profiling.chosen import SPACE, config_of, profiled
 
@@ -41,6 +41,13 @@ def test_pauses_do_not_count(table):
     steps[10] = 7200.0
     points = error_curve(_spaced(table, steps), aimed_at(SPACE, config_of()))
     assert points[-1].minutes == pytest.approx(3.0 * (len(table.rows) - 1) / 60)
+    assert measured_minutes(_spaced(table, steps)) == pytest.approx(3.0 * len(table.rows) / 60)
+
+
+def test_a_profile_says_how_long_it_measured(table):
+    fields = describe_profile(SPACE, config_of(), table)
+    assert fields["minutes"] == measured_minutes(table) == pytest.approx(len(table.rows) / 20)
+    assert measured_minutes(replace(table, rows=())) == 0.0
 
 
 def test_too_little_gives_no_curve(table):

@@ -31,6 +31,10 @@ def test_detectors_that_were_fitted_on_prove_nothing(predictor, run_profile):
 
 
 def test_evaluate_refuses_what_it_cannot_compare(predictor, run_profile):
+    held = run_profile("held.jsonl", modules=False, seed=9)
+    assert evaluate(predictor, held, batch=1) == evaluate(predictor, held)
+    with pytest.raises(PredictorError, match="at batch 1, none at batch 2; leave --batch out"):
+        evaluate(predictor, held, batch=2)
     with pytest.raises(PredictorError, match="no whole detectors"):
         evaluate(predictor, run_profile("empty.jsonl", detectors=0))
     other = run_profile(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import pytest
 
@@ -48,6 +49,23 @@ def test_failures_and_single_values(tmp_path):
     assert again.rows == table.rows
 
 
+def test_visits_that_did_not_count_are_left_out_on_reading(tmp_path):
+    row = read(tmp_path, f'module,raw_ms\n"{KEY}",0.5 0.7\n').rows[0]
+    busy = replace(row, refused="others took 40 % of a processor", sentinel_ms=0.25)
+    again = replace(row, attempt=1, sentinel_ms=0.24)
+    table = replace(read(tmp_path, f'module,raw_ms\n"{KEY}",1\n'), rows=(busy, again))
+    path = tmp_path / "visits.csv"
+    FORMATS["csv"].write(table, path)
+    with path.open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert (first["attempt"], first["counts"], first["refused"]) == ("0", "false", busy.refused)
+    assert (second["attempt"], second["counts"], second["refused"]) == ("1", "true", "")
+    assert (second["sentinel_ms"], second["delivered"]) == ("0.24", "false")
+    found = FORMATS["csv"].read(path, ORIGIN)
+    assert [each.measurement.raw_ms for each in found.rows] == [(0.5, 0.7)]
+    assert "1 visits that did not count are left out" in found.manifest.notes
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [
@@ -60,6 +78,7 @@ def test_failures_and_single_values(tmp_path):
         (f'module,median_ms\n"{KEY}",1,2\n', "line 2: it has another number of columns"),
         (f'module,median_ms\n"{KEY}"\n', "line 2: it has another number of columns"),
         (f'module,median_ms,converged\n"{KEY}",1,yes\n', "line 2: converged must be true or"),
+        (f'module,median_ms,counts\n"{KEY}",1,no\n', "line 2: counts must be true or"),
         (f'module,median_ms\n"{KEY.replace("fp32", "int8")}",1\n', "line 2: .* int8, not fp32"),
         (f'module,median_ms\n"{KEY}"x,1\n', "line 2: "),
     ],

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from latency import FORMATS, Origin, TableError, make_origin
+from latency import FORMATS, LatencyError, Origin, TableError, make_origin
 from searchspaces import parse_arch
 from tests.latency.oracle import OPTIONS
 
@@ -46,6 +47,55 @@ def test_layers_add_up_to_modules(tmp_path, origin):
     (note,) = [note for note in table.manifest.notes if "no single module" in note]
     assert note.startswith("2 layers (6.7% of the time)")
     assert "Reformatting CopyNode" in note
+
+
+def test_layers_whose_names_say_nothing_are_looked_up(tmp_path, origin):
+    stem, block = [node.name for node in origin.graph.nodes][:2]
+    entries = [
+        {"count": 1},
+        layer("__myl_Conv_myl0_1", 0.5),
+        layer("__myl_ConvConv_myl0_2", 0.25),
+        layer(f"/{block}/branch/0/Conv", 1.0),
+    ]
+    path = tmp_path / "layers.json"
+    told = [
+        {"Name": entries[1]["name"], "Metadata": f"[ONNX Layer: /{stem}/conv/Conv]"},
+        {
+            "Name": entries[2]["name"],
+            "Metadata": f"[ONNX Layer: /{stem}/x/Conv]\x1e[ONNX Layer: /{block}/x/Conv]",
+        },
+        entries[3]["name"],
+    ]
+    path.write_text(json.dumps({"Layers": told, "Bindings": []}))
+    nodes = {node.name: node.spec for node in origin.graph.nodes}
+    assert nodes[stem] not in read(tmp_path, entries, origin)
+    table = read(tmp_path, entries, replace(origin, layers=path))
+    assert table[nodes[stem]].raw_ms == (0.5,)
+    assert table[nodes[block]].raw_ms == (1.0,)
+    (note,) = [note for note in table.manifest.notes if "no single module" in note]
+    assert note.startswith("1 layers (14.3% of the time)")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("{", "layers.json, line 1: this is no JSON"),
+        ("[]", "layers.json, Layers: this must be a list"),
+        ('{"Layers": 3}', "exportLayerInfo"),
+        ('{"Layers": [{"Name": "a", "Metadata": 3}]}', "exportLayerInfo"),
+        ('{"Layers": [3]}', "exportLayerInfo"),
+    ],
+)
+def test_a_wrong_file_of_layers_is_refused(tmp_path, origin, text, match):
+    path = tmp_path / "layers.json"
+    path.write_text(text)
+    with pytest.raises(TableError, match=match):
+        read(tmp_path, [{"count": 1}], replace(origin, layers=path))
+
+
+def test_nodes_of_no_architecture_are_refused(tmp_path):
+    with pytest.raises(LatencyError, match="name that by --arch"):
+        make_origin("trtexec-json", "V100", layers=tmp_path / "layers.json")
 
 
 def test_equal_blocks_are_replicates(tmp_path, origin):

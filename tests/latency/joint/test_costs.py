@@ -17,8 +17,15 @@ from latency.joint import (
     joint_from_fields,
     joint_to_fields,
 )
-from latency.joint.covariance import FAMILY, KIND, start_doubt_ms
+from latency.joint.covariance import (
+    FAMILY,
+    KIND,
+    module_variances,
+    start_doubt_ms,
+    terms_of,
+)
 from latency.joint.layer_work import family_of, place_of, work_of
+from latency.joint.modules import Modules
 from latency.simulated import split
 from tests.latency.joint.made_up import Device, graphs_of, measured, small_spaces
 
@@ -201,6 +208,40 @@ def test_numbers_that_give_no_covariance_are_refused(fitted):
     broken = replace(costs, rates=absurd, spread=replace(costs.spread, part_noise=5e-4))
     with pytest.raises(PredictorError, match="fit the table again"):
         broken.whole_ms([aside[0].counts])
+
+
+def test_many_modules_at_once_are_each_as_alone(fitted):
+    """Against one after the other, as equations 2.25 and 2.26 state them."""
+    costs, aside = fitted
+    specs = list(dict.fromkeys(spec for each in aside for spec in each.counts))
+    assert any(costs.measured(spec) for spec in specs)
+    together = replace(costs).modules(specs)
+    for spec, part in zip(specs, together, strict=True):
+        alone = Modules([spec], costs.basis)
+        terms = terms_of([], alone, costs.rates)
+        (prior,) = module_variances(alone, terms, costs.spread)
+        white = costs._whitening @ part.link
+        expected = max(0.0, terms.module_ms[0] + part.link @ costs._weights)
+        assert part.ms == pytest.approx(expected, rel=1e-12)
+        assert part.sd_ms**2 == pytest.approx(prior - white @ white, rel=1e-9, abs=1e-12 * prior)
+        (single,) = replace(costs).modules([spec])
+        assert single.ms == pytest.approx(part.ms, rel=1e-12)
+        np.testing.assert_allclose(single.link, part.link, rtol=1e-9, atol=1e-15)
+
+
+def test_milliseconds_do_not_depend_on_whether_doubts_are_asked_for(fitted):
+    costs, aside = fitted
+    specs = list(dict.fromkeys(spec for each in aside for spec in each.counts))
+    quick, thorough = replace(costs), replace(costs)
+    ms = quick.modules_ms(specs)
+    assert ms.tolist() == [part.ms for part in thorough.modules(specs)]
+    assert [part.ms for part in quick.modules(specs[::-1])] == ms.tolist()[::-1]
+    assert quick.modules_ms(specs[:3]).tolist() == ms.tolist()[:3]
+    assert quick.modules_ms([]).shape == (0,)
+    asked = [each.counts for each in aside]
+    known = dict(zip(specs, ms.tolist(), strict=True))
+    sums = [sum(known[spec] * n for spec, n in counts.items()) for counts in asked]
+    assert quick.whole_ms(asked).tolist() == [costs.start_ms + each for each in sums]
 
 
 def _rng(seed: int) -> np.random.Generator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,10 +18,11 @@ from latency import (
     import_table,
     load_predictor,
     make_origin,
+    make_simulated,
     save_predictor,
     split_table,
 )
-from tests.latency.estimator.device import depthwise, grid, measured
+from tests.latency.estimator.device import SIDES, WIDTHS, conv, depthwise, grid, measured
 
 
 def lines(times) -> str:
@@ -136,3 +138,77 @@ def test_description(predictor):
     assert set(families) == {"conv fp32 b1", "conv depthwise fp32 b1"}
     assert all(row["interval_factor"] > 1 for row in families.values())
     assert sum(row["modules"] for row in families.values()) == fields["modules"]
+
+
+def of_batch(table, batch: int):
+    rows = tuple(row for row in table.rows if row.workload.graph.nodes[0].spec.batch == batch)
+    return replace(table, rows=rows)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Modules of batch 1 and 4: a table to fit on, and a fifth to judge by."""
+    folder = tmp_path_factory.mktemp("both")
+    specs = [
+        conv(a, b, side, batch=n) for n in (1, 4) for a in WIDTHS for b in WIDTHS for side in SIDES
+    ]
+    (folder / "conv.txt").write_text(lines(measured(specs, 0.02, np.random.default_rng(0))))
+    origin = make_origin("tinynas-conv", "V100")
+    table = import_table(folder / "conv.txt", folder / "V.jsonl", "tinynas-conv", origin)
+    return split_table(table, 0.2, np.random.default_rng(1))
+
+
+def test_batch_sizes_are_told_apart(both):
+    predictor, held = fit(both[0]), both[1]
+    assert describe_predictor(predictor)["batches"] == list(predictor.batches) == [1, 4]
+    result = evaluate(predictor, held)
+    fields = describe_evaluation(result)
+    assert fields["notes"] == []
+    assert fields["by_batch"].keys() == {"1", "4"}
+    parts = fields["by_batch"].values()
+    assert sum(part["unfamiliar"] for part in parts) == fields["unfamiliar"] < len(held) / 5
+    assert sum(part["n"] for part in parts) == fields["n"]
+    errors = sum(part["n"] * part["mape"] for part in parts)
+    assert errors == pytest.approx(fields["n"] * fields["mape"])
+    alone = evaluate(predictor, held, batch=4)
+    assert alone.batches == (4,)
+    assert alone.scores == result.of_batch(4).scores
+    with pytest.raises(PredictorError, match="no modules of batch 2, only of batch 1, 4"):
+        evaluate(predictor, held, batch=2)
+
+
+def test_a_batch_size_that_was_not_fitted_on_is_told(both):
+    predictor, held = fit(of_batch(both[0], 1)), both[1]
+    result = evaluate(predictor, held)
+    strange = len(of_batch(held, 4))
+    assert result.of_batch(4).unfamiliar == strange > 0
+    (note,) = result.notes
+    assert f"batch 1: {strange} of the {len(held)} compared are of batch 4" in note
+    assert evaluate(predictor, held, batch=1).notes == ()
+    with pytest.raises(TableMismatchError, match="batch is 1 here, 4 there") as caught:
+        evaluate(predictor, held, batch=4)
+    assert caught.value.fields == ("batch",)
+    other = replace(held, manifest=replace(held.manifest, batch=4))  # imported with --batch 4, say
+    assert evaluate(predictor, other).scores == result.scores
+
+
+def test_detectors_are_predicted_at_batch_sizes_that_were_measured(both):
+    predictor = fit(both[0])
+    assert predictor.at_batch(4).manifest.batch == 4
+    with pytest.raises(PredictorError, match="at batch 1, 4 and knows nothing of batch 8"):
+        predictor.at_batch(8)
+
+
+def test_few_modules_may_follow_a_simulated_device_alone(both, tmp_path):
+    train, source = of_batch(both[0], 1), make_simulated("V100:tensorrt")
+    predictor = fit(replace(train, rows=train.rows[:12]), source=source)
+    assert describe_predictor(predictor)["trend"] == "simulated:V100:tensorrt"
+    save_predictor(tmp_path / "p.json", predictor)
+    again = load_predictor(tmp_path / "p.json")
+    specs = [spec for spec in train if spec not in predictor.costs]
+    assert np.array_equal(again.modules_ms(specs), predictor.modules_ms(specs))
+    assert describe_predictor(fit(train))["trend"] is None
+    with pytest.raises(PredictorError, match=r"simulated device is the only prior; .* --from"):
+        fit(train, source=predictor)
+    with pytest.raises(PredictorError, match=r"--from does nothing here: .* 8 to 499"):
+        fit(replace(train, rows=train.rows[:5]), source=source)

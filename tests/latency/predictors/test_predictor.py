@@ -28,6 +28,20 @@ def test_the_ways_to_name_a_detector_agree(predictor, space, rng):
     assert np.ptp(predictor.predict_ms(ways)) < 1e-9
 
 
+def test_a_detector_costs_exactly_what_its_wired_graph_does(predictor, space, rng):
+    other = make_space("detnas-nano", **OPTIONS | {"input_hw": (96, 64)})  # nothing is measured
+    for each in (space, other):
+        detectors = [each.detector(each.sample(rng)) for _ in range(5)]
+        graphs = [detector.graph() for detector in detectors]
+        found = predictor.predict_ms(detectors).tolist()
+        assert found == predictor.predict_ms(graphs).tolist()
+        assert found == [predictor.predict(graph).p50_ms for graph in graphs]
+        breakdowns = zip(
+            map(predictor.predict, detectors), map(predictor.predict, graphs), strict=True
+        )
+        assert all(one == two for one, two in breakdowns)
+
+
 def test_unknown_modules_are_estimated_and_widen_the_interval(predictor, space):
     other = make_space("detnas-nano", **OPTIONS | {"input_hw": (96, 64)})
     known, foreign = (s.detector(s.decode("0" * 10)) for s in (space, other))

@@ -24,7 +24,8 @@ def test_file_round_trip_and_damage(predictor, tmp_path, space, rng):
     assert again.predict(detector).hi_ms == pytest.approx(predictor.predict(detector).hi_ms)
     fields = json.loads(path.read_text())
     for change, message in (
-        ({"schema": "detfit.predictor/7"}, "schema 'detfit.predictor/7' is not"),
+        ({"schema": "detfit.predictor/3"}, r"predictor/3' is not .*: detfit fit TABLE\.jsonl"),
+        ({"schema": "detfit.predictor/7"}, r"predictor/7' is not .*: detfit fit TABLE\.jsonl"),
         ({"closure": {"model": "magic", "residuals": [0.1]}}, "closure 'magic' is not one of"),
         ({"costs": {"nonsense": [1, 2]}}, "no module key"),
         ({"manifest": {}}, "names no schema"),

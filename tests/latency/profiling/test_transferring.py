@@ -5,20 +5,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engines import COLD, WARM
 from latency import (
+    DETECTOR,
+    FixedAgenda,
     PredictorError,
     ProfileError,
+    Workload,
     describe_transfer,
     evaluate,
     fit,
     load_predictor,
     open_source,
+    plan_profile,
     save_predictor,
     transfer,
     transfer_agenda,
+    transfer_config,
 )
 from tests.latency.oracle import QUICK
-from tests.latency.profiling.chosen import SPACE, made_up, profiled
+from tests.latency.profiling.chosen import SPACE, config_of, made_up, profiled
 
 
 def test_few_samples_bring_a_predictor_to_another_device(tmp_path):
@@ -65,3 +71,44 @@ def test_a_simulated_device_says_what_few_measurements_do_not(tmp_path):
     assert helped_mape < alone_mape
     save_predictor(tmp_path / "p.json", helped)
     assert load_predictor(tmp_path / "p.json") == helped
+
+
+def test_probes_are_of_the_precision_that_is_asked_for(tmp_path):
+    source = fit(profiled(tmp_path / "source.jsonl", active=False))
+    protocol = replace(QUICK, precision="fp16")
+    moved, table = transfer(
+        source,
+        made_up(3.0),
+        tmp_path / "new.jsonl",
+        8,
+        precision="fp16",
+        seconds=QUICK.max_seconds,
+        exploratory=True,
+        input_sets=0,
+    )
+    assert moved.manifest.protocol == protocol
+    assert {spec.dtype for spec in moved.costs} == {"fp16"}
+    (probe, _), *_ = table.detectors()
+    detector = SPACE.detector(SPACE.decode(probe.label.partition(":")[2]))
+    assert moved.predict(detector).coverage == 1.0
+    others = {"protocol": protocol, "modules": False, "detectors": 12, "seed": 9}
+    drawn, _ = plan_profile(SPACE, config_of(**others))
+    twice = Workload(DETECTOR, probe.label, detector.graph(1, "fp16"))
+    agenda = FixedAgenda((twice, *drawn), 1, 0)
+    held = profiled(tmp_path / "held.jsonl", agenda, made_up(3.0), **others)
+    found = evaluate(moved, held)
+    assert (found.left_out, len(found.detectors)) == (1, 12)
+    assert found.scores.mape < 1.0
+
+
+def test_a_transfer_takes_no_cold_caches_from_its_source(predictor):
+    manifest = predictor.manifest
+    cold = replace(manifest, protocol=replace(manifest.protocol, cache=COLD))
+    assert transfer_config(replace(predictor, manifest=cold)).protocol.cache == WARM
+
+
+def test_probes_are_recorded_as_a_profile_is(predictor, tmp_path):
+    config = transfer_config(predictor, images=tmp_path, input_sets=2)
+    assert (config.images, config.weights, config.input_sets) == (tmp_path, None, 2)
+    with pytest.raises(ProfileError, match="--input-sets 0 records none"):
+        transfer_config(predictor, images=tmp_path, input_sets=0)

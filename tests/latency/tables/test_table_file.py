@@ -22,7 +22,7 @@ def test_torn_last_line_is_ignored_on_reading_and_repaired_on_resume(table, path
     path.write_bytes(data[:-40])
     # A closed table that lost bytes is damaged; an open one was killed in mid-write.
     last = len(table.rows) + 1
-    with pytest.raises(TableError, match=f"line {last}: it ends in the middle of this line"):
+    with pytest.raises(TableError, match=f"line {last}: it ends in the middle .* field"):
         read_table(path)
     reopened = opened(data)
     path.write_bytes(reopened[:-40])
@@ -42,6 +42,13 @@ def test_damage_is_refused_by_line(table, path):
     lines = opened(path.read_bytes()).splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:3], b"{rubbish\n", *lines[4:]]))
     with pytest.raises(TableError, match=r"line 4: this is no JSON"):
+        read_table(path)
+    broken = lines[3].replace(b'"raw_ms":[', b'"raw_ms":(')
+    path.write_bytes(b"".join([*lines[:3], broken, *lines[4:]]))
+    with pytest.raises(TableError, match=r"line 4: this is no JSON: .* after the field raw_ms, "):
+        read_table(path)
+    path.write_bytes(b"".join([*lines[:3], lines[3].replace(b"raw_ms", b"raw_m\xff"), *lines[4:]]))
+    with pytest.raises(TableError, match=r"line 4: this is no JSON: .* after the field \w+, col"):
         read_table(path)
     row = fields_of(lines[2])
     row["measurement"]["raw_ms"][0] = -1

@@ -7,6 +7,7 @@ from latency import (
     LatencyError,
     LatencyTable,
     Predictor,
+    PredictorError,
     describe_evaluation,
     describe_latency,
     evaluate,
@@ -48,6 +49,18 @@ def test_architectures_are_predicted_in_the_predictors_own_space(
     assert predict_archs(predictor, []) == []
 
 
+def test_another_batch_size_is_unlike_all_that_was_measured(
+    predictor: Predictor, space: SearchSpace
+) -> None:
+    graph = space.detector(space.decode("0123012301")).graph(4)
+    fields = plain(describe_latency("detnas-nano:0123012301", predictor.predict(graph)))
+    assert (fields["unfamiliar"], fields["out_of_distribution"]) == (pytest.approx(1.0), True)
+    (row,) = predict_archs(predictor, ["detnas-nano:0123012301"], batch=1)
+    assert (row["batch"], row["unfamiliar"]) == (1, 0.0)
+    with pytest.raises(PredictorError, match="nothing of batch 4; profile with --batch 4"):
+        predict_archs(predictor, ["detnas-nano:0123012301"], batch=4)
+
+
 def test_an_evaluation(predictor: Predictor, run_profile: RunProfile) -> None:
     held_out = run_profile("held.jsonl", modules=False, seed=9)
     fields = plain(describe_evaluation(evaluate(predictor, held_out)))
@@ -55,6 +68,8 @@ def test_an_evaluation(predictor: Predictor, run_profile: RunProfile) -> None:
     assert fields["mape"] == pytest.approx(0.0, abs=0.01)
     assert fields["as_measured"]["mape"] == pytest.approx(0.0, abs=0.01)
     assert fields["within_5pct"] in (1.0, 100.0)
+    assert (fields["unfamiliar"], fields["notes"]) == (0, [])
+    assert fields["by_batch"]["1"]["mape"] == fields["mape"]
     assert {"kendall_tau", "interval_coverage", "within_10pct"} <= fields.keys()
 
 

@@ -7,7 +7,7 @@ import torch
 
 from detection import Detector, load_weights
 from search import RunError, SearchResult, choose_finalist, extract_finalist
-from search.training.supernet import SUPERNET_FILE
+from search.training.supernet_files import SUPERNET_FILE
 
 
 def test_the_best_of_a_run_has_the_weights_of_its_supernet(

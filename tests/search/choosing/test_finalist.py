@@ -132,8 +132,20 @@ def test_a_named_architecture_is_trained_with_its_options(shapes: Path, tmp_path
     trained = train_finalist(CODE, shapes, config, tmp_path / "w.safetensors", options=OPTIONS)
     assert trained.detector.spec.input_hw == (64, 64)
     assert trained.accuracy.n_images == 4
-    with pytest.raises(RunError, match=r"a budget \(3 ms\) chooses .* names one architecture"):
+    with pytest.raises(RunError, match=r"a budget \(3 ms\) chooses .*, which detnas-.* is not"):
         train_finalist(CODE, shapes, config, tmp_path / "w", options=OPTIONS, budget_ms=3.0)
+    with pytest.raises(RunError, match=r"--no-inherit keeps the supernet .* is no run; leave it"):
+        train_finalist(CODE, shapes, config, tmp_path / "w", options=OPTIONS, inherit=False)
+
+
+def test_a_run_keeps_what_its_space_was_made_with(
+    finished: SearchResult, shapes: Path, tmp_path: Path
+) -> None:
+    config, output = TrainConfig(steps=1), tmp_path / "w.safetensors"
+    for options in ({"head": "fpn"}, {"num_classes": 1}):
+        with pytest.raises(RunError, match=f"is a run, .* {next(iter(options))} would change not"):
+            train_finalist(str(finished.folder), shapes, config, output, options=options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_budget_that_nothing_keeps_trains_nothing(

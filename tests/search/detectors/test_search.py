@@ -26,7 +26,7 @@ from search import (
     search_detectors,
 )
 from search.objectives.latency import PREDICTOR_FILE
-from search.training.supernet import CHECKPOINTS, SUPERNET_FILE
+from search.training.supernet_files import CHECKPOINTS, SUPERNET_FILE
 from tests.search.conftest import RECIPE, SETTINGS, TRAINING
 
 Search = Callable[..., SearchResult]

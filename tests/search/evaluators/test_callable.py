@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from search import EVALUATORS, Budget, CallableEvaluator, EvaluatorError
+from search import Budget, CallableEvaluator, EvaluatorError
 from searchspaces import Architecture
 
 ARCH = Architecture("digits", (1, 2))
@@ -40,8 +40,3 @@ def test_errors_are_the_functions_own() -> None:
 def test_budgets_are_positive(fields: dict[str, Any]) -> None:
     with pytest.raises(EvaluatorError, match="at least 1 or None"):
         Budget(**fields)
-
-
-def test_registry_makes_evaluators() -> None:
-    assert set(EVALUATORS) >= {"callable", "table"}
-    assert EVALUATORS["callable"](lambda arch: 1.0, "ap").evaluate(ARCH) == {"ap": 1.0}

@@ -26,7 +26,7 @@ from detection import (
     score_detections,
 )
 from search import UNDECIDED, Budget
-from search.evaluators import EVALUATORS, supernet as module
+from search.evaluators import supernet as module
 from search.evaluators.completing import completions_of
 from search.evaluators.supernet import SupernetEvaluator
 from searchspaces import Architecture, SearchSpace, make_space
@@ -190,13 +190,6 @@ def test_a_budget_bounds_the_scoring_images(
     assert evaluator.evaluate(archs[1], Budget(images=2, share=0.5)) == evaluator.evaluate(
         archs[1], Budget(images=1)
     )
-
-
-def test_it_is_registered(
-    supernet: Supernet, recalibration: CocoDataset, scoring: CocoDataset
-) -> None:
-    made = EVALUATORS["supernet"](supernet, recalibration, scoring)
-    assert isinstance(made, SupernetEvaluator)
 
 
 @pytest.mark.parametrize("images", [0, -1])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from detection import ShapesRecipe, write_shapes
+from detection import ImageSettings, ShapesRecipe, TrainSettings, write_shapes
 from search import (
     CallableEvaluator,
     Objective,
@@ -22,7 +22,7 @@ from search import (
     train_anchors,
 )
 from search.fidelity.kendall import FEWEST
-from search.ranking.anchors import ANCHORS_FILE, _evaluator, choose_anchors
+from search.ranking.anchors import ANCHORS_FILE, _stage, choose_anchors
 from searchspaces import Architecture, make_space
 from tests.search.conftest import OPTIONS, TRAINING
 
@@ -126,7 +126,55 @@ def test_other_images_than_the_runs_are_refused(
     with pytest.raises(RunError, match="4 evaluations"):
         train_anchors(result, shapes, TRAINING, 5)
     with pytest.raises(RunError, match="searched on other images"):
-        _evaluator(result, other, TRAINING, None, "cpu", None)
+        _stage(result, other, TrainSettings(TRAINING), None, "cpu")
+
+
+def test_the_threshold_is_kept_with_the_anchors(searched: SearchResult, shapes: Path) -> None:
+    path, short = searched.folder / ANCHORS_FILE, replace(TRAINING, steps=1)
+    for threshold in (-0.1, 1.1, float("nan")):
+        with pytest.raises(RunError, match=r"threshold of tau must lie in 0\.\.1"):
+            train_anchors(searched, shapes, short, 5, threshold=threshold)
+    train_anchors(searched, shapes, short, 5, threshold=0.25)
+    assert json.loads(path.read_text())["threshold"] == 0.25
+    train_anchors(searched, shapes, short, 5)  # trains nothing more
+    assert json.loads(path.read_text())["threshold"] == 0.5
+
+
+def test_tau_is_compared_with_the_threshold_of_the_anchors(searched: SearchResult) -> None:
+    anchors = choose_anchors(searched, 8)
+    scores = {a.code: length(a.architecture) for a in anchors}
+    with_anchors(searched, scores, threshold=0.25)
+    found, asked = read_agreement(searched), read_agreement(searched, threshold=0.75)
+    assert found is not None
+    assert asked is not None
+    assert (found.threshold, asked.threshold) == (0.25, 0.75)
+
+
+def test_anchors_of_older_versions_have_the_usual_threshold(searched: SearchResult) -> None:
+    anchors = choose_anchors(searched, 8)
+    with_anchors(searched, {a.code: length(a.architecture) for a in anchors})
+    found = read_agreement(searched)
+    assert found is not None
+    assert found.threshold == 0.5
+    assert found.statement.endswith("the order is confirmed")
+    with_anchors(searched, {a.code: length(a.architecture) for a in anchors}, threshold="high")
+    with pytest.raises(RunError, match="a damaged one"):
+        read_agreement(searched)
+
+
+def test_how_anchors_are_trained_is_compared(searched: SearchResult, shapes: Path) -> None:
+    short = replace(TRAINING, steps=1)
+    varied = TrainSettings(short, ImageSettings(flip=0.0, scale=(1.0, 1.0)))
+    told: list[str] = []
+    train_anchors(searched, shapes, varied, 5, tell=told.append)
+    assert told == []
+    identity = json.loads((searched.folder / ANCHORS_FILE).read_text())["identity"]
+    assert (identity["flip"], identity["scale"]) == (0.0, [1.0, 1.0])
+    with pytest.raises(RunError, match="trained otherwise"):
+        train_anchors(searched, shapes, short, 5)
+    other = TrainSettings(short, ImageSettings(split="val"))
+    with pytest.raises(RunError, match="learnt from train; leave split and score_split out"):
+        train_anchors(searched, shapes, other, 5)
 
 
 def test_the_score_without_training_is_compared_with_trained_ap(

@@ -130,12 +130,12 @@ def test_replaying_a_history_reproduces_it(asks: list[int], seed: int) -> None:
 def test_exploration_is_a_share_of_the_proposals() -> None:
     strategy = made(DigitSpace(20, 4), exploration=1.0)
     play(strategy, [6])
-    assert strategy._beliefs.fitted_to is None
+    assert strategy._beliefs._model is None
     play(strategy, [10])
-    assert strategy._beliefs.fitted_to is None  # local and random moves alone
+    assert strategy._beliefs._model is None  # local and random moves alone
     mixed = made(DigitSpace(20, 4), exploration=0.0)
     play(mixed, [6, 1])
-    assert mixed._beliefs.fitted_to is not None
+    assert mixed._beliefs._model is not None
 
 
 def test_beyond_a_limit_trees_are_the_model() -> None:

@@ -22,7 +22,7 @@ from search import (
 )
 from search.training import classification as module
 from search.training.classification import CLASSIFIER_FILE, ClassificationStage
-from search.training.supernet import CHECKPOINTS, SUPERNET_FILE
+from search.training.supernet_files import CHECKPOINTS, SUPERNET_FILE
 from searchspaces import make_space
 from tests.search.conftest import OPTIONS, SETTINGS, TRAINING
 

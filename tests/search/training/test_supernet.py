@@ -11,12 +11,12 @@ from hypothesis import given, strategies as st
 from detection import CheckpointError, CocoDataset, Supernet, read_weights_info, train
 from search import EvaluatorError, RunError, SearchResult, SearchSettings, load_supernet
 from search.evaluators.supernet import SupernetEvaluator
-from search.training.supernet import (
+from search.training.images import split_for_search
+from search.training.supernet import SupernetStage
+from search.training.supernet_files import (
     CHECKPOINTS,
     SUPERNET_FILE,
-    SupernetStage,
     refuse_stray_supernet,
-    split_for_search,
 )
 from searchspaces import make_space
 from tests.search.conftest import OPTIONS, SETTINGS, TRAINING

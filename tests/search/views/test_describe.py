@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from detection import CocoReport, TrainConfig, train_detector
+from detection import CocoReport, TrainConfig, VocClassAp, VocReport, train_detector
 from search import SearchResult, describe_result, describe_training
 from searchspaces import make_space
 from tests.search.conftest import OPTIONS
@@ -66,3 +66,21 @@ def test_a_training(shapes: Path, tmp_path: Path) -> None:
 
 def _changed(report: CocoReport, values: dict[str, float]) -> CocoReport:
     return replace(report, **values)  # type: ignore[arg-type]
+
+
+def test_masks_and_voc_have_scores_of_their_own(shapes: Path, tmp_path: Path) -> None:
+    space = make_space("detnas-nano", **OPTIONS)
+    config, output = TrainConfig(steps=1, batch_size=2), tmp_path / "w.safetensors"
+    arch = space.decode("0" * 10)
+    trained = train_detector(space, arch, shapes, config, output, space_options=OPTIONS)
+    assert not [name for name in describe_training(trained) if name.startswith(("mask", "voc"))]
+    masks = _changed(trained.accuracy, {"ap": 0.25, "ap50": 0.5, "ap75": float("nan")})
+    one = VocClassAp("cat", 1, ap=0.75, ap_11_points=0.7, objects=2, ignored=0, detections=3)
+    both = replace(
+        trained,
+        accuracy=replace(trained.accuracy, masks=masks),
+        voc=VocReport((one,), least_iou=0.5, n_images=4, n_detections=3),
+    )
+    fields = describe_training(both)
+    assert (fields["mask_ap"], fields["mask_ap50"], fields["mask_ap75"]) == (25.0, 50.0, None)
+    assert (fields["voc_ap50"], fields["voc_ap50_11_points"]) == (75.0, 70.0)

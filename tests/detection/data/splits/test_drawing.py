@@ -6,7 +6,8 @@ import pytest
 
 from detection.data.layout import find_split, find_splits, open_split
 from detection.data.preprocess import Preprocess
-from detection.data.splits.drawing import SPLIT_KINDS, draw_split
+from detection.data.splits.drawing import draw_split
+from detection.data.splits.kinds import SPLIT_KINDS, drawing_command, score_split_of
 from detection.errors import DatasetError
 from tests.detection.data.conftest import WriteCoco
 from tests.detection.data.trees import voc_0712
@@ -114,6 +115,34 @@ def test_what_cannot_be_drawn(root: Path, write_coco: WriteCoco) -> None:
     write_coco(many(0), split="archval")
     with pytest.raises(DatasetError, match="has a split archval already; nothing was drawn"):
         draw_split(root, "arch", held_out=2)
+
+
+def test_what_is_not_drawn_yet_is_told_with_the_command(root: Path) -> None:
+    told = f"split archtrain was not drawn yet; draw it: detfit data split {root} --kind arch$"
+    with pytest.raises(DatasetError, match=told) as caught:
+        find_split(root, "archtrain")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DatasetError, match=rf"split minival .* data split {root} --kind minival$"):
+        find_split(root, "train2014+minival")
+    draw_split(root, "minival", held_out=5)
+    with pytest.raises(DatasetError, match=r"--kind arch --from trainval35k$"):
+        find_split(root, "archval")
+    draw_split(root, "arch", source="trainval35k", held_out=7)
+    assert find_split(root, "archval").name == "archval"
+
+
+def test_a_folder_is_named_as_a_shell_takes_it() -> None:
+    found = drawing_command(Path("/my data"), "archval", ())
+    assert found == "detfit data split '/my data' --kind arch"
+    assert drawing_command(Path("x"), "val", ()) is None
+
+
+@pytest.mark.parametrize(
+    ("split", "scored"),
+    [("archtrain", "archval"), ("trainval35k", "minival"), ("train", "val"), ("x+y", "val")],
+)
+def test_what_was_held_out_scores_the_rest(split: str, scored: str) -> None:
+    assert score_split_of(split) == scored
 
 
 @pytest.mark.parametrize(

@@ -311,5 +311,5 @@ def test_another_normalisation_of_the_same_architectures(head):
     norms = {dict(spec.params).get("norm") for spec, _ in detector.modules()}
     assert "bn" not in norms
     assert "gn_ws" in norms
-    with pytest.raises(SearchSpaceError, match="norm 'gn' is not one of bn, gn_ws"):
-        make_space("detnas-nano", norm="gn")
+    with pytest.raises(SearchSpaceError, match="norm 'ln' is not one of bn, gn, gn_ws"):
+        make_space("detnas-nano", norm="ln")

@@ -319,7 +319,7 @@ def test_genes_outside_the_space_are_refused(genes):
         ({"structure": "resnet50/P5-P6@256/rpn/2fc/512x512"}, "P5 and P6 are made from P4"),
         ({"structure": 50}, "structure must be a code of smnas-structural such as 'resnet50/P1"),
         ({"block": "shuffle"}, "block 'shuffle' is not None, basicblock, .* or MBblock"),
-        ({"norm": "ln"}, "norm 'ln' is not bn or gn_ws"),
+        ({"norm": "ln"}, "norm 'ln' is not bn, gn or gn_ws"),
         ({"input_hw": (16, 16)}, "16x16 .* is too small"),
         ({"num_classes": 0}, "num_classes must be an int >= 1, got 0"),
         ({"input_hw": []}, "must be a tuple"),

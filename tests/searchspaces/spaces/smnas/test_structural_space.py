@@ -195,7 +195,7 @@ def test_genes_outside_the_space_are_refused(genes):
         ({"num_classes": 0}, "num_classes must be an int >= 1, got 0"),
         ({"input_hw": []}, "must be a tuple"),
         ({"proposals": 0}, "proposals must be an int >= 1"),
-        ({"norm": "ln"}, "norm 'ln' is not bn or gn_ws"),
+        ({"norm": "ln"}, "norm 'ln' is not bn, gn or gn_ws"),
         ({"head": "fpn"}, "does not take these options: 'head'; it takes input_hw, num_classes"),
     ],
 )

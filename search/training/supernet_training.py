@@ -1,0 +1,123 @@
+"""The training of a run's supernet: a path of it at every step.
+
+DetNAS (Chen et al., NeurIPS 2019), sec. 3.1 and 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..progress import Progress
+from .images import HELD_OUT, SPLIT, SearchImages
+from .procedure import fitted, told_changes
+from .supernet_files import CHECKPOINTS, SUPERNET_FILE, new_supernet, training_kept
+
+if TYPE_CHECKING:
+    from detection import (
+        Detector,
+        ImageSettings,
+        Supernet,
+        TrainConfig,
+        TrainSettings,
+        WeightsInfo,
+    )
+    from searchspaces import SearchSpace
+
+
+@dataclass(frozen=True, slots=True)
+class SupernetTraining:
+    """Train a supernet by itself, on this machine.
+
+    Attributes:
+        space: What the supernet holds the paths of.
+        options: What the space was made with, recorded with the weights.
+        settings: Of the training.
+        start: Weights that the backbone begins with; from nothing if ``None``.
+        macs_bins: Bins of multiply-adds that the paths are drawn over; 0 draws uniformly.
+        device: Where is trained.
+    """
+
+    space: SearchSpace
+    options: Mapping[str, Any]
+    settings: TrainSettings
+    start: Path | None
+    macs_bins: int
+    device: str
+
+    @property
+    def images(self) -> ImageSettings:
+        """Return what is learnt from."""
+        return self.settings.images
+
+    @property
+    def data_workers(self) -> int:
+        """Return how many processes read images."""
+        return self.settings.config.workers
+
+    def check(self, images: SearchImages) -> dict[str, str]:
+        """Refuse what could not be trained, and return what the run says of it.
+
+        Raises:
+            DatasetError: There are fewer images than a batch takes.
+            TrainingError: The device is not here.
+            CheckpointError: The weights to begin with are missing or damaged.
+        """
+        from detection import read_weights_info
+
+        if self.start is not None:
+            read_weights_info(self.start)
+        return told_changes(fitted(self.settings, images.training, self.device))
+
+    def write(self, folder: Path, images: SearchImages, progress: Progress | None) -> None:
+        """Train, and write the weights into the folder of a run.
+
+        Raises:
+            DatasetError: An image is damaged.
+            TrainingError: The loss became infinite or NaN.
+            CheckpointError: A file of the training is damaged.
+        """
+        from detection import load_start, save_weights, train
+
+        config = fitted(self.settings, images.training, self.device).config
+        supernet = new_supernet(self.space, config.seed)
+        if self.start is not None:
+            load_start(supernet, str(self.start))
+        train(
+            self._paths(supernet, config.seed),
+            supernet,
+            images.training,
+            config,
+            folder / CHECKPOINTS,
+            resume=True,
+            device=self.device,
+            progress=progress,
+        )
+        info = self._info(config, images)
+        save_weights(folder / SUPERNET_FILE, supernet, info, training_kept)
+
+    def _paths(self, supernet: Supernet, seed: int) -> Callable[[int], Detector]:
+        from detection import binned_paths, uniform_paths
+
+        if self.macs_bins:
+            return binned_paths(supernet, self.macs_bins, seed)
+        return uniform_paths(supernet, seed)
+
+    def _info(self, config: TrainConfig, images: SearchImages) -> WeightsInfo:
+        from detection import WeightsInfo
+
+        names = images.training.annotations.class_names
+        return WeightsInfo(
+            space=self.space.name,
+            num_classes=len(names),
+            space_options=self.options,
+            label_names=names,
+            notes={
+                "config": asdict(config),
+                "images": len(images.training),
+                SPLIT: self.images.split,
+                HELD_OUT: images.scored_sha256,
+            },
+        )
