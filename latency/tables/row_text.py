@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from engines import CHAINED, WARM, Measurement, TimingProtocol
-from searchspaces import Graph, ModuleSpec, chain
+from searchspaces import Graph, ModuleSpec, SearchSpaceError, chain
 
 from ..errors import TableError
 from ..workloads.workload import MODULE, Workload
@@ -78,10 +78,10 @@ def decode_json(line: bytes) -> dict[str, Any]:
 
 
 def field_before(line: bytes, place: int) -> str:
-    """Say which field of a line stands before a byte; the column alone where none does."""
+    """Say which field of a line stands before a byte, for the end of a sentence."""
     names = _NAMES.findall(line[:place])
-    field = f" in or after the field {names[-1].decode()}" if names else ""
-    return f"{field}, column {place + 1}"
+    field = f"in or after the field {names[-1].decode()}" if names else "in the first field"
+    return f" {field}, column {place + 1}"
 
 
 def encode_row(row: Row) -> bytes:
@@ -108,7 +108,6 @@ def decode_row(line: bytes, manifest: Manifest, *, sealed: bool = True) -> Row:
     Raises:
         TableError: The line is damaged, or a field is missing, unknown or wrong.
         MeasurementError: A field of the measurement is; names it.
-        ModuleSpecError: The module or the graph is.
     """
     fields = decode_json(line)
     stored = fields.pop("crc", None)
@@ -209,9 +208,14 @@ def _is_plain(graph: Graph) -> bool:
 
 
 def _workload(fields: dict[str, Any]) -> Workload:
-    if "workload" in fields:
-        return Workload.from_dict(fields["workload"])
-    target = fields["module"]
+    name = "workload" if "workload" in fields else "module"
+    try:
+        return Workload.from_dict(fields[name]) if name == "workload" else _module(fields[name])
+    except SearchSpaceError as error:
+        raise TableError(f"{name}: {error}") from error
+
+
+def _module(target: Any) -> Workload:
     if isinstance(target, str):
         return module_workload(ModuleSpec.parse(target))
     if isinstance(target, list) and len(target) == 2 and all(isinstance(t, str) for t in target):

@@ -14,6 +14,14 @@ def test_json_rows_are_labelled() -> None:
     assert all(row["lo_ms"] < row["p50_ms"] < row["hi_ms"] for row in rows)
 
 
+def test_larger_batches_take_longer() -> None:
+    common = ("predict", "-t", "simulated:V100", "--input", "320x320", "zoo:E2", "--json")
+    (one,) = done(*common).fields
+    (eight,) = done(*common, "--batch", 8).fields
+    assert (one["batch"], eight["batch"]) == (1, 8)
+    assert one["p50_ms"] < eight["p50_ms"] < 8 * one["p50_ms"]
+
+
 @pytest.mark.parametrize("archs", [("zoo:E0",), ("zoo:E0", "zoo:E2")])
 def test_the_text_is_labelled(archs: tuple[str, ...]) -> None:
     out = done("predict", "-t", "simulated:T4:tensorrt", "--precision", "fp16", *archs).out

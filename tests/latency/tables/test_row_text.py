@@ -24,8 +24,8 @@ def test_modules_alone_are_written_by_their_key(run_profile, tmp_path):
     [
         ({"module": 7}, "module must be a key"),
         ({"module": ["a"]}, "module must be a key"),
-        ({"module": "conv"}, "'conv' is no module key"),
-        ({"module": "warp(a=1)@1x3x8x8/fp32/b1"}, "unknown module kind 'warp'"),
+        ({"module": "conv"}, "module: 'conv' is no module key"),
+        ({"module": "warp(a=1)@1x3x8x8/fp32/b1"}, "module: unknown module kind 'warp'"),
         ({"workload": {}}, "the row names two things"),
         ({"colour": 1}, "the row has no field colour"),
         ({"measurement": 3}, "measurement must be a JSON object, got 3"),
