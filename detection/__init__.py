@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .candidates import spread_scores
-    from .convert_norm import convert_norm
+    from .norm_conversion import convert_norm
     from .data.annotations import AnnotationReport, CocoAnnotations
     from .data.aspect import aspect_groups, grouped_batch_order
     from .data.augment import Augment, TrainAugment
@@ -335,7 +335,7 @@ _HOMES = {
     "classifier_for_step": ".training.classifier",
     "coco_rows": ".metric.class_ap",
     "collate": ".data.loader",
-    "convert_norm": ".convert_norm",
+    "convert_norm": ".norm_conversion",
     "convert_weights": ".renorming",
     "current_processes": ".training.processes",
     "decode_rle": ".data.rle",

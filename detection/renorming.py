@@ -19,7 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from searchspaces import DetectorSpec, parse_arch, sha256_of_file
 
-from .convert_norm import convert_norm
+from .norm_conversion import convert_norm
 from .data.coco import CocoDataset
 from .data.layout import find_split, open_split
 from .data.preprocess import Preprocess
