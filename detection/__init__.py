@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .candidates import spread_scores
-    from .norm_conversion import convert_norm
     from .data.annotations import AnnotationReport, CocoAnnotations
     from .data.aspect import aspect_groups, grouped_batch_order
     from .data.augment import Augment, TrainAugment
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
     from .metric.weighted_ap import AP_NAMES, weighted_ap
     from .modules import MODULES, build_module
     from .modules.dynamic_batch import dynamic_batch
+    from .norm_conversion import convert_norm
     from .pretrained import OfficialWeights, load_imagenet_backbone, official_weights
     from .recalibrate import recalibrate_bn, score_path
     from .receptive_field import ReceptiveField, random_receptive_fields, receptive_fields

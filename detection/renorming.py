@@ -19,7 +19,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from searchspaces import DetectorSpec, parse_arch, sha256_of_file
 
-from .norm_conversion import convert_norm
 from .data.coco import CocoDataset
 from .data.layout import find_split, open_split
 from .data.preprocess import Preprocess
@@ -29,6 +28,7 @@ from .extraction import IMAGES, image_batches
 from .metric.coco_ap import CocoReport
 from .metric.score import score_detector
 from .metric.score_weights import detector_of, require_same_classes
+from .norm_conversion import convert_norm
 from .recalibrate import recalibrate_bn
 from .training.outputs import checkpoints_beside, refuse_existing
 from .weights import WeightsInfo, read_weights_info, save_weights

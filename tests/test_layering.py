@@ -33,6 +33,13 @@ def loaded_by(statement: str) -> set[str]:
     return set(run.stdout.split())
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_public_name_is_that_of_a_module(room: str) -> None:
+    """Importing the module would put it in the place of what the room exports by that name."""
+    modules = {path.stem for path in (ROOT / room).iterdir() if path.suffix in ("", ".py")}
+    assert not modules & set(importlib.import_module(room).__all__)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
