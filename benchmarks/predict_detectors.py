@@ -57,7 +57,10 @@ from latency import (
 from searchspaces import chain, make_space, parse_size
 
 RESULTS = Path(__file__).parent / "results"
-HELD_OUT_SEED = 4004  # 1001, 2002 and 3003 were looked at while the method was worked on
+SEED = 4004
+"""Of the held-out detectors; those of 1001, 2002 and 3003 were looked at while the method was
+worked on, those of 4004 were not."""
+
 SIZES = ("160x224", "256x320")
 TWO_STAGE = {"proposals": 50}
 SPACES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -105,6 +108,7 @@ class Setting:
     engine: str
     minutes: float
     held_out: int
+    seed: int
     work: Path
     exploratory: bool
     patience: Patience
@@ -120,13 +124,14 @@ def main(
     engine: str = "onnxruntime",
     minutes: Annotated[float, typer.Option(help="Of profiling per space and size.")] = 1.6,
     held_out: Annotated[int, typer.Option(help="Detectors per space and size.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of the held-out detectors.")] = SEED,
     work: Path = Path("benchmarks/work/detectors"),
     alone: Annotated[bool, typer.Option(help="Also time modules alone, as a baseline.")] = True,
     exploratory: Annotated[bool, typer.Option(help="Go on on a busy machine.")] = False,
     patience: Minutes = USUAL_MINUTES,
 ) -> None:
     waiting = patience_for(engine, patience, exploratory=exploratory)
-    setting = Setting(engine, minutes, held_out, work, exploratory, waiting)
+    setting = Setting(engine, minutes, held_out, seed, work, exploratory, waiting)
     parts = [
         Part(name, tuple(options.items()), size) for size in SIZES for name, options in SPACES
     ]
@@ -154,7 +159,7 @@ def main(
         "command": "python benchmarks/predict_detectors.py " + " ".join(sys.argv[1:]),
         "device": tables[parts[0]].device.to_dict(),
         "software": dict(tables[parts[0]].manifest.software),
-        "held_out_seed": HELD_OUT_SEED,
+        "held_out_seed": seed,
         "profile_seconds": profile_s,
         "measurements": {part.name: len(tables[part].rows) for part in parts},
         "spread": asdict(predictor.joint.spread) if predictor.joint else None,
@@ -191,7 +196,7 @@ def kept_aside(setting: Setting, part: Part, turn: int) -> LatencyTable:
         modules=False,
         detectors=setting.held_out,
         replicates=EACH_PASS * (turn + 1),
-        seed=HELD_OUT_SEED,
+        seed=setting.seed,
     )
 
 

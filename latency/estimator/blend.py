@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import PredictorError
 from .encoding import Encoding
 from .features import COUNT
+from .jobs import Plan
 from .network import Networks, fit_networks
 
 Floats = npt.NDArray[np.float64]
@@ -132,8 +133,8 @@ class Trained:
 
 def train(
     table: Floats, places: Floats, values: Floats, rng: np.random.Generator, share: float = 1.0
-) -> Trained:
-    """Train networks on what the trend leaves.
+) -> Plan[Trained]:
+    """Plan to train networks on what the trend leaves.
 
     Args:
         table: Features ``(n, f)``.
@@ -143,5 +144,6 @@ def train(
         share: Of the usual epochs, above 0 and at most 1.
     """
     encoding = Encoding.of(table, places)
-    networks, errors = fit_networks(encoding.encode(table, places), values, rng, share)
+    inputs = encoding.encode(table, places)
+    networks, errors = yield from fit_networks(inputs, values, rng, share)
     return Trained(encoding, networks, errors)

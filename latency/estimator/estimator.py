@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +13,15 @@ from searchspaces import ModuleSpec
 from ..conformal import conformal_quantile
 from ..errors import PredictorError, UnprofiledModuleError
 from .family import MIN_MODULES, Family, fit_family
+from .jobs import carry_out, together
 from .network import share_of_epochs
 from .prior import Prior
 from .shape import family_of
 
 Floats = npt.NDArray[np.float64]
-WORKERS = 2  # families fitted at once
+MIN_FOR_PROCESSES = 500
+"""Modules of a table from which a fit takes long enough to spread it over processes."""
+
 UNFAMILIAR_MARGIN = float(np.log(2.0))
 """A module unlike all measured ones may take half or twice as long, whatever left-out ones did."""
 
@@ -121,8 +123,6 @@ def fit_estimator(
         PredictorError: A number of milliseconds is not finite, or the device cannot simulate a
             kind of module.
     """
-    from threadpoolctl import threadpool_limits
-
     wrong = [spec.key for spec, ms in measured.items() if not np.isfinite(ms)]
     if wrong:
         raise PredictorError(f"the time of {wrong[0]} is not finite; measure it again")
@@ -132,14 +132,11 @@ def fit_estimator(
             grouped.setdefault(family_of(spec), {})[spec] = ms
     large = [name for name, each in sorted(grouped.items()) if len(each) >= MIN_MODULES]
     seeds = dict(zip(large, rng.integers(2**63, size=len(large)), strict=True))
-
-    share = share_of_epochs(sum(len(grouped[name]) for name in large))
-
-    def fitted(name: str) -> Family:
-        return fit_family(grouped[name], np.random.default_rng(seeds[name]), prior, share)
-
-    # Products of small matrices: families share the cores, and sums come out alike on any number.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
-        largest_first = sorted(large, key=lambda name: -len(grouped[name]))
-        found = dict(zip(largest_first, pool.map(fitted, largest_first), strict=True))
-    return ModuleEstimator({name: found[name] for name in large})
+    modules = sum(len(grouped[name]) for name in large)
+    share = share_of_epochs(modules)
+    plans = [
+        fit_family(grouped[name], np.random.default_rng(seeds[name]), prior, share)
+        for name in large
+    ]
+    found = carry_out(together(plans), processes=modules >= MIN_FOR_PROCESSES)
+    return ModuleEstimator(dict(zip(large, found, strict=True)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from searchspaces import ModuleSpec
 
 from .blend import Blend, train
 from .features import COUNT, features
+from .jobs import Job, Plan, together
 from .kriging import Kriging, fit_kriging
 from .neighbours import REACH, AxisNeighbours
 from .prior import Prior
@@ -36,8 +37,8 @@ with the simulated V100: 100 rows 32.0 and 20.5 %, 300 rows 14.0 and 12.3 %, 1,0
 7.9 %."""
 
 FOLDS, MAX_SCORES = 3, 2000
-ROUNDS, RATE, SEEDS = 400, 0.07, 2
-LEFT_OUT_ROUNDS, LEFT_OUT_RATE = 250, 0.1
+BEGINNING = 70.0  # cost of one module before trees and networks, where one in one tree costs 1
+ROUNDS, RATE, SEEDS = 250, 0.1, 2
 SETTINGS = {"max_leaf_nodes": 63, "max_features": 0.15}
 LEAVES, LEAST, MOST = 500, 10, 20
 """A leaf holds at least a 500th of the modules, and 10 to 20 of them: tables of 10,000 hold more
@@ -110,13 +111,36 @@ class Family:
         return found, inside & (distance <= self.reach)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Hold a family before trees and networks, and what those learn from.
+
+    Attributes:
+        family: Without either.
+        columns: What trees see ``(n, f)``.
+        left: What kriging leaves ``(n,)``, which trees learn.
+        table: Features ``(n, f)``, which networks see.
+        places: Coordinates ``(n, d)``, which networks see.
+        values: What the trend leaves ``(n,)``, which networks learn.
+        rng: As it is then.
+    """
+
+    family: Family
+    columns: Floats
+    left: Floats
+    table: Floats
+    places: Floats
+    values: Floats
+    rng: np.random.Generator
+
+
 def fit_family(
     measured: Mapping[ModuleSpec, float],
     rng: np.random.Generator,
     prior: Prior | None = None,
     share: float = 1.0,
-) -> Family:
-    """Learn from modules of one family.
+) -> Plan[Family]:
+    """Plan to learn from modules of one family.
 
     Args:
         measured: Milliseconds of at least :data:`MIN_MODULES` modules.
@@ -124,8 +148,25 @@ def fit_family(
         prior: A simulated device to begin with where modules are few.
         share: Of the usual epochs of networks, above 0 and at most 1.
     """
+    prior = prior if len(measured) < MAX_FOR_PRIOR else None
+    answers: list[_Begun] = yield [Job(_begin, (measured, rng, prior), BEGINNING * len(measured))]
+    begun = answers[0]
+    if len(measured) < MIN_FOR_TREES:
+        return begun.family
+    fold = begun.rng.permutation(len(measured)) % FOLDS
+    plans: list[Plan[Any]] = [_fit_trees(begun.columns, begun.left, fold)]
+    if len(measured) >= MIN_FOR_NETWORKS:
+        plans.append(train(begun.table, begun.places, begun.values, begun.rng, share))
+    (forest, errors), *trained = yield from together(plans)
+    blend, errors = trained[0].beside(errors) if trained else (None, errors)
+    return replace(begun.family, forest=forest, blend=blend, scores=_thinned(errors))
+
+
+def _begin(
+    measured: Mapping[ModuleSpec, float], rng: np.random.Generator, prior: Prior | None
+) -> _Begun:
+    """Fit what grows and what resembles its neighbours."""
     specs = list(measured)
-    prior = prior if len(specs) < MAX_FOR_PRIOR else None
     log_ms = np.log(np.array([measured[spec] for spec in specs]))
     axes = Axes.of(specs)
     places, _ = axes.locate(specs)
@@ -137,39 +178,11 @@ def fit_family(
     reach = REACH_SLACK * float(np.quantile(distance, REACH_QUANTILE))
     left = log_ms - level - mean
     family = Family(axes, grown, kriging, log_ms, reach, None, None, _thinned(left))
-    if len(specs) < MIN_FOR_TREES:
-        return family
-    columns = _columns(family, table, places, level, mean, variance, distance, leave_out=True)
-    seen = table, places, log_ms - level
-    forest, blend, errors = _fit_both(columns, left, seen, rng, share)
-    return replace(family, forest=forest, blend=blend, scores=_thinned(errors))
-
-
-def _fit_both(
-    columns: Floats,
-    left: Floats,
-    seen: tuple[Floats, Floats, Floats],
-    rng: np.random.Generator,
-    share: float,
-) -> tuple[Forest, Blend | None, Floats]:
-    """Return trees, networks if they help, and errors of modules that both left out ``(n,)``.
-
-    Args:
-        columns: What trees see ``(n, f)``.
-        left: What kriging leaves ``(n,)``, which trees learn.
-        seen: What networks see, features and coordinates, and what the trend leaves ``(n,)``,
-            which they learn.
-        rng: Draws parts and beginnings.
-        share: Of the usual epochs.
-    """
-    fold = rng.permutation(len(left)) % FOLDS
-    many = len(left) >= MIN_FOR_NETWORKS
-    with ThreadPoolExecutor(1) as beside:  # a family alone would keep one core busy
-        training = beside.submit(train, *seen, rng, share) if many else None
-        forest, errors = _fit_trees(columns, left, fold)
-    if training is None:
-        return forest, None, errors
-    return forest, *training.result().beside(errors)
+    columns = np.zeros((0, 0))
+    if len(specs) >= MIN_FOR_TREES:
+        said = level, mean, variance, distance
+        columns = _columns(family, table, places, *said, leave_out=True)
+    return _Begun(family, columns, left, table, places, log_ms - level, rng)
 
 
 def _columns(
@@ -200,8 +213,8 @@ def column_count(axes: Axes) -> int:
 
 def _fit_trees(
     columns: Floats, left: Floats, fold: npt.NDArray[np.int64]
-) -> tuple[Forest, Floats]:
-    """Return trees for what kriging leaves, and the errors of trees that left modules out.
+) -> Plan[tuple[Forest, Floats]]:
+    """Plan trees for what kriging leaves, and the errors of trees that left modules out.
 
     Args:
         columns: What trees see ``(n, f)``.
@@ -209,13 +222,21 @@ def _fit_trees(
         fold: Of each module ``(n,)``, below :data:`FOLDS`: each is left out of one fit.
     """
     errors = np.empty(len(left))
-    for number in range(FOLDS):
-        rest = fold != number
-        forest = _boosted(columns[rest], left[rest], None, LEFT_OUT_ROUNDS, LEFT_OUT_RATE)
-        errors[~rest] = left[~rest] - forest.predict(columns[~rest])
-    weights = _weights(errors)
-    forests = [_boosted(columns, left, weights, ROUNDS, RATE, seed) for seed in range(SEEDS)]
+    some: list[Floats] = yield [
+        Job(_left_out_errors, (columns, left, fold != number), ROUNDS * len(left))
+        for number in range(FOLDS)
+    ]
+    for number, each in enumerate(some):
+        errors[fold == number] = each
+    given = columns, left, _weights(errors)
+    forests = yield [Job(_boosted, (*given, seed), ROUNDS * len(left)) for seed in range(SEEDS)]
     return join(forests), errors
+
+
+def _left_out_errors(columns: Floats, left: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
+    """Return errors, measured less estimated, of the modules that trees have not seen."""
+    forest = _boosted(columns[seen], left[seen], None)
+    return np.asarray(left[~seen] - forest.predict(columns[~seen]))
 
 
 def _weights(errors: Floats) -> Floats:
@@ -233,27 +254,21 @@ def _boosted(
     columns: Floats,
     values: Floats,
     weights: Floats | None,
-    rounds: int,
-    rate: float,
     seed: int = 0,
 ) -> Forest:
     """Fit gradient-boosted trees; columns that never vary are left out."""
     from sklearn.ensemble import HistGradientBoostingRegressor
-    from threadpoolctl import threadpool_limits
 
     used = _varying(columns)
     model = HistGradientBoostingRegressor(
-        max_iter=rounds,
-        learning_rate=rate,
+        max_iter=ROUNDS,
+        learning_rate=RATE,
         early_stopping=False,
         random_state=seed,
         min_samples_leaf=int(np.clip(len(values) // LEAVES, LEAST, MOST)),
         **SETTINGS,
     )
-    # Families share the cores; OpenMP's threads wait for a busy core in circles. Its limit holds
-    # for the calling thread alone, so it is set here and not around all families.
-    with threadpool_limits(1, user_api="openmp"):
-        model.fit(columns[:, used], values, sample_weight=weights)
+    model.fit(columns[:, used], values, sample_weight=weights)
     return forest_of(model).renumbered(used)
 
 

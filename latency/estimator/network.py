@@ -9,13 +9,14 @@ enough for its size, and lets the loss be the percentage itself.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from .jobs import Job, Plan
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
@@ -29,9 +30,8 @@ with (128, 128, 64), 5.3 with (128, 64) (fp16, a fifth of the training part left
 COUNT = 5
 """Networks, each trained on all but a fifth: their mean scatters less than one."""
 
-WORKERS = 2  # networks trained at once
-
 EPOCHS, BATCHES = 120, 50
+COST = 2.0  # of one module in one epoch, where one module in one tree costs 1
 ENOUGH = 30_000
 """Modules of a table, all families together, beyond which epochs are fewer, so that training takes
 no longer: a table of four batch sizes has three times the modules of one."""
@@ -81,8 +81,8 @@ def share_of_epochs(modules: int) -> float:
 
 def fit_networks(
     inputs: Floats, values: Floats, rng: np.random.Generator, share: float = 1.0
-) -> tuple[Networks, Floats]:
-    """Train :data:`COUNT` networks, each of which leaves out another part of the modules.
+) -> Plan[tuple[Networks, Floats]]:
+    """Plan to train :data:`COUNT` networks, each of which leaves out another part of the modules.
 
     Args:
         inputs: ``(n, width)``.
@@ -96,15 +96,14 @@ def fit_networks(
     """
     part = rng.permutation(len(values)) % COUNT
     singles, errors = inputs.astype(np.float32), np.empty(len(values))
-
-    def without(number: int, own: np.random.Generator) -> Layers:
-        rest = part != number
-        layers = _trained(singles[rest], values[rest], own, share)
-        errors[~rest] = values[~rest] - _joined([layers]).predict(inputs[~rest])
-        return layers
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        trained = list(pool.map(without, range(COUNT), rng.spawn(COUNT)))
+    epochs = max(1, round(share * EPOCHS))
+    trained: list[Layers] = yield [
+        Job(_trained, (singles, values, part != number, own, epochs), COST * len(values) * epochs)
+        for number, own in enumerate(rng.spawn(COUNT))
+    ]
+    for number, layers in enumerate(trained):
+        left = part == number
+        errors[left] = values[left] - _joined([layers]).predict(inputs[left])
     return _joined(trained), errors
 
 
@@ -113,7 +112,15 @@ def _joined(trained: list[Layers]) -> Networks:
     return Networks(tuple(stacked[::2]), tuple(stacked[1::2]))
 
 
-def _trained(inputs: Singles, values: Floats, rng: np.random.Generator, share: float) -> Layers:
+def _trained(
+    inputs: Singles,
+    values: Floats,
+    seen: npt.NDArray[np.bool_],
+    rng: np.random.Generator,
+    epochs: int,
+) -> Layers:
+    """Train one network on the modules that it may see ``(n,)``."""
+    inputs, values = inputs[seen], values[seen]
     middle = float(np.median(values))
     usual = float(np.median(np.abs(values - middle)))  # 0 where most values are equal
     scale = max(1.5 * usual, 0.25 * float(values.std()), 1e-6)
@@ -122,7 +129,6 @@ def _trained(inputs: Singles, values: Floats, rng: np.random.Generator, share: f
     adam = _Adam.of(layers)
     size = min(int(np.clip(len(inputs) // BATCHES, SMALLEST, LARGEST_BATCH)), len(inputs))
     batches = len(inputs) // size
-    epochs = max(1, round(share * EPOCHS))
     for _ in range(epochs):
         order = rng.permutation(len(inputs))
         for number in range(batches):

@@ -7,6 +7,7 @@ from latency import PredictorError
 from latency.estimator import network
 from latency.estimator.blend import Blend, train
 from latency.estimator.features import COUNT
+from latency.estimator.jobs import carry_out
 
 
 @pytest.fixture
@@ -22,14 +23,14 @@ def test_networks_that_err_less_count_more(parts):
     table, places, values = parts
     rng = np.random.default_rng(1)
     trees = 0.8 * rng.normal(size=600)
-    poor, errors = train(table, places, values, rng).beside(trees)
+    poor, errors = carry_out(train(table, places, values, rng)).beside(trees)
     assert poor is not None
     assert poor.share >= 0.9
     assert np.abs(errors).mean() < 0.1
     said = poor.mix(np.full(600, 7.0), np.full(600, 3.0), table, places)
     expected = (1 - poor.share) * 7 + poor.share * (3 + values)
     assert np.abs(said - expected).mean() < 0.1
-    exact, errors = train(table, places, values, rng).beside(np.zeros(600))
+    exact, errors = carry_out(train(table, places, values, rng)).beside(np.zeros(600))
     assert exact is None
     assert not errors.any()
 
@@ -39,7 +40,7 @@ def test_errors_that_have_nothing_in_common_are_averaged(parts):
     rng = np.random.default_rng(2)
     noisy = values + 0.05 * rng.normal(size=600)
     trees = 0.05 * rng.normal(size=600)
-    found, errors = train(table, places, noisy, rng).beside(trees)
+    found, errors = carry_out(train(table, places, noisy, rng)).beside(trees)
     assert found is not None
     assert 0.1 < found.share < 0.9
     assert np.abs(np.expm1(-errors)).mean() < 0.04 * np.exp(0.05**2)
@@ -47,7 +48,9 @@ def test_errors_that_have_nothing_in_common_are_averaged(parts):
 
 def test_arrays_round_trip_and_damage(parts):
     table, places, values = parts
-    found, _ = train(table, places, values, np.random.default_rng(1)).beside(np.ones(600))
+    found, _ = carry_out(train(table, places, values, np.random.default_rng(1))).beside(
+        np.ones(600)
+    )
     assert found is not None
     arrays = found.arrays()
     again = Blend.from_arrays(arrays, 2)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from latency.estimator import network
+from latency.estimator.jobs import carry_out
 from latency.estimator.network import (
     COUNT,
     ENOUGH,
@@ -48,7 +49,7 @@ def test_a_smooth_function_is_learned_and_errors_are_of_what_was_left_out(monkey
     rng = np.random.default_rng(1)
     inputs = rng.uniform(-1, 1, size=(900, 2))
     values = 0.3 * np.sin(3 * inputs[:, 0]) * inputs[:, 1] - 2
-    found, errors = fit_networks(inputs[:700], values[:700], np.random.default_rng(2))
+    found, errors = carry_out(fit_networks(inputs[:700], values[:700], np.random.default_rng(2)))
     held = np.abs(found.predict(inputs[700:]) - values[700:]).mean()
     assert held < 0.25 * np.abs(values - np.median(values)).mean()
     assert held < 1.5 * np.abs(errors).mean()
@@ -60,7 +61,7 @@ def test_percentages_are_least_at_the_faster_of_two(monkeypatch):
     monkeypatch.setattr(network, "RATE", 0.03)  # the way from the median is long
     values = np.log(np.repeat([1.0, 3.0], [210, 390]))  # one shape, two tactics
     inputs = np.zeros((600, 1))
-    found, _ = fit_networks(inputs, values, np.random.default_rng(0))
+    found, _ = carry_out(fit_networks(inputs, values, np.random.default_rng(0)))
     tried = np.linspace(-0.1, 1.2, 131)
     percentages = [np.abs(np.expm1(guess - values)).mean() for guess in tried]
     assert found.predict(inputs[:1])[0] == pytest.approx(tried[np.argmin(percentages)], abs=0.1)
@@ -70,7 +71,9 @@ def test_equal_seeds_make_equal_networks_and_few_rows_are_enough(monkeypatch):
     monkeypatch.setattr(network, "HIDDEN", (4,))
     rng = np.random.default_rng(0)
     inputs, values = rng.normal(size=(20, 3)), rng.normal(size=20)
-    one, other = (fit_networks(inputs, values, np.random.default_rng(3))[0] for _ in range(2))
+    one, other = (
+        carry_out(fit_networks(inputs, values, np.random.default_rng(3)))[0] for _ in range(2)
+    )
     assert np.array_equal(one.predict(inputs), other.predict(inputs))
     assert np.isfinite(one.predict(np.full((2, 3), 1e6))).all()
     assert one.predict(np.zeros((0, 3))).shape == (0,)
@@ -93,6 +96,6 @@ def test_large_tables_are_trained_for_fewer_epochs(monkeypatch):
     inputs, counts = rng.uniform(-1, 1, size=(100, 2)), []
     for share in (1.0, 0.25):
         steps.clear()
-        fit_networks(inputs, inputs[:, 0], np.random.default_rng(2), share)
+        carry_out(fit_networks(inputs, inputs[:, 0], np.random.default_rng(2), share))
         counts.append(len(steps))
     assert counts == [COUNT * 8 * 2, COUNT * 2 * 2]  # two batches of 32 in 80 modules
