@@ -4,10 +4,11 @@ A space is measured completely once; then profiles in several orders are replaye
 each visit costing the seconds that it took, and at some minutes everything known until then is
 fitted and held-out detectors, measured in the same way, are predicted.
 
-    python benchmarks/active_profiling.py     # about 15 minutes
+    python benchmarks/active_profiling.py                             # about 15 minutes
+    python benchmarks/active_profiling.py --space smnas-structural    # about 40
 
 The table is kept in --work, so that a run that was stopped goes on; while others use the machine,
-it waits (--patience). Figures are written to benchmarks/results/active-profiling.json.
+it waits (--patience). Figures are written to benchmarks/results/active-profiling-SPACE.json.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from latency import (
 )
 from searchspaces import make_space, parse_size
 
-RESULT = Path(__file__).parent / "results" / "active-profiling.json"
+RESULTS = Path(__file__).parent / "results"
 HELD_OUT_SEED = 1001
 RANDOM_ORDERS = 5
 SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
@@ -88,7 +89,7 @@ def main(
     waiting = patience_for(engine, patience, exploratory=exploratory)
     measure = partial(profile, made, backend, space_options=options, resume=True)
     tables = [
-        waiting.run(partial(measure, each, work / f"{name}.jsonl"))
+        waiting.run(partial(measure, each, work / f"{space}-{size}-{name}.jsonl"))
         for name, each in (("complete", config), ("held-out", aside))
     ]
     complete, unseen = tables
@@ -124,8 +125,9 @@ def main(
         "held_out": len(unseen.detectors()),
         "curve": rows,
     }
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"written to {RESULT}")
+    path = RESULTS / f"active-profiling-{space}.json"
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"written to {path}")
 
 
 def _seconds(table: LatencyTable) -> dict[tuple[str, int], float]:

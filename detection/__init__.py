@@ -83,8 +83,10 @@ if TYPE_CHECKING:
         make_linear,
         top1,
     )
+    from .training.computable import require_computable
     from .training.config import TrainConfig
     from .training.images import augment_of, open_training_data, require_classes
+    from .training.learnt import LearntImages, learnt_before, learnt_images
     from .training.loop import train
     from .training.paths import one_detector, uniform_paths
     from .training.processes import (
@@ -141,6 +143,7 @@ __all__ = [
     "ImageMatches",
     "ImageSettings",
     "LabelledImages",
+    "LearntImages",
     "Letterbox",
     "LossConfig",
     "MatchGroup",
@@ -211,6 +214,8 @@ __all__ = [
     "imagenet_network",
     "is_first_process",
     "joined_processes",
+    "learnt_before",
+    "learnt_images",
     "load_foreign_weights",
     "load_image",
     "load_imagenet_backbone",
@@ -235,6 +240,7 @@ __all__ = [
     "receptive_fields",
     "recipe_names",
     "require_classes",
+    "require_computable",
     "require_trainable",
     "resolve_recipe",
     "resolve_settings",
@@ -292,6 +298,7 @@ _HOMES = {
     "ImageMatches": ".metric.image_matches",
     "ImageSettings": ".training.settings",
     "LabelledImages": ".training.classifier",
+    "LearntImages": ".training.learnt",
     "Letterbox": ".data.letterbox",
     "LossConfig": ".losses",
     "MatchGroup": ".metric.groups",
@@ -364,6 +371,8 @@ _HOMES = {
     "imagenet_network": ".torchvision_names",
     "is_first_process": ".training.processes",
     "joined_processes": ".training.processes",
+    "learnt_before": ".training.learnt",
+    "learnt_images": ".training.learnt",
     "load_imagenet_backbone": ".pretrained",
     "load_recipe": ".recipes.schema",
     "load_start": ".training.starts",
@@ -386,6 +395,7 @@ _HOMES = {
     "receptive_fields": ".receptive_field",
     "recipe_names": ".recipes.schema",
     "require_classes": ".training.images",
+    "require_computable": ".training.computable",
     "require_trainable": ".training.standalone",
     "resolve_recipe": ".recipes.resolve",
     "resolve_settings": ".recipes.plain",

@@ -22,6 +22,7 @@ from searchspaces import DetectorSpec, parse_arch, sha256_of_file
 from .data.coco import CocoDataset
 from .data.layout import find_split, open_split
 from .data.preprocess import Preprocess
+from .data.splits.kinds import TRAIN, score_split_of
 from .detector import Detector
 from .errors import BuildError, DatasetError
 from .extraction import IMAGES, image_batches
@@ -35,8 +36,8 @@ from .weights import WeightsInfo, read_weights_info, save_weights
 
 BATCH, GROUPED = "bn", ("gn", "gn_ws")
 NORM = "norm"  # option of a space, and field of a detector's parts
-TRAIN, SCORED = "train", "val"
-SCORES = ("ap", "ap50", "mask_ap")  # notes on weights, which are not true of others
+SPLIT, SCORE_SPLIT = "split", "score_split"  # notes on weights: of what they learnt and scored
+SCORES = ("ap", "ap50", "mask_ap", SCORE_SPLIT)  # notes on weights, which are not true of others
 
 Part = TypeVar("Part")
 Progress = Callable[[str, float, float], None]
@@ -54,6 +55,7 @@ class ConvertedWeights:
         images: That statistics were computed from.
         before: Accuracy of the source; ``None`` where nothing could be scored.
         after: The same of what was written.
+        score_split: What both were scored on; ``None`` where nothing could be scored.
     """
 
     weights: Path
@@ -63,6 +65,7 @@ class ConvertedWeights:
     images: int
     before: CocoReport | None = None
     after: CocoReport | None = None
+    score_split: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, AP in points; ``None`` for what could not be scored."""
@@ -74,6 +77,7 @@ class ConvertedWeights:
             "norm_before": self.norm_before,
             "norm": BATCH,
             "images": self.images,
+            "score_split": self.score_split,
             "ap_before": before,
             "ap": after,
             "ap_lost": None if before is None or after is None else before - after,
@@ -105,7 +109,8 @@ def convert_weights(
         images: How many images the statistics are computed from, the first ones; all of them if
             there are fewer.
         split: Whose images.
-        score_split: What both are scored on; ``val``, if there is one, if left out.
+        score_split: What both are scored on. If left out, what scored the training; nothing where
+            the data has no such split.
         device: Where is computed.
         workers: Processes that read images.
         progress: Called as ``progress(message, done, total)`` in images.
@@ -124,7 +129,7 @@ def convert_weights(
     norm = _grouped_norm(weights, info)
     detector = detector_of(weights, info).to(device).eval()
     dataset = _open(data_dir, split, detector, info).first(images)
-    scored = _scored(data_dir, score_split, detector, info)
+    score_split, scored = _scored(data_dir, score_split, detector, info)
     score = partial(_score, scored, device, workers, progress)
     options = {**info.space_options, NORM: BATCH}
     space, arch = parse_arch(f"{info.space}:{info.architecture}", **options)
@@ -137,11 +142,11 @@ def convert_weights(
         "converted_from": norm,
         "converted_sha256": sha256_of_file(weights),
         "recalibrated_on": len(dataset),
-        **({} if after is None else {"ap": after.ap, "ap50": after.ap50}),
+        **_score_notes(after, score_split),
     }
     save_weights(output, converted.cpu(), replace(info, space_options=options, notes=notes))
     name = f"{info.space}:{info.architecture}"
-    return ConvertedWeights(output, weights, name, norm, len(dataset), before, after)
+    return ConvertedWeights(output, weights, name, norm, len(dataset), before, after, score_split)
 
 
 def to_batch_norm(detector: Detector, spec: DetectorSpec, batches: Iterable[Tensor]) -> Detector:
@@ -216,15 +221,29 @@ def _grouped_norm(path: Path, info: WeightsInfo) -> str:
 
 def _scored(
     data_dir: str | Path, split: str | None, detector: Detector, info: WeightsInfo
-) -> CocoDataset | None:
-    """Open what is scored on, if there is such with an object to find."""
+) -> tuple[str | None, CocoDataset | None]:
+    """Open what is scored on, if there is such with an object to find; with its name."""
     if split is None:
+        split = _usual_score_split(info)
         try:
-            split = find_split(data_dir, SCORED).name
+            find_split(data_dir, split)
         except DatasetError:  # none, so that the result says that nothing was scored
-            return None
+            return None, None
     dataset = _open(data_dir, split, detector, info)
-    return None if dataset.annotations.objects.ignored.all() else dataset
+    return (None, None) if dataset.annotations.objects.ignored.all() else (split, dataset)
+
+
+def _usual_score_split(info: WeightsInfo) -> str:
+    """Return what scored the weights' training, or what has to: they have not learnt it."""
+    learnt = str(info.notes.get(SPLIT, TRAIN))
+    return str(info.notes.get(SCORE_SPLIT) or score_split_of(learnt))
+
+
+def _score_notes(report: CocoReport | None, split: str | None) -> dict[str, Any]:
+    """Return what is noted of a score; nothing where there is none."""
+    if report is None:
+        return {}
+    return {SCORE_SPLIT: split, "ap": report.ap, "ap50": report.ap50}
 
 
 def _open(data_dir: str | Path, split: str, detector: Detector, info: WeightsInfo) -> CocoDataset:

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         load_cuda,
     )
     from .tensorrt.attribution import nodes_by_layer
+    from .tensorrt.timing_cache import cache_of_version
     from .tensors import DYNAMIC_BATCH, TensorInfo
     from .timing import Timer
     from .torch import TorchBackend, TorchOptions
@@ -133,6 +134,7 @@ __all__ = [
     "UnknownEngineError",
     "WrittenIn",
     "attribute",
+    "cache_of_version",
     "calibrate",
     "check_build",
     "cpu_device",
@@ -208,6 +210,7 @@ _HOME = {
         "installed_packages load_cuda"
     ),
     "tensorrt.attribution": "nodes_by_layer",
+    "tensorrt.timing_cache": "cache_of_version",
     "tensors": "DYNAMIC_BATCH TensorInfo",
     "timing": "Timer",
     "torch": "TorchBackend TorchOptions",

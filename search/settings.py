@@ -158,8 +158,8 @@ def _check_training(settings: SearchSettings) -> None:
         raise RunError(f"macs_bins must be at least 0, got {settings.macs_bins}")
     if settings.macs_bins and (settings.evaluator != "supernet" or trained is not None):
         raise EvaluatorError(
-            "macs_bins are those of a supernet's training, and this search has none; leave them "
-            "out"
+            "macs_bins are those of a supernet's training to detect, and this search has none; "
+            "leave them out"
         )
 
 

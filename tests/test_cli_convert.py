@@ -27,7 +27,7 @@ def test_the_cost_is_said_and_the_file_is_scored_as_any_other(folder):
     source = folder / "gn.safetensors"
     fields = done("convert", source, "--norm", "bn", *data, "-o", written, "--json").fields
     assert (fields["norm_before"], fields["norm"], fields["images"]) == ("gn_ws", "bn", 5)
-    assert fields["architecture"] == ARCH
+    assert (fields["architecture"], fields["score_split"]) == (ARCH, "val")
     before = done("data", "score", source, folder / "shapes", "--json").fields
     after = done("data", "score", written, folder / "shapes", "--json").fields
     assert fields["ap_before"] == pytest.approx(100 * before["ap"])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -165,14 +166,14 @@ def test_images_that_are_held_out(shapes, tmp_path):
     data, output = tmp_path / "own data", tmp_path / "w.safetensors"
     shutil.copytree(shapes, data)
     files = ("--data", data, "-o", output)
-    command = f"detfit data split '{data}' --kind arch"
+    command = f"detfit data split '{data}' --kind arch --hold-out 1"
     asked = ("--set", "steps=1", "--set", "batch_size=2")
     supernet = ("train", *SMALL, "--recipe", VOC, "--weights", "scratch", *asked)
     line = run(*supernet, *files).refused("archtrain was not drawn yet")
     assert line.endswith(f"draw it: {command}")
     detector = ("train", *ALONE, *asked, "--set", "split=archtrain")
     assert run(*detector, *files).refused().endswith(f"draw it: {command}")
-    done("data", "split", data, "--kind", "arch", "--hold-out", 1)
+    done(*shlex.split(command)[1:])
     assert done(*detector, *files, "--json").fields["images"] == 1
     overlap = ("train", *ALONE, *asked, *WHOLE, "--set", "score_split=archval")
     again = ("--data", data, "-o", tmp_path / "o.safetensors")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from detection import ShapesRecipe, write_shapes
+from search import RunError
 from tests.cli import done, run
 
 NANO = ("--input", "64x64", "--classes", 3)
@@ -167,3 +168,37 @@ def test_anchors_follow_a_recipe(searched, shapes):
     refused.refused("--pretrained FOLDER")
     refused = run("rank", folder, "--data", shapes, "--recipe", "crnas-supernet-stages")
     refused.refused("trains a supernet", "here a detector")
+
+
+def test_who_reads_the_images_that_score(shapes, supernet, tmp_path, monkeypatch):
+    """Settings by name and options of their own say the same."""
+    heard = []
+
+    def search(*args, data_workers, **options):
+        heard.append(data_workers)
+        raise RunError("stopped")
+
+    monkeypatch.setattr("search.search_detectors", search)
+    given = (*COUNTED, "--supernet", supernet, "--data", shapes, "-o", tmp_path / "run")
+    for asked in (("--set", "workers=3"), ("--data-workers", 2), ()):
+        run(*given, *asked).refused("stopped")
+    assert heard == [3, 2, 0]
+    run(*given, "--set", "workers=abc").refused("setting workers must be a whole number")
+    run(*given, "--set", "workers=-1").refused("workers must be finite and not negative")
+    assert len(heard) == 3
+
+
+def test_bins_of_macs_need_no_recipe(shapes, tmp_path):
+    begun = ("--set", "macs_bins=2", "--steps", 1, "--batch-size", 2, "--recalibration-images", 4)
+    done(*COUNTED[:-1], 1, "--data", shapes, *begun, "-o", tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert config["context"]["macs_bins"] == 2
+    refused = run(*COUNTED, "--evaluator", "scratch", "--set", "macs_bins=2", "-o", tmp_path / "b")
+    refused.refused("macs_bins has no effect where a detector learns detection")
+
+
+def test_anchors_learn_the_runs_split(searched, shapes):
+    folder, _ = searched
+    short = ("--data", shapes, "--steps", 1, "--batch-size", 2, "--anchors", 5)
+    refused = run("rank", folder, *short, "--set", "split=train")
+    refused.refused("learnt from archtrain", "leave split and score_split out")

@@ -38,7 +38,7 @@ def convert(
     split: Annotated[str, typer.Option(help="Split of these images.")] = "train",
     score_split: Annotated[
         str | None,
-        typer.Option(help="Split to score on, before and after; val, if there is one."),
+        typer.Option(help="Split to score on, before and after; that of the training, if there."),
     ] = None,
     workers: Annotated[
         int, typer.Option("--data-workers", min=0, help="Processes that read images.")

@@ -169,10 +169,10 @@ def _like(
         config,
         device=runtime.device if "device" in given else None,
         replicates=config.replicates if "replicates" in given else None,
+        engine=runtime.engine if "engine" in given else None,
+        engine_options=runtime.engine_option or (),
     )
-    if "engine" not in given:
-        options = runtime.engine_option or list(like.engine_options)
-        runtime = replace(runtime, engine=like.engine, engine_option=options)
+    runtime = replace(runtime, engine=like.engine, engine_option=list(like.engine_options))
     return like.space, dict(like.space_options), like.config, runtime
 
 

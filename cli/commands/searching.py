@@ -258,6 +258,7 @@ def search(
 
     choice = _choice(space, detector)
     procedure = _procedure(method, scoring, by, training, seed)
+    readers = _readers(scoring, by.asked(training.asked()))
     settings = _search_settings(
         choice, limit, method, scoring, rungs.to_fidelity(), seed, procedure
     )
@@ -272,7 +273,7 @@ def search(
             training=None if procedure is None else procedure.training,
             resume=resume,
             device=device,
-            data_workers=training.workers or 0,
+            data_workers=readers,
             tell=say,
             progress=progress,
             workers=hands,
@@ -313,6 +314,20 @@ def _procedure(
     return search_procedure(
         method.evaluator, by.recipe, {"seed": seed} | asked, begins_with=begins_with
     )
+
+
+def _readers(scoring: ScoringOptions, asked: Mapping[str, Any]) -> int:
+    """Return how many processes read images for a supernet that is there; else trainings say it.
+
+    Raises:
+        TrainingError: It is no number of processes.
+    """
+    from detection import resolve_settings
+
+    if scoring.supernet is None:
+        return 0
+    own = {name: value for name, value in asked.items() if name == "workers"}
+    return resolve_settings(own).config.workers
 
 
 def _refuse_training(supernet: Path, recipe: str | None, asked: Mapping[str, Any]) -> None:

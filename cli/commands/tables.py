@@ -78,7 +78,8 @@ def table_diff(
 
 
 def _diff_view(fields: Mapping[str, Any]) -> dict[str, Any]:
-    view = {name: value for name, value in fields.items() if name not in ("workloads", "kinds")}
+    by_themselves = ("workloads", "kinds", "significant", "undecided")
+    view = {name: value for name, value in fields.items() if name not in by_themselves}
     return {
         **shortened(view),
         "significant": _change_rows(fields["significant"][:LISTED]),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,9 @@ from ..errors import DatasetError
 from . import bdd, coco_layout, image_folder, voc
 from .files import folder_listing
 from .preprocess import Preprocess
-from .splits.drawn import drawn_splits
+from .splits.drawn import DrawnSplit, drawn_splits
 from .splits.joined import JOIN, JoinedSplit
-from .splits.kinds import drawing_command
+from .splits.kinds import HELD_OUT, SAME_IN_2017, drawing_command, kind_drawing, source_of
 from .splits.split import DataSplit, pick_split
 
 if TYPE_CHECKING:
@@ -173,18 +175,48 @@ def _one(folder: Path, layout: str, splits: Sequence[DataSplit], name: str) -> D
         if name in drawn:
             return drawn[name]
         name = LAYOUTS[layout].roles(splits).get(name, name)
-        _refuse_undrawn(folder, splits, name, drawn)
+        if not any(item.name.startswith(name) for item in splits):
+            _refuse_undrawn(folder, [item.name for item in splits], name, drawn)
     return pick_split(folder, splits, name)
 
 
 def _refuse_undrawn(
-    folder: Path, splits: Sequence[DataSplit], name: str, drawn: Collection[str]
+    folder: Path, found: Collection[str], name: str, drawn: Collection[str]
 ) -> None:
     """Refuse a split that a command draws and that was not drawn.
 
     Raises:
-        DatasetError: It is one; the message ends in the command.
+        DatasetError: It is one; the message ends in the command. Or COCO 2017 has it by another
+            name, which the message ends in.
     """
-    command = drawing_command(folder, name, drawn)
-    if command is not None and not any(item.name.startswith(name) for item in splits):
-        raise DatasetError(f"{folder}: split {name} was not drawn yet; draw it: {command}")
+    kind, same = kind_drawing(name, found), SAME_IN_2017.get(name)
+    if kind is not None:
+        begin = f"{folder}: split {name} was not drawn yet"
+        source = source_of(kind, drawn)
+        try:
+            split = find_split(folder, source)
+        except DatasetError as error:
+            reason = str(error).removeprefix(f"{folder}: ")
+            raise DatasetError(
+                f"{begin}; give `detfit data split --kind {kind}` --from SPLIT, as {reason}"
+            ) from error
+        command = drawing_command(folder, kind, source, _images_of(split))
+        raise DatasetError(f"{begin}; draw it: {command}")
+    if same in found:
+        raise DatasetError(
+            f"{folder}: split {name} is drawn from COCO 2014; of COCO 2017 it is {same}: name that"
+        )
+
+
+def _images_of(split: DataSplit) -> int:
+    """Return how many images a split has, or only that there are more than are held out.
+
+    Annotations of large data take long to read, and a refusal is not worth waiting for.
+    """
+    if isinstance(split, DrawnSplit):
+        return sum(len(files) for _, files in split.parts())
+    files = 0
+    if split.images_dir.is_dir():
+        with os.scandir(split.images_dir) as entries:
+            files = sum(1 for _ in islice(entries, HELD_OUT + 1))
+    return files if files > HELD_OUT else len(split.load().images)

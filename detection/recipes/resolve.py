@@ -68,8 +68,14 @@ class ResolvedRecipe:
     def train_settings(self) -> TrainSettings:
         """Return the same as a training is told."""
         values = {item.name: item.value for item in self.settings}
-        asked = any(item.name == "warmup_steps" and item.source == ASKED for item in self.settings)
-        return TrainSettings(self.config, images_of(values), asked, self.changes)
+        asked = {item.name for item in self.settings if item.source == ASKED}
+        return TrainSettings(
+            self.config,
+            images_of(values),
+            warmup_asked="warmup_steps" in asked,
+            changes=self.changes,
+            split_asked="split" in asked,
+        )
 
     def for_images(self, count: int) -> ResolvedRecipe:
         """Return the same for so many images, with a warm-up that the run has time for.
@@ -187,32 +193,44 @@ def _follow_length(
 ) -> None:
     """Let drops and warm-up keep their place in a run of another length."""
     unit = "epochs" if "epochs" in settings else "steps"
-    length, before = settings[unit].value, old.get(unit)
+    length = settings[unit].value
     if length < 1:
         raise TrainingError(f"{unit} must be at least 1, got {length}")
     old_unit = "epochs" if "epochs" in old else "steps"
-    if unit == old_unit and length == before:
-        return
-    if "drops" in settings and "drops" in old and "drops" not in asked:
+    moved = (unit, length) != (old_unit, old[old_unit])
+    if moved and "drops" in settings and "drops" in old and "drops" not in asked:
         drops = [drop * length / old[old_unit] for drop in old["drops"]]
         said = f"drops {_listed(old['drops'])} of {old[old_unit]} {old_unit} -> "
         said += f"{_listed(drops)} of {length} {unit}"
         settings["drops"] = Setting("drops", drops, said)
         changes.append(said)
     if old.get("warmup_steps") and "warmup_steps" not in asked and asked.keys() & {unit}:
-        usual = settings["warmup_steps"].value
-        warmup = _warmup(usual, unit, length, before)
+        usual, batch = settings["warmup_steps"].value, settings["batch_size"].value
+        warmup = _warmup(usual, unit, length, _length_at(batch, unit, old))
         if warmup != usual:
             said = f"warmup_steps {usual} -> {warmup}, as the run is of {length} {unit}"
             settings["warmup_steps"] = Setting("warmup_steps", warmup, said)
             changes.append(said)
 
 
-def _warmup(usual: int, unit: str, length: int, before: int | None) -> int:
+def _length_at(batch: int, unit: str, old: Mapping[str, Any]) -> float | None:
+    """Return how long a recipe's run of as many images is; ``None`` in another unit than its."""
+    if unit not in old:
+        return None
+    return float(old[unit] * old["batch_size"] / batch if unit == "steps" else old[unit])
+
+
+def _warmup(usual: int, unit: str, length: int, before: float | None) -> int:
     """Return the warm-up of a run of another length.
 
     It takes the same part of a shorter run. Where the recipe counts in another unit, that is not
     known: steps leave it a tenth of them, and of epochs the images will tell how long they are.
+
+    Args:
+        usual: Of the recipe, at the run's batch.
+        unit: That the run is counted in.
+        length: Of the run.
+        before: Of the recipe's run, at the run's batch.
     """
     if before:
         return round(usual * min(length / before, 1.0))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +17,9 @@ from ..detector import Detector
 from ..errors import DatasetError
 from ..weights import WeightsInfo, save_weights
 from .batches import TrainingData
-from .checkpoint import kept_in
+from .checkpoint import kept_in, plain
 from .classifier import BackboneClassifier, LabelledImages, top1
+from .learnt import learnt_before
 from .loop import train
 from .outputs import checkpoints_beside, refuse_existing
 from .processes import current_processes, joined_processes
@@ -122,6 +122,12 @@ class _Work:
         learnt = {} if self.task.classifies else {"split": recipe.train_settings.images.split}
         return {"recipe": recipe.name, "changes": list(recipe.changes), **learnt}
 
+    @property
+    def start_notes(self) -> dict[str, Any]:
+        """Return what is noted of the start, whose file may be gone when the training ends."""
+        recipe = self.task.recipe
+        return learnt_before(require_start(recipe.get("start", SCRATCH), self.task.start))
+
 
 def _train_detector(work: _Work) -> TrainedDetector:
     task, root = work.task, work.task.root()
@@ -147,9 +153,9 @@ def _train_detector(work: _Work) -> TrainedDetector:
 def _train_supernet(work: _Work) -> TrainedWeights:
     dataset = work.task.open_detection(work.data_dir)
     work = work.on(dataset)
-    root = work.task.root()
+    root, before = work.task.root(), work.start_notes
     report = _train(work, root, dataset, 0)
-    _save(work, root, dataset.annotations.class_names)
+    _save(work, root, dataset.annotations.class_names, before)
     return TrainedWeights(work.output, report)
 
 
@@ -157,10 +163,11 @@ def _classify(work: _Work) -> TrainedWeights:
     dataset = work.task.open_classified(work.data_dir)
     work = work.on(dataset)
     root, classes = work.task.root(), len(dataset.images.class_names)
+    before = work.start_notes
     learner, both = work.task.learner(root, classes)
     validate = _top1_of(work, root, learner(0))
     report = _loop(work, learner, both, LabelledImages(dataset), validate)
-    _save(work, root, ())
+    _save(work, root, (), before)
     scores = {} if validate is None else validate(work.heard)
     return TrainedWeights(work.output, report, scores.get(TOP1))
 
@@ -213,7 +220,9 @@ def _top1_of(work: _Work, root: nn.Module, learner: Any) -> Validate | None:
     return score
 
 
-def _save(work: _Work, root: nn.Module, labels: tuple[str, ...]) -> None:
+def _save(
+    work: _Work, root: nn.Module, labels: tuple[str, ...], before: Mapping[str, Any]
+) -> None:
     """Write the weights, by the first of several processes."""
     task = work.task
     arch = task.architecture
@@ -221,10 +230,9 @@ def _save(work: _Work, root: nn.Module, labels: tuple[str, ...]) -> None:
         space=task.space.name,
         num_classes=task.spec.num_classes,
         architecture=None if arch is None else task.space.encode(arch),
-        space_options=json.loads(json.dumps(dict(task.options))),
+        space_options=plain(task.options),
         label_names=labels,
-        notes={**work.notes, "config": json.loads(json.dumps(asdict(task.recipe.config)))},
+        notes={**work.notes, **before, "config": plain(asdict(task.recipe.config))},
     )
-    if current_processes().writes:
-        save_weights(work.output, root, info, partial(kept_in, work.checkpoints))
-    current_processes().wait()
+    kept = partial(kept_in, work.checkpoints)
+    current_processes().on_first(lambda: save_weights(work.output, root, info, kept))

@@ -32,6 +32,8 @@ from .report import BestStep, TrainRow
 SCHEMA, SCHEMA_VERSION = "detfit-training", 3
 WEIGHTS_NAME, STATE_NAME = "weights.safetensors", "state.pt"
 KEPT = 2  # the last one and the one before, in case a disk loses the last
+YOUNGER = ("data", "options", "target")
+"""What earlier releases did not tell of every run: compared only where a checkpoint does."""
 PARTIAL = ".partial-"
 FOLDER = re.compile(r"step-(\d{8})")
 
@@ -43,7 +45,8 @@ class RunIdentity:
     Attributes:
         config: Its settings.
         images: How many it trains on.
-        others: Whatever else decides its steps, as plain values by name.
+        others: Whatever else decides its steps, as plain values by name; those inside of a
+            mapping are compared one by one.
     """
 
     config: TrainConfig
@@ -54,7 +57,9 @@ class RunIdentity:
         """Return what keeps this run from going on with a checkpoint's content."""
         problems = list(self.config.differences(content["config"]))
         then, now = content.get("others", {}), plain(self.others)
-        then, now = {"images": content["images"], **then}, {"images": self.images, **now}
+        now = {name: value for name, value in now.items() if name in then or name not in YOUNGER}
+        then = {"images": content["images"], **_flat(then)}
+        now = {"images": self.images, **_flat(now)}
         return (
             *problems,
             *(
@@ -69,6 +74,17 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values as they come back from a file: tuples as lists."""
     read: dict[str, Any] = json.loads(json.dumps(dict(values)))
     return read
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by name, those inside of a mapping by ``name.inner``."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{inner}": each for inner, each in value.items()}
+        else:
+            found[name] = value
+    return found
 
 
 @dataclass

@@ -111,6 +111,8 @@ def refuse_skipping(
 def refuse_spoilt(state: TrainState, folder: Path) -> None:
     """Check that weights, and their average, are finite before they are saved.
 
+    Another process may have running statistics of its own: the one that saves checks for all.
+
     Raises:
         TrainingError: Some are not; the checkpoints from before are.
     """

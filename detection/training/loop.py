@@ -26,6 +26,7 @@ from .checkpoint import (
 )
 from .config import TrainConfig
 from .divergence import refuse_spoilt
+from .identity import data_identity
 from .lock import alone_in
 from .log import TrainLog, require_tensorboard
 from .optimizer import learning_rate, make_optimizer
@@ -74,7 +75,7 @@ def train(
         validate: Scores what is trained every ``config.evaluate_every``; needed for that alone.
             Neither steps nor weights depend on it.
         others: Whatever else decides the steps, as plain values by name: only a run of the same
-            goes on.
+            goes on. What the data's annotations are is known here.
         progress: Called as ``progress(message, done, total)`` in steps.
 
     Raises:
@@ -93,7 +94,7 @@ def train(
     validator = Validator(validate, config, total, per_epoch)
     if config.tensorboard:
         require_tensorboard()
-    identity = RunIdentity(config, len(dataset), others or {})
+    identity = RunIdentity(config, len(dataset), {**data_identity(dataset), **(others or {})})
     processes, folder = current_processes(), Path(out_dir)
     run = _Run(identity, folder, device, total, validator, processes, progress, changes)
     resolve_precision(config.precision, device)  # refused before anything is written
@@ -125,6 +126,7 @@ def _train(
     load_best(run.folder, state)
     if state.average is not None:
         state.average.write(root)
+    run.processes.copy_statistics(root)  # the first process writes and others score with it
     root.eval().to(memory_format=torch.contiguous_format)
     return TrainReport(
         steps=state.step,
@@ -150,16 +152,26 @@ class _Run:
     progress: Progress | None
     changes: tuple[str, ...] = ()
     saved_at: float = field(default_factory=time.monotonic)
+    save_asked: bool = False
 
     @property
     def config(self) -> TrainConfig:
         return self.identity.config
 
+    @property
+    def save_is_old(self) -> bool:
+        """Return whether it is, by the clock of this process alone."""
+        return time.monotonic() - self.saved_at >= 60 * self.config.checkpoint_minutes
+
     def save(self, state: TrainState) -> None:
-        if self.processes.writes:
+        """Write a checkpoint by the first process; all call it after the same step."""
+
+        def write() -> None:
             refuse_spoilt(state, self.folder)
             save_checkpoint(self.folder, state, self.identity)
-        self.saved_at = time.monotonic()
+
+        self.processes.on_first(write)
+        self.saved_at, self.save_asked = time.monotonic(), False
 
     def tell(self, message: str, step: int) -> None:
         if self.progress is not None and self.processes.writes:
@@ -209,9 +221,9 @@ def _run_steps(
         if _validate_if_due(state, run, log, stop):  # killed while it was scored
             return True
         for parts in batches:
-            told = stop.received is not None
             learner = learner_for_step(state.step)
-            losses, stopping = runner.step(learner, parts, told)
+            asked = (stop.received is not None, run.save_is_old)
+            losses, (stopping, run.save_asked) = runner.step(learner, parts, asked)
             if _count(state, run, losses) and log is not None:
                 log.add(state.history)
             _report(state, run)
@@ -270,6 +282,6 @@ def _validate_if_due(
 
 
 def _save_if_due(state: TrainState, run: _Run) -> None:
-    old = time.monotonic() - run.saved_at >= 60 * run.config.checkpoint_minutes
-    if state.step == run.total or old or state.step % run.config.checkpoint_every == 0:
+    due = state.step == run.total or state.step % run.config.checkpoint_every == 0
+    if due or run.save_asked:
         run.save(state)

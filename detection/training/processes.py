@@ -7,7 +7,7 @@ a run of one process, for which everything here does nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from ..errors import TrainingError
+from ..errors import DetectionError, TrainingError
 
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
@@ -61,6 +61,33 @@ class Processes:
         """Go on when all processes have come here."""
         if self.count > 1:
             distributed.barrier()
+
+    def on_first(self, work: Callable[[], object]) -> None:
+        """Do something on the first process, while the others wait for it.
+
+        Raises:
+            DetectionError: It failed; on every process alike, so that none waits for ever.
+        """
+        failure: DetectionError | None = None
+        if self.writes:
+            try:
+                work()
+            except DetectionError as error:
+                failure = error
+        told = self.gather(failure)[0]
+        if told is not None:
+            raise failure or told  # its own has the traceback
+
+    def copy_statistics(self, root: nn.Module) -> None:
+        """Give every process the buffers of the first one, such as running statistics.
+
+        Parameters need no copying: every process takes the same steps.
+        """
+        if self.count > 1:
+            state = root.state_dict()
+            for name, _ in root.named_buffers():
+                if name in state:
+                    distributed.broadcast(state[name], 0)
 
     def copy_state(self, root: nn.Module) -> None:
         """Give every process the parameters and buffers of the first one."""

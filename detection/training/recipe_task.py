@@ -23,6 +23,7 @@ from ..recipes.resolve import ASKED, ResolvedRecipe, Setting
 from ..supernet import Supernet
 from .binned_paths import binned_paths
 from .classifier import classifier_for_step, make_linear
+from .identity import target_identity, target_name
 from .images import augment_of, open_detector_data, open_training_data
 from .paths import LearnerForStep, one_detector, uniform_paths
 from .standalone import require_device
@@ -69,8 +70,7 @@ class RecipeTask:
     @property
     def target(self) -> str:
         """Return the architecture as on the command line, or the space of the supernet."""
-        arch = self.architecture
-        return self.space.name if arch is None else f"{self.space.name}:{self.space.encode(arch)}"
+        return target_name(self.space, self.architecture)
 
     @property
     def input_hw(self) -> tuple[int, int]:
@@ -89,7 +89,7 @@ class RecipeTask:
         known = start in (SCRATCH, IMAGENET) or not Path(start).is_file()
         return {
             "recipe": self.recipe.name,
-            "target": self.target,
+            **target_identity(self.space, self.architecture, self.options, self.spec),
             "start": start if known else sha256_of_file(Path(start)),
             **{name: value for name, value in own.items() if value is not None},
         }

@@ -42,12 +42,14 @@ class TrainSettings:
         warmup_asked: Whether the warm-up was asked for; one that was not takes at most a tenth of
             the run.
         changes: What follows from what was asked for, one sentence each.
+        split_asked: Whether the split was asked for; one that was not may give way to another.
     """
 
     config: TrainConfig
     images: ImageSettings = ImageSettings()
     warmup_asked: bool = True
     changes: tuple[str, ...] = ()
+    split_asked: bool = False
 
     def for_images(self, count: int) -> TrainSettings:
         """Return the same for so many images, with a warm-up that the run has time for.

@@ -23,6 +23,7 @@ from ..weights import WeightsInfo, save_weights
 from .checkpoint import kept_in
 from .config import TrainConfig
 from .detector_scores import DetectorScores
+from .identity import target_identity
 from .images import open_detector_data
 from .loop import train
 from .outputs import checkpoints_beside, refuse_existing
@@ -144,7 +145,11 @@ def train_detector(
             resume=resume,
             device=local,
             validate=scores,
-            others=_identity(settings.images, others),
+            others={
+                **_identity(settings.images),
+                **target_identity(space, arch, space_options, spec),
+                **(others or {}),
+            },
             progress=telling(settings.changes, tell, progress),
         )
         accuracy = scores.of_run(report, progress)
@@ -176,8 +181,7 @@ def _notes(settings: TrainSettings, accuracy: CocoReport) -> dict[str, Any]:
     return notes if accuracy.masks is None else {**notes, "mask_ap": accuracy.masks.ap}
 
 
-def _identity(images: ImageSettings, others: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what decides the steps beside the loop's settings; usual images go unsaid."""
+def _identity(images: ImageSettings) -> dict[str, Any]:
+    """Return which images decide the steps; usual ones go unsaid."""
     usual = asdict(ImageSettings())
-    own = {name: value for name, value in asdict(images).items() if value != usual[name]}
-    return {**own, **(others or {})}
+    return {name: value for name, value in asdict(images).items() if value != usual[name]}

@@ -53,17 +53,18 @@ class StepRunner:
         self._dtype = DTYPES.get(resolve_precision(config.precision, device))
 
     def step(
-        self, learner: Learner, parts: Sequence[Batch], stop: bool
-    ) -> tuple[dict[str, float], bool]:
+        self, learner: Learner, parts: Sequence[Batch], asked: tuple[bool, bool] = (False, False)
+    ) -> tuple[dict[str, float], tuple[bool, bool]]:
         """Do one step.
 
         Args:
             learner: What the step trains; the same on every process.
             parts: This process's parts of the batch.
-            stop: Whether this process was told to stop.
+            asked: Whether this process was told to stop, and whether it finds the last
+                checkpoint old.
 
         Returns:
-            The mean losses over all processes by name, and whether any was told to stop.
+            The mean losses over all processes by name, and whether any process asks for either.
 
         Raises:
             TrainingError: The loss is not finite or far beyond where the run began; or the
@@ -73,7 +74,7 @@ class StepRunner:
         set_learning_rate(state.optimizer, learning_rate(state.step, self._total, config))
         state.optimizer.zero_grad(set_to_none=True)
         local = self._backward(learner, parts)
-        mean, stopping = self._shared(local, stop)
+        mean, wanted = self._shared(local, asked)
         images = [target["image_id"] for _, targets in parts for target in targets]
         refuse_divergence(
             state.step, mean, local, images, state.history, self._processes, self._folder
@@ -87,7 +88,7 @@ class StepRunner:
         state.scaler.update()
         if state.average is not None:
             state.average.update(state.root, state.step)
-        return mean, stopping
+        return mean, wanted
 
     def _check_gradient(self, norm: float, images: Sequence[int]) -> None:
         """Refuse what is not finite; a scaler skips such a step first, and lowers its scale."""
@@ -121,13 +122,15 @@ class StepRunner:
         ):
             return learner.losses(images.to(self._device, non_blocking=True), targets, generator)
 
-    def _shared(self, local: Mapping[str, float], stop: bool) -> tuple[dict[str, float], bool]:
+    def _shared(
+        self, local: Mapping[str, float], asked: tuple[bool, bool]
+    ) -> tuple[dict[str, float], tuple[bool, bool]]:
         """Return what all processes say together."""
         if self._processes.count == 1:
-            return dict(local), stop
-        values = torch.tensor([*local.values(), float(stop)], device=self._device)
-        *losses, stopping = self._processes.mean(values).tolist()
-        return dict(zip(local, losses, strict=True)), stopping > 0
+            return dict(local), asked
+        values = torch.tensor([*local.values(), *map(float, asked)], device=self._device)
+        *losses, stop, save = self._processes.mean(values).tolist()
+        return dict(zip(local, losses, strict=True)), (stop > 0, save > 0)
 
 
 def resolve_precision(precision: str, device: str) -> str:

@@ -108,7 +108,7 @@ def _timed(
     runner: StepRunner, learner: Learner, state: TrainState, parts: Sequence[Batch]
 ) -> float:
     began = time.perf_counter()
-    runner.step(learner, parts, False)
+    runner.step(learner, parts)
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     state.step += 1

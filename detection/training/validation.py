@@ -10,6 +10,7 @@ from ..errors import TrainingError
 from .averaging import averaged
 from .checkpoint import TrainState
 from .config import TrainConfig
+from .processes import current_processes
 from .report import BestStep, TrainRow
 
 Progress = Callable[[str, float, float], None]
@@ -63,6 +64,9 @@ class Validator:
     ) -> bool:
         """Score the weights that the run would leave now, and put that into its last row.
 
+        Of several processes, each scores with the running statistics of the first one, which it
+        saves, and takes its scores, so that all hold the same step for the best.
+
         Args:
             state: Its weights are the same afterwards.
             tell: Called with how far it is.
@@ -76,6 +80,7 @@ class Validator:
         """
         if self._validate is None:
             raise TrainingError("there is nothing that scores the run")
+        processes = current_processes()
 
         def heard(message: str, done: float, total: float) -> None:
             if cut_short():
@@ -83,6 +88,7 @@ class Validator:
             tell(f"scoring {done:.0f}/{total:.0f} images")
 
         with averaged(state.root, state.average):
+            processes.copy_statistics(state.root)
             state.root.eval()
             try:
                 scores = dict(self._validate(heard))
@@ -90,7 +96,7 @@ class Validator:
                 return False
             finally:
                 state.root.train()
-        row = replace(state.history[-1], scores=scores)
+        row = replace(state.history[-1], scores=processes.gather(scores)[0])
         state.history[-1] = row
         if self._config.keep_best:
             state.best = better_of(state.best, row)

@@ -92,6 +92,17 @@ def version_with(version: str, sha256: str | None) -> str:
     return version if sha256 is None else f"{version} (timing cache {label_of(sha256)})"
 
 
+def cache_of_version(version: str) -> str | None:
+    """Return the label of the timing cache that an engine's version names; ``None`` without one.
+
+    Example:
+        >>> cache_of_version("10.4.0 (timing cache empty)"), cache_of_version("10.4.0")
+        ('empty', None)
+    """
+    found = re.search(r" \(timing cache (\w+)\)$", version)
+    return None if found is None else found[1]
+
+
 def label_of(sha256: str) -> str:
     """Return the first digits of a SHA-256, or ``empty`` for that of no content."""
     return _EMPTY if sha256 == hashlib.sha256().hexdigest() else sha256[:_SHOWN]

@@ -175,15 +175,20 @@ def _changes(
             effect.key,
             effect.a_ms,
             effect.b_ms,
-            math.expm1(effect.log_ratio),
-            math.expm1(effect.log_ratio - effect.half_width),
-            math.expm1(effect.log_ratio + effect.half_width),
+            _relative(effect.log_ratio),
+            _relative(effect.log_ratio - effect.half_width),
+            _relative(effect.log_ratio + effect.half_width),
             float(p),
             bool(p < ALPHA),
             least,
         )
         for name, effect, p, least in zip(names, effects, adjusted, smallest, strict=True)
     )
+
+
+def _relative(log_ratio: float) -> float:
+    """Return a change whose logarithm is given; beyond :data:`MOST_LOG` nothing was found out."""
+    return math.expm1(min(max(log_ratio, -MOST_LOG), MOST_LOG))
 
 
 def _smallest_shown(effects: Sequence[Effect], tested: int) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -41,6 +42,13 @@ class Gate:
     def __str__(self) -> str:
         return f"{self.direction}>{100 * self.limit:g}%"
 
+    @property
+    def log_limit(self) -> float:
+        """Return how far the logarithm of a ratio may move, up or down."""
+        if self.direction == "slower":
+            return math.log1p(self.limit)
+        return -math.log1p(-self.limit) if self.limit < 1 else math.inf
+
     def violated_by(self, change: Change) -> bool:
         """Return whether a change is significant and beyond the limit."""
         if not change.significant:
@@ -51,7 +59,7 @@ class Gate:
     def left_open_by(self, change: Change) -> bool:
         """Return whether a change may be beyond the limit, and the tables would not show it."""
         end = change.hi if self.direction == "slower" else -change.lo
-        hidden = change.smallest_shown > self.limit
+        hidden = math.log1p(change.smallest_shown) > self.log_limit
         return hidden and end > self.limit and not self.violated_by(change)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..tables.manifest import SEVERAL
 from ..tables.table import LatencyTable
 from .diff import TableDiff
 from .gate import Change, Gate
@@ -16,6 +17,10 @@ COMMON = 0.9
 """Share of the workloads that two profiles of one plan have in common, at least: some fail."""
 
 MOST_REPLICATES = 1000  # that a profile takes
+TANGLED = 1.0
+"""A kind of which not even a doubling is shown stands beside another one in every workload: more
+of the same measurements leave it there."""
+
 ROUNDING = 1e-9  # of what is rounded up
 
 
@@ -42,7 +47,7 @@ def notes_of(a: NamedTable, b: NamedTable, diff: TableDiff, gate: Gate | None) -
     if len(diff.workloads) < COMMON * measured:
         found.append(
             f"only {len(diff.workloads)} of {measured} workloads are measured in both tables, "
-            f"the others were not compared; `detfit profile --like {a.name}` measures the same"
+            f"the others were not compared{_likewise(a, 'measures')}"
         )
     if gate is not None:
         found += _undecided(diff.undecided(gate), gate, replicates_of(a.table, b.table))
@@ -69,14 +74,15 @@ def replicates_to_show(change: Change, limit: float, replicates: float) -> int |
         replicates: In each of them.
 
     Returns:
-        A number above those that there are; ``None`` where a profile does not take so many.
+        A number above those that there are; ``None`` where a profile does not take so many, or
+        none would be enough.
 
     Example:
         >>> shown = Change("kind", "conv", "conv", 1.0, 1.0, 0.0, -0.05, 0.05, 1.0, False, 0.0404)
         >>> replicates_to_show(shown, 0.02, 3)
         12
     """
-    if limit <= 0:
+    if limit <= 0 or change.smallest_shown >= TANGLED:
         return None
     times = (math.log1p(change.smallest_shown) / math.log1p(limit)) ** 2
     needed = max(replicates * times, math.floor(replicates) + 1)
@@ -97,17 +103,27 @@ def _single_replicate(name: str) -> str:
 def _other_models(a: NamedTable, b: NamedTable) -> Iterator[str]:
     """Say where more than the device's software may have made a difference."""
     mine, theirs = a.table.manifest, b.table.manifest
-    likewise = f"`detfit profile --like {a.name}` takes the same"
+    likewise = _likewise(a, "takes")
     if mine.seed != theirs.seed:
         yield (
             f"the tables are of seeds {mine.seed} and {theirs.seed}: their models have other "
-            f"weights, on which the time of box selection depends; {likewise}"
+            f"weights, on which the time of box selection depends{likewise}"
         )
-    if mine.inputs != theirs.inputs:
+    several = a.table.is_of_several_inputs or b.table.is_of_several_inputs
+    if mine.inputs != theirs.inputs or several:
         yield (
             "box selection, RoIAlign and NMS were timed on other inputs in each table (inputs), "
-            f"so that proposals and detections may differ by that alone; {likewise}"
+            f"so that proposals and detections may differ by that alone{likewise}"
         )
+
+
+def _likewise(before: NamedTable, does: str) -> str:
+    """Return how to do as a table does, where one profile can: after joining none can."""
+    manifest = before.table.manifest
+    joined = manifest.space["name"] == SEVERAL or manifest.is_of_several_seeds
+    if joined or before.table.is_of_several_inputs:
+        return ""
+    return f"; `detfit profile --like {before.name} -o NEW.jsonl` {does} the same"
 
 
 def _undecided(changes: Sequence[Change], gate: Gate, replicates: float) -> Iterator[str]:

@@ -122,7 +122,6 @@ class _Begun:
         table: Features ``(n, f)``, which networks see.
         places: Coordinates ``(n, d)``, which networks see.
         values: What the trend leaves ``(n,)``, which networks learn.
-        rng: As it is then.
     """
 
     family: Family
@@ -131,7 +130,6 @@ class _Begun:
     table: Floats
     places: Floats
     values: Floats
-    rng: np.random.Generator
 
 
 def fit_family(
@@ -144,19 +142,22 @@ def fit_family(
 
     Args:
         measured: Milliseconds of at least :data:`MIN_MODULES` modules.
-        rng: Draws probes, folds and what networks begin with.
+        rng: Draws probes, folds and what networks begin with: one that was not used yet.
         prior: A simulated device to begin with where modules are few.
         share: Of the usual epochs of networks, above 0 and at most 1.
     """
     prior = prior if len(measured) < MAX_FOR_PRIOR else None
-    answers: list[_Begun] = yield [Job(_begin, (measured, rng, prior), BEGINNING * len(measured))]
+    # Before NumPy 2 a generator that came through another process cannot spawn alike.
+    of_begun, of_folds, of_networks = rng.spawn(3)
+    beginning = Job(_begin, (measured, of_begun, prior), BEGINNING * len(measured))
+    answers: list[_Begun] = yield [beginning]
     begun = answers[0]
     if len(measured) < MIN_FOR_TREES:
         return begun.family
-    fold = begun.rng.permutation(len(measured)) % FOLDS
+    fold = of_folds.permutation(len(measured)) % FOLDS
     plans: list[Plan[Any]] = [_fit_trees(begun.columns, begun.left, fold)]
     if len(measured) >= MIN_FOR_NETWORKS:
-        plans.append(train(begun.table, begun.places, begun.values, begun.rng, share))
+        plans.append(train(begun.table, begun.places, begun.values, of_networks, share))
     (forest, errors), *trained = yield from together(plans)
     blend, errors = trained[0].beside(errors) if trained else (None, errors)
     return replace(begun.family, forest=forest, blend=blend, scores=_thinned(errors))
@@ -182,7 +183,7 @@ def _begin(
     if len(specs) >= MIN_FOR_TREES:
         said = level, mean, variance, distance
         columns = _columns(family, table, places, *said, leave_out=True)
-    return _Begun(family, columns, left, table, places, log_ms - level, rng)
+    return _Begun(family, columns, left, table, places, log_ms - level)
 
 
 def _columns(

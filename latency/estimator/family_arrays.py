@@ -43,7 +43,8 @@ def family_to_arrays(family: Family) -> dict[str, npt.NDArray[Any]]:
     if trend.waves is not None:
         found[_WAVES] = trend.waves.logs
     if trend.prior is not None:
-        found[_PRIOR] = np.array([trend.prior.name, trend.prior.precision])
+        prior = trend.prior
+        found[_PRIOR] = np.array([prior.name, prior.precision, prior.specification])
     if family.forest is not None:
         found |= {_FOREST + name: array for name, array in family.forest.arrays().items()}
     if family.blend is not None:
@@ -100,8 +101,10 @@ def _waves(arrays: Arrays) -> Waves | None:
 def _prior(arrays: Arrays) -> Prior | None:
     if _PRIOR not in arrays:
         return None
-    if arrays[_PRIOR].shape != (2,):
-        raise PredictorError(f"the array {_PRIOR!r} must hold a device and a precision")
+    if arrays[_PRIOR].shape not in ((2,), (3,)):
+        raise PredictorError(
+            f"the array {_PRIOR!r} must hold a device, a precision and a specification"
+        )
     return Prior(*map(str, arrays[_PRIOR]))
 
 

@@ -79,11 +79,17 @@ def _in_turn(jobs: Sequence[Job]) -> list[Any]:
 
 
 def _in_processes(jobs: Sequence[Job]) -> list[Any]:
+    """Spread them; where a process is killed, most likely for its memory, do without processes."""
+    from concurrent.futures.process import BrokenProcessPool
+
     from joblib import Parallel, cpu_count, delayed
 
     workers = min(MOST_PROCESSES, cpu_count())
     parallel = Parallel(workers, backend="loky", batch_size=1, pre_dispatch="all")
-    return list(parallel(delayed(_done)(job) for job in jobs))
+    try:
+        return list(parallel(delayed(_done)(job) for job in jobs))
+    except BrokenProcessPool:
+        return _in_turn(jobs)
 
 
 def _done(job: Job) -> Any:

@@ -24,6 +24,7 @@ class Prior:
     Attributes:
         name: Of the device, ``V100`` or ``V100:tensorrt``.
         precision: ``fp32``, ``fp16`` or ``int8``.
+        specification: Of a device that does not ship with detfit.
 
     Raises:
         PredictorError: Device, engine or precision are unknown.
@@ -31,9 +32,10 @@ class Prior:
 
     name: str
     precision: str
+    specification: str = ""
 
     def __post_init__(self) -> None:
-        _device(self.name, self.precision)  # unknown names are refused at once
+        _device(self.name, self.precision, self.specification)  # unknown names are refused at once
 
     def log_ms(self, specs: Sequence[ModuleSpec]) -> Floats:
         """Return log(ms) ``(n,)`` of modules there.
@@ -41,10 +43,10 @@ class Prior:
         Raises:
             PredictorError: A kind of module cannot be simulated.
         """
-        ms = _device(self.name, self.precision).modules_ms(specs)
+        ms = _device(self.name, self.precision, self.specification).modules_ms(specs)
         return np.asarray(np.log(np.maximum(ms, LEAST_MS)))
 
 
 @cache
-def _device(name: str, precision: str) -> SimulatedPredictor:
-    return make_simulated(name, precision)
+def _device(name: str, precision: str, specification: str) -> SimulatedPredictor:
+    return make_simulated(name, precision, specification=specification)

@@ -27,6 +27,7 @@ class SimulatedBasis:
     Attributes:
         name: Of the device, ``V100`` or ``V100:tensorrt``.
         precision: ``fp32``, ``fp16`` or ``int8``.
+        specification: Of a device that does not ship with detfit.
 
     Raises:
         PredictorError: Device, engine or precision are unknown.
@@ -34,6 +35,7 @@ class SimulatedBasis:
 
     name: str
     precision: str
+    specification: str = ""
 
     def __post_init__(self) -> None:
         _ = self._device  # unknown names are refused at once
@@ -61,4 +63,4 @@ class SimulatedBasis:
 
     @cached_property
     def _device(self) -> SimulatedPredictor:
-        return make_simulated(self.name, self.precision)
+        return make_simulated(self.name, self.precision, specification=self.specification)

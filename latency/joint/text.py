@@ -64,7 +64,8 @@ def _basis_from_fields(given: Mapping[str, Any] | None) -> Basis:
         alike = _positive(given["alike"], "alike", zero=True)
         return KnownBasis(joint_from_fields(given["joint"]), alike)
     simulated = given["simulated"]
-    return SimulatedBasis(str(simulated["name"]), str(simulated["precision"]))
+    own = str(simulated.get("specification", ""))
+    return SimulatedBasis(str(simulated["name"]), str(simulated["precision"]), own)
 
 
 def joint_from_fields(given: Mapping[str, Any]) -> JointCosts:

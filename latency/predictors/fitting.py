@@ -25,6 +25,7 @@ from ..joint import (
     fit_like,
 )
 from ..joint.fit import SURPRISE
+from ..simulated.device_file import specification_of
 from ..simulated.predictor import SimulatedPredictor
 from ..tables.table import LatencyTable
 from ..workloads.workload import CHAIN
@@ -131,7 +132,7 @@ def basis_of(source: Predictor | SimulatedPredictor) -> Basis:
         PredictorError: It was fitted on modules alone.
     """
     if isinstance(source, SimulatedPredictor):
-        return SimulatedBasis(_name_of(source), source.precision)
+        return SimulatedBasis(*_named(source))
     if source.joint is None:
         raise PredictorError(
             "the source was fitted on modules alone or by an earlier version; fit it anew on a "
@@ -140,8 +141,10 @@ def basis_of(source: Predictor | SimulatedPredictor) -> Basis:
     return KnownBasis(source.joint, HALF)
 
 
-def _name_of(source: SimulatedPredictor) -> str:
-    return f"{source.device.name}:{source.engine}"
+def _named(source: SimulatedPredictor) -> tuple[str, str, str]:
+    """Return name, precision and specification, by which a file finds the device again."""
+    name = f"{source.device.name}:{source.engine}"
+    return name, source.precision, specification_of(source.device)
 
 
 def _closure(table: LatencyTable, joint: JointCosts) -> Closure:
@@ -200,7 +203,7 @@ def _prior_of(source: Predictor | SimulatedPredictor | None) -> Prior | None:
             "device is the only prior; name one by --from simulated:V100:tensorrt, or leave "
             "--from out"
         )
-    return Prior(_name_of(source), source.precision)
+    return Prior(*_named(source))
 
 
 def _fit_modules(table: LatencyTable, rng: np.random.Generator, prior: Prior | None) -> Predictor:

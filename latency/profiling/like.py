@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engines import option_texts
+from engines import COLD, DeviceInfo, cache_of_version, option_texts
 from searchspaces import SearchSpace, make_space
 
 from ..errors import ProfileError
@@ -22,6 +22,7 @@ from .config import ProfileConfig
 from .plan import sample_distinct
 
 USUAL = ProfileConfig().detectors
+EMPTY = "empty"  # timing cache to begin with
 MOST_DRAWN = 1000  # detectors among which those of a table are looked for
 
 
@@ -34,7 +35,7 @@ class LikeProfile:
         space_options: What it was made with.
         config: As the table was measured.
         engine: The table's.
-        engine_options: How it built, each ``NAME=VALUE``.
+        engine_options: How it built, each ``NAME=VALUE``, or as was asked for instead.
     """
 
     space: SearchSpace
@@ -45,7 +46,13 @@ class LikeProfile:
 
 
 def profile_like(
-    path: Path, config: ProfileConfig, *, device: str | None = None, replicates: int | None = None
+    path: Path,
+    config: ProfileConfig,
+    *,
+    device: str | None = None,
+    replicates: int | None = None,
+    engine: str | None = None,
+    engine_options: Sequence[str] = (),
 ) -> LikeProfile:
     """Return what it takes to profile again as a table was profiled.
 
@@ -60,10 +67,13 @@ def profile_like(
             weights are that inputs were recorded with, should their file be missing.
         device: ``cpu`` or ``cuda:0``; the table's kind if None.
         replicates: How often to measure; as the table if None.
+        engine: Another engine, which knows nothing of the table's options.
+        engine_options: ``NAME=VALUE`` texts; the table's are taken for names that are not given.
 
     Raises:
         TableError: The table is missing or damaged.
-        ProfileError: It holds several spaces, or nothing that a profile measured.
+        ProfileError: It holds several spaces, seeds or inputs, or nothing that a profile measured;
+            or its engines were built with a timing cache, which was not given.
         SearchSpaceError: There is no such space: the table was not profiled.
     """
     table = read_table(path)
@@ -76,6 +86,11 @@ def profile_like(
             f"{path} was joined of several spaces ({manifest.space_names}); give --like the table "
             "of one after the other, and merge what comes of it"
         )
+    if manifest.is_of_several_seeds or table.is_of_several_inputs:
+        raise ProfileError(
+            f"{path} was joined of tables whose models have other weights or were given other "
+            "inputs; give --like the table of one after the other, and merge what comes of it"
+        )
     options = {name: value for name, value in manifest.space.items() if name != "name"}
     space = make_space(str(manifest.space["name"]), **options)
     like = replace(
@@ -86,7 +101,7 @@ def profile_like(
         detectors=max(_drawn(space, table), int(roles == {DETECTOR})),
         modules=roles != {DETECTOR},
         all_chains=roles != {DETECTOR},  # the agenda names them
-        isolated=MODULE in roles,
+        isolated=MODULE in roles or manifest.protocol.cache == COLD,
         replicates=replicates or replicates_of(table),
         active=False,
         near_ms=None,
@@ -94,8 +109,31 @@ def profile_like(
         input_sets=config.input_sets if manifest.inputs else 0,
         like=path,
     )
-    engine = manifest.device
-    return LikeProfile(space, options, like, engine.engine, option_texts(engine.options))
+    before = manifest.device
+    built = tuple(engine_options)
+    if engine in (None, before.engine):
+        built = _options_like(path, before, built)
+    return LikeProfile(space, options, like, engine or before.engine, built)
+
+
+def _options_like(path: Path, device: DeviceInfo, given: Sequence[str]) -> tuple[str, ...]:
+    """Return a table's engine options, those given instead of its own.
+
+    Raises:
+        ProfileError: The engines were built with a pinned timing cache, of which a table holds the
+            first digits alone, and none was given.
+    """
+    found = {text.partition("=")[0]: text for text in (*option_texts(device.options), *given)}
+    cache = cache_of_version(device.engine_version)
+    if cache is not None and "timing_cache" not in found:
+        if cache != EMPTY:
+            raise ProfileError(
+                f"{path} was measured with the timing cache {cache}...; give it by "
+                "--engine-option timing_cache=FILE:SHA256, or another one on purpose "
+                "(timing_cache=empty)"
+            )
+        found["timing_cache"] = f"timing_cache={EMPTY}"
+    return tuple(found.values())
 
 
 def _first_of(kind: str) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 from engines import Backend
 from searchspaces import Graph, SearchSpace, write_atomically
 
+from ..errors import RecordingError
+from ..recording.origin import GENERATED, Origin
 from ..recording.recording import Recording
 from ..recording.recording_file import open_recording, recording_path
 from ..tables.manifest import Manifest
@@ -153,9 +155,9 @@ def measure(
         TableError: The file exists without ``resume``, is damaged or belongs to something else.
     """
     begun = recording_path(Path(path)).exists()
-    recording, inputs = _recording(recorded, config, Path(path), resume)
     opened = False
     try:
+        recording, inputs = _recording(recorded, config, Path(path), resume)
         with closing(site(recording, inputs)) as there:
             there.require_quiet()
             manifest = Manifest(
@@ -193,12 +195,19 @@ def _recording(
         return None, None  # it will be refused by its writer
     before = path if path.exists() else config.like
     known = None if before is None else read_table(before).manifest.inputs
+    goes_on = before == path and config.like is None
+    if goes_on and bool(config.input_sets) != (known is not None):
+        was, again = ("recorded inputs", "without") if known else ("noise", "with")
+        raise RecordingError(
+            f"{path}: was measured on {was}; go on {again} --input-sets 0, or start in another "
+            "file"
+        )
     if not config.input_sets or (before is not None and known is None):
         return None, None  # a table goes on, or is repeated, as it began
     path.parent.mkdir(parents=True, exist_ok=True)
     if before is not None and before != path:
         _take_over(recording_path(before), recording_path(path))
-    return open_recording(
+    recording, sha256 = open_recording(
         recording_path(path),
         graphs,
         seed=config.seed,
@@ -207,6 +216,21 @@ def _recording(
         weights=config.weights,
         sha256=known,
     )
+    if goes_on:
+        _require_same(recording.origin, config, path)
+    return recording, sha256
+
+
+def _require_same(origin: Origin, config: ProfileConfig, path: Path) -> None:
+    """Refuse to go on with other inputs than those that a table was measured on."""
+    images = GENERATED if config.images is None else config.images.name
+    if (origin.sets, origin.images) != (config.input_sets, images):
+        again = "" if origin.images == GENERATED else f"--images {origin.images} "
+        raise RecordingError(
+            f"{path}: was measured on {origin.sets} sets of inputs from {origin.images}, asked "
+            f"for are {config.input_sets} from {images}; go on with {again}--input-sets "
+            f"{origin.sets}, or start in another file"
+        )
 
 
 def _take_over(source: Path, target: Path) -> None:

@@ -98,7 +98,8 @@ def read_recording(
     found = None if weights is None else sha256_of_file(Path(weights))
     if found != origin.weights_sha256:
         raise RecordingError(
-            f"{path}: was recorded with weights of sha256 {origin.weights_sha256}, got {found}"
+            f"{path}: was recorded with weights of sha256 {origin.weights_sha256}, got {found}; "
+            "give the same --weights"
         )
     return Recording(origin, images, detectors, None if weights is None else Path(weights))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,32 @@ def read_simulated_device(path: Path | str) -> SimulatedDevice:
     """
     path = Path(path)
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise PredictorError(f"{path} is no specification of a device: {error}") from error
+    return parse_simulated_device(text, str(path))
+
+
+def specification_of(device: SimulatedDevice) -> str:
+    """Return what :func:`parse_simulated_device` reads; empty for a device that ships as it is."""
+    if _shipped().get(device.name.lower()) == device:
+        return ""
+    return json.dumps({"schema": SCHEMA, **asdict(device)}, sort_keys=True)
+
+
+def parse_simulated_device(text: str, path: str) -> SimulatedDevice:
+    """Read the text of a specification file.
+
+    Args:
+        text: Of the file.
+        path: What messages call it.
+
+    Raises:
+        PredictorError: As for :func:`read_simulated_device`.
+    """
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise PredictorError(f"{path} is no specification of a device: {error}") from error
     schema = fields.pop("schema", None) if isinstance(fields, dict) else None
     if schema != SCHEMA:
@@ -63,7 +88,7 @@ def read_simulated_device(path: Path | str) -> SimulatedDevice:
     return _validated(path, fields)
 
 
-def _validated(path: Path, fields: dict[str, Any]) -> SimulatedDevice:
+def _validated(path: str, fields: dict[str, Any]) -> SimulatedDevice:
     from pydantic import TypeAdapter, ValidationError
 
     try:

@@ -16,7 +16,7 @@ from searchspaces import DetectorSpec, Graph, ModuleSpec
 from ..errors import PredictorError
 from ..prediction import CONFIDENCE, Latency, Modules, ModuleTime
 from .device import FUSING, WIDER, SimulatedDevice
-from .device_file import PREFIX, get_simulated_device
+from .device_file import PREFIX, get_simulated_device, parse_simulated_device
 from .efficiency import EFFICIENCIES, Efficiency
 from .layers import Layer
 from .roofline import Roofline
@@ -205,7 +205,11 @@ def _check_confidence(confidence: float) -> None:
 
 
 def make_simulated(
-    name: str, precision: str = "fp32", engine: str | None = None, batch: int = 1
+    name: str,
+    precision: str = "fp32",
+    engine: str | None = None,
+    batch: int = 1,
+    specification: str = "",
 ) -> SimulatedPredictor:
     """Return the predictor of a device; ``NAME:ENGINE`` names the engine, too.
 
@@ -217,12 +221,17 @@ def make_simulated(
         precision: ``fp32``, ``fp16`` or ``int8``.
         engine: Of the device's; ``None`` takes the name's, or chooses.
         batch: Images per run.
+        specification: Of a device that does not ship with detfit, as :func:`specification_of`
+            gives it; the name then is what messages call it.
 
     Raises:
         PredictorError: Device, precision or engine are unknown.
     """
     device_name, _, named = name.removeprefix(PREFIX).partition(":")
-    device = get_simulated_device(device_name)
+    if specification:
+        device = parse_simulated_device(specification, f"the specification of {device_name}")
+    else:
+        device = get_simulated_device(device_name)
     fitting = [each for each in device.launch_us if precision != "int8" or FUSING[each]]
     return SimulatedPredictor(device, precision, named or engine or fitting[0], batch)
 

@@ -15,6 +15,7 @@ SCHEMA = "detfit.latency-table/3"
 UNSEALED = "detfit.latency-table/1"  # had no checksums, and only whole graphs
 READABLE = (UNSEALED, "detfit.latency-table/2", SCHEMA)  # the second had no sentinel
 SEVERAL = "several"  # name of the space of a table that was joined of several
+_OTHER_SEED = "holds rows of a table of seed "
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,11 @@ class Manifest:
             return []
         return [("sentinel", self.sentinel, other.sentinel)]
 
+    @property
+    def is_of_several_seeds(self) -> bool:
+        """Return whether tables of other seeds were joined to this one's."""
+        return any(note.startswith(_OTHER_SEED) for note in self.notes)
+
     def joined(self, other: Manifest, what: str) -> Manifest:
         """Return the manifest of both tables' rows in one.
 
@@ -152,7 +158,7 @@ class Manifest:
         if len(spaces) > max(len(self.spaces), len(other.spaces)):
             notes[f"joined: {self.space_names} and {other.space_names}"] = None
         if other.seed != self.seed:
-            notes[f"holds rows of a table of seed {other.seed}"] = None
+            notes[f"{_OTHER_SEED}{other.seed}"] = None
         return replace(
             self,
             space=spaces[0] if len(spaces) == 1 else {"name": SEVERAL, "spaces": spaces},

@@ -173,6 +173,12 @@ class LatencyTable(Mapping[ModuleSpec, Measurement]):
         )
 
     @property
+    def is_of_several_inputs(self) -> bool:
+        """Return whether tables were joined whose modules were timed on other recorded inputs."""
+        recorded = any(row.measurement and row.measurement.inputs > 1 for row in self.rows)
+        return self.manifest.inputs is None and recorded
+
+    @property
     def device(self) -> DeviceInfo:
         """Return what was measured."""
         return self.manifest.device

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 TRAINS = {"scratch": "detector", "supernet": "supernet"}
 """Evaluator -> what a recipe has to train for it, to detect."""
 
+LEARNS = {**TRAINS, "classification": "supernet"}
+"""Evaluator -> what it trains."""
+
 BEGINS = {"scratch": "--pretrained FOLDER", "supernet": "--start FILE"}
 """Evaluator -> what names the weights that its training begins with."""
 
@@ -56,7 +59,8 @@ def search_procedure(
     from detection import resolve_recipe, resolve_settings
 
     if recipe is None:
-        return SearchProcedure(resolve_settings(asked))
+        settings = resolve_settings(asked, LEARNS.get(evaluator, "detector"))
+        return SearchProcedure(settings, asked.get("macs_bins", 0))
     resolved = resolve_recipe(recipe, asked)
     _require_fitting(evaluator, resolved)
     if resolved.get("start") == "pretrained" and begins_with is None:

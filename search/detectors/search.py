@@ -23,8 +23,8 @@ from ..running.result import SearchResult
 from ..running.run import run_search
 from ..settings import SearchSettings
 from ..training.evaluators import Stage, make_evaluator
-from ..training.procedure import whole_settings
-from ..training.supernet_files import refuse_stray_supernet
+from ..training.procedure import require_here, whole_settings
+from ..training.supernet_files import SUPERNET_FILE, refuse_stray_supernet
 from ..workers import WorkerChoice
 from .planning import Plan, make_plan
 
@@ -74,7 +74,7 @@ def search_detectors(
             and none is named; nothing is written.
         EvaluatorError: The evaluator lacks what it needs, or is given what it does not use.
         DatasetError: The data is not there, damaged, or has another number of classes.
-        TrainingError: The device is not here, or the training failed.
+        TrainingError: The device is not here or cannot train so, or the training failed.
         CheckpointError: The supernet's files are damaged.
     """
     folder = Path(out_dir)
@@ -83,7 +83,8 @@ def search_detectors(
     evaluator, stage = make_evaluator(
         plan.space, plan.options, settings, data_dir, training, device, data_workers
     )
-
+    if training is not None and not (folder / SUPERNET_FILE).exists():  # else it is trained
+        require_here(whole_settings(training), device)
     notes = {} if stage is None else stage.notes
 
     def prepare() -> None:

@@ -6,6 +6,8 @@ epochs on ImageNet's weights, in the second every backbone for nine epochs from 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from detection import CocoDataset, Detector, TrainAugment, TrainConfig
     from searchspaces import Architecture, DetectorSpec, SearchSpace
 
-_DIGITS = 16  # of an architecture's digest, in the name of its folder
+_DIGITS = 16  # of an architecture's digest, and of what else decides, in the name of its folder
 
 
 class ScratchEvaluator:
@@ -41,6 +43,9 @@ class ScratchEvaluator:
         augment: How training images are varied, whatever the size of an input; as usual if left
             out.
         device: Where is trained and scored.
+        others: Whatever else decides the trainings, as plain values by name: those of other ones,
+            or of other settings, are then kept apart in the folder, each to go on by itself.
+            Without it the folder is for trainings that are alike.
         progress: Called as ``progress(message, done, total)`` in steps of each training.
 
     Raises:
@@ -60,12 +65,14 @@ class ScratchEvaluator:
         *,
         augment: TrainAugment | None = None,
         device: str = "cpu",
+        others: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> None:
         require_pretrained(pretrained)
         self._space, self._training, self._scoring = space, training, scoring
         self._config, self._folder, self._pretrained = config, Path(folder), pretrained
         self._augment, self._device, self._progress = augment, device, progress
+        self._others = others
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the progress with the process that shows it."""
@@ -92,7 +99,7 @@ class ScratchEvaluator:
         spec = self._space.detector(architecture)
         preprocess = Preprocess(spec.input_hw)
         config = self._length(budget)
-        folder = self._folder / _name(architecture, budget)
+        folder = self._folder / self._name(architecture, budget)
         detector = self._fresh(spec)
         train(
             one_detector(detector),
@@ -102,6 +109,7 @@ class ScratchEvaluator:
             folder,
             resume=True,
             device=self._device,
+            others=self._others,
             progress=self._progress,
         )
         images = None if budget is None else budget.images
@@ -114,6 +122,16 @@ class ScratchEvaluator:
         )
         shutil.rmtree(folder)
         return {"ap": 100 * report.ap, "ap50": 100 * report.ap50, "ap75": 100 * report.ap75}
+
+    def _name(self, architecture: Architecture, budget: Budget | None) -> str:
+        """Return the folder of a training; one of another length, or of others, begins anew."""
+        name = architecture.digest[:_DIGITS]
+        if budget is not None and budget.share is not None:
+            name = f"{name}-{budget.share:g}"
+        if self._others is None:
+            return name
+        decisive = json.dumps([self._config.decisive, dict(self._others)], sort_keys=True)
+        return f"{name}-{hashlib.sha256(decisive.encode()).hexdigest()[:_DIGITS]}"
 
     def _augmented(self, input_hw: tuple[int, int]) -> TrainAugment:
         from detection import TrainAugment
@@ -148,12 +166,6 @@ class ScratchEvaluator:
         if self._pretrained is not None:
             load_imagenet_backbone(detector, imagenet_network(detector.graph), self._pretrained)
         return detector
-
-
-def _name(architecture: Architecture, budget: Budget | None) -> str:
-    """Return the folder of a training; one of another length begins anew."""
-    name = architecture.digest[:_DIGITS]
-    return name if budget is None or budget.share is None else f"{name}-{budget.share:g}"
 
 
 def require_pretrained(folder: Path | None) -> None:

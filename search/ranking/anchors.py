@@ -25,7 +25,7 @@ from ..running.evaluation import Evaluation
 from ..running.result import SearchResult
 from ..settings import ACCURACY, SearchSettings
 from ..training.images import USUAL_SPLIT
-from ..training.procedure import whole_settings
+from ..training.procedure import require_here, whole_settings
 from ..training.scratch import ScratchStage
 from .agreement import MIN_TAU, RankAgreement, rank_agreement
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 ANCHORS_FILE = "anchors.json"
 SCHEMA_VERSION = 1
+ADDED = ("warmup_steps",)
+"""What of the identity earlier releases did not write, so that it is not compared there."""
 
 
 def train_anchors(
@@ -75,19 +77,21 @@ def train_anchors(
         RunError: The run has too few results, or was searched on other images; or its anchors
             were trained otherwise; or other splits are asked for; or no tau reaches the threshold.
         DatasetError: The data is not there or damaged.
-        TrainingError: A training failed.
+        EvaluatorError: Curves for TensorBoard are asked for, which would be lost.
+        TrainingError: A training failed, or cannot be done on the device.
     """
     if not 0 <= threshold <= 1:
         raise RunError(f"the threshold of tau must lie in 0..1, got {threshold}")
     anchors = choose_anchors(result, count, seed)
     whole = _on_the_runs_images(result, whole_settings(training))
     stage = _stage(result, Path(data_dir), whole, pretrained, device)
+    require_here(whole, device)
     identity = _identity(stage, whole, pretrained)
     book = _Book(result.folder / ANCHORS_FILE, goal_of(result), identity, threshold)
     if tell is not None:
         for sentence in stage.notes.values():
             tell(sentence)
-    stage.prepare(result.folder, progress)
+    stage.prepare(result.folder, progress, {"anchors": identity})  # apart from other settings
     for done, anchor in enumerate(anchors):
         if progress is not None:
             progress("training anchors", done, len(anchors))
@@ -160,7 +164,8 @@ def _on_the_runs_images(result: SearchResult, training: TrainSettings) -> TrainS
     """
     split = _searched_data(result).get("split", USUAL_SPLIT)
     images = training.images
-    if images.split not in (USUAL_SPLIT, split) or images.score_split is not None:
+    asked = training.split_asked or images.split != USUAL_SPLIT
+    if (asked and images.split != split) or images.score_split is not None:
         raise RunError(
             f"anchors are trained and scored on the images of the run in {result.folder}, which "
             f"learnt from {split}; leave split and score_split out"
@@ -209,6 +214,7 @@ def _identity(
     images = {"flip": training.images.flip, "scale": training.images.scale}
     identity = {
         "training": training.config.decisive,
+        "warmup_steps": stage.config.warmup_steps,  # as it fits the images
         "pretrained": pretrained is not None,
         "data": stage.identity,
         **{name: value for name, value in images.items() if value is not None},
@@ -228,10 +234,10 @@ class _Book:
         self.scores: dict[str, float] = {}
         if path.is_file():
             told = _read(path)
-            if (told["objective"], told["identity"]) != (objective, self._identity):
+            if told["objective"] != objective or not _same(told["identity"], self._identity):
                 raise RunError(
                     f"{path} holds anchors that were trained otherwise or on other images; train "
-                    "with the same settings, or remove the file to begin anew"
+                    "with the same settings, or remove the file to train all of them anew by these"
                 )
             self.scores = dict(told["scores"])
             if _threshold(told) != threshold:
@@ -250,6 +256,11 @@ class _Book:
             "scores": self.scores,
         }
         write_atomically(self._path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _same(told: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Return whether both decide a score alike, as far as an earlier release has told it."""
+    return told == {k: v for k, v in now.items() if k in told or k not in ADDED}
 
 
 def _threshold(told: Mapping[str, Any]) -> float:

@@ -198,10 +198,15 @@ def _without_boxes(settings: TrainSettings) -> TrainSettings:
     """
     from detection import ImageSettings
 
-    if settings.images != ImageSettings():
+    if settings.images != ImageSettings() or settings.split_asked:
         raise EvaluatorError(
             "the classification evaluator learns folders of classes: split, score_split, flip "
             "and scale have no effect; leave them out"
+        )
+    if settings.config.group_by_aspect:
+        raise EvaluatorError(
+            "the classification evaluator crops every image to one shape: group_by_aspect has no "
+            "groups to make; leave it out"
         )
     return settings
 

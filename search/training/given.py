@@ -16,7 +16,8 @@ from searchspaces import write_atomically, writing
 
 from ..errors import EvaluatorError, RunError
 from ..progress import Progress
-from .images import HELD_OUT, SPLIT, USUAL_SPLIT, SearchImages
+from .images import SPLIT, USUAL_SPLIT, SearchImages
+from .learnt import SCORED_ON, told_of_supernet
 from .supernet_files import SUPERNET_FILE, new_supernet
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ class GivenSupernet:
         Raises:
             EvaluatorError: It does not fit, or is damaged.
         """
+        from detection import learnt_images
+
         self._require_fit(images.training.annotations.class_names)
-        return {"scored_on": self._told_of(images)}
+        return {SCORED_ON: told_of_supernet(self.path.name, learnt_images(self.info), images)}
 
     def write(self, folder: Path, images: SearchImages, progress: Progress | None) -> None:
         """Copy the file into the folder of a run, atomically and byte by byte.
@@ -88,23 +91,6 @@ class GivenSupernet:
                 f"{error}; the supernet was made with {_told(info.space_options)}, the space of "
                 f"the search with {_told(self.options)}: give both the same options"
             ) from error
-
-    def _told_of(self, images: SearchImages) -> str:
-        """Say in one line what it is scored on, and whether it has learnt from that."""
-        name, notes = self.path.name, self.info.notes
-        begin = f"{len(images.scoring)} images {images.scored}"
-        held_out = notes.get(HELD_OUT) == images.scored_sha256
-        if held_out or (SPLIT in notes and not images.shared):
-            return f"{begin}, from which {name} has not learnt"
-        if SPLIT not in notes:
-            return (
-                f"{begin}; {name} does not say what it has learnt from: if from these, its scores "
-                "flatter it"
-            )
-        return (
-            f"{begin}; {name} may have learnt from {images.shared} of them, which flatters its "
-            "scores: score on what it has not seen, such as --search-split archval"
-        )
 
 
 def read_given(

@@ -42,6 +42,7 @@ class SearchImages:
         scored_sha256: What tells them from other images of the folder.
         shared: How many of them are of the split that is learnt from; they are left out there.
         identity: What tells the images from others, wherever their folder lies.
+        split: What is learnt from, the images that score aside.
     """
 
     training: CocoDataset
@@ -50,6 +51,7 @@ class SearchImages:
     scored_sha256: str
     shared: int
     identity: dict[str, Any]
+    split: str
 
 
 def open_search_images(
@@ -90,14 +92,16 @@ def open_search_images(
         kept, held = split_for_search(ids, settings)
         scoring, scored = learnt.plain().subset(held), f"held out of {images.split}"
         digest = _sha256_of_names(scoring, data_dir)
-        return SearchImages(learnt.subset(kept), scoring, scored, digest, len(held), identity)
+        parts = learnt.subset(kept), scoring
+        return SearchImages(*parts, scored, digest, len(held), identity, images.split)
     scoring = _open_scoring(data_dir, spec, settings, split)
     _require_same_classes(learnt, scoring)
     digest = _sha256_of_names(scoring, data_dir)
     identity |= {"search_split": split, "scored_sha256": digest}
     kept = _kept_apart(learnt, scoring, images.split, split)
     shared = len(learnt) - len(kept)
-    return SearchImages(learnt.subset(kept), scoring, f"of {split}", digest, shared, identity)
+    parts = learnt.subset(kept), scoring
+    return SearchImages(*parts, f"of {split}", digest, shared, identity, images.split)
 
 
 def split_for_search(

@@ -42,6 +42,21 @@ def fitted(settings: TrainSettings, images: Sized, device: str) -> TrainSettings
     return found
 
 
+def require_here(settings: TrainSettings, device: str) -> None:
+    """Refuse a training that this machine would end once the folder is the run's.
+
+    Args:
+        settings: Of the training.
+        device: That is here.
+
+    Raises:
+        TrainingError: The device cannot train in the precision, or TensorBoard is not installed.
+    """
+    from detection import require_computable
+
+    require_computable(settings.config, device)
+
+
 def told_changes(settings: TrainSettings) -> dict[str, str]:
     """Return what followed from what was asked for, as a note of the run."""
     return {"changes": "; ".join(settings.changes)} if settings.changes else {}

@@ -42,7 +42,7 @@ class ScratchStage:
             images than a batch takes.
         RunError: There are too few images to keep some for scoring.
         TrainingError: The device is not here.
-        EvaluatorError: There is no such folder of ImageNet's weights.
+        EvaluatorError: There is no such folder of ImageNet's weights, or TensorBoard is asked for.
     """
 
     graded = TRAINING_STEPS
@@ -59,6 +59,7 @@ class ScratchStage:
 
         require_pretrained(settings.pretrained)
         whole = whole_settings(training)
+        _refuse_tensorboard(whole)
         images = open_search_images(space, data_dir, settings, whole.images)
         whole = fitted(whole, images.training, device)
         self._training, self._scoring = images.training, images.scoring
@@ -74,12 +75,28 @@ class ScratchStage:
         return self._identity
 
     @property
+    def config(self) -> TrainConfig:
+        """Return the settings of every training, as they fit the images."""
+        return self._config
+
+    @property
     def notes(self) -> dict[str, str]:
         """Return what the run says of its trainings."""
         return self._notes
 
-    def prepare(self, folder: Path, progress: Progress | None = None) -> None:
-        """Make the evaluator, whose checkpoints go into a run's folder."""
+    def prepare(
+        self,
+        folder: Path,
+        progress: Progress | None = None,
+        others: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make the evaluator, whose checkpoints go into a run's folder.
+
+        Args:
+            folder: Of the run, which holds its settings.
+            progress: As for :class:`ScratchEvaluator`.
+            others: Likewise; for trainings whose settings are not those of the run.
+        """
         self._evaluator = ScratchEvaluator(
             self._space,
             self._training,
@@ -89,6 +106,7 @@ class ScratchStage:
             self._pretrained,
             augment=self._augment,
             device=self._device,
+            others=others,
             progress=progress,
         )
 
@@ -103,3 +121,16 @@ class ScratchStage:
         if self._evaluator is None:
             raise EvaluatorError("it is not said yet where checkpoints go; call prepare() first")
         return self._evaluator.evaluate(architecture, budget)
+
+
+def _refuse_tensorboard(settings: TrainSettings) -> None:
+    """Refuse curves that nobody would see.
+
+    Raises:
+        EvaluatorError: They are asked for.
+    """
+    if settings.config.tensorboard:
+        raise EvaluatorError(
+            "what an architecture's training has written is removed once it is scored, "
+            "TensorBoard's curves with it; leave tensorboard=true out"
+        )

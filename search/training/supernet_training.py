@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..progress import Progress
 from .images import HELD_OUT, SPLIT, SearchImages
+from .learnt import SCORED_ON, told_of_start
 from .procedure import fitted, told_changes
 from .supernet_files import CHECKPOINTS, SUPERNET_FILE, new_supernet, training_kept
 
@@ -63,13 +64,17 @@ class SupernetTraining:
         Raises:
             DatasetError: There are fewer images than a batch takes.
             TrainingError: The device is not here.
-            CheckpointError: The weights to begin with are missing or damaged.
+            CheckpointError: The weights to begin with are missing, damaged or of other backbones.
         """
-        from detection import read_weights_info
+        from detection import learnt_images, read_weights_info
 
-        if self.start is not None:
-            read_weights_info(self.start)
-        return told_changes(fitted(self.settings, images.training, self.device))
+        changes = told_changes(fitted(self.settings, images.training, self.device))
+        if self.start is None:
+            return changes
+        learnt = learnt_images(read_weights_info(self.start))
+        self._begun(self.settings.config.seed)  # now, not once the folder is the run's
+        said = told_of_start(self.start.name, learnt, images)
+        return changes if said is None else {**changes, SCORED_ON: said}
 
     def write(self, folder: Path, images: SearchImages, progress: Progress | None) -> None:
         """Train, and write the weights into the folder of a run.
@@ -79,12 +84,10 @@ class SupernetTraining:
             TrainingError: The loss became infinite or NaN.
             CheckpointError: A file of the training is damaged.
         """
-        from detection import load_start, save_weights, train
+        from detection import save_weights, train
 
         config = fitted(self.settings, images.training, self.device).config
-        supernet = new_supernet(self.space, config.seed)
-        if self.start is not None:
-            load_start(supernet, str(self.start))
+        supernet, info = self._begun(config.seed), self._info(config, images)
         train(
             self._paths(supernet, config.seed),
             supernet,
@@ -95,8 +98,16 @@ class SupernetTraining:
             device=self.device,
             progress=progress,
         )
-        info = self._info(config, images)
         save_weights(folder / SUPERNET_FILE, supernet, info, training_kept)
+
+    def _begun(self, seed: int) -> Supernet:
+        """Return the supernet as its training begins."""
+        from detection import load_start
+
+        supernet = new_supernet(self.space, seed)
+        if self.start is not None:
+            load_start(supernet, str(self.start))
+        return supernet
 
     def _paths(self, supernet: Supernet, seed: int) -> Callable[[int], Detector]:
         from detection import binned_paths, uniform_paths
@@ -106,7 +117,7 @@ class SupernetTraining:
         return uniform_paths(supernet, seed)
 
     def _info(self, config: TrainConfig, images: SearchImages) -> WeightsInfo:
-        from detection import WeightsInfo
+        from detection import WeightsInfo, learnt_before
 
         names = images.training.annotations.class_names
         return WeightsInfo(
@@ -119,5 +130,6 @@ class SupernetTraining:
                 "images": len(images.training),
                 SPLIT: self.images.split,
                 HELD_OUT: images.scored_sha256,
+                **learnt_before("scratch" if self.start is None else str(self.start)),
             },
         )

@@ -37,7 +37,7 @@ def describe_result(result: SearchResult, budget_ms: float | None = None) -> dic
     ``certified`` which members were measured to keep the budget, ``None`` before that was tried;
     ``fidelity`` what a multi-fidelity run spent on which rung, what that saved, and how the rungs
     agree, ``None`` where every candidate was evaluated whole.
-    ``scored_on`` says whether a supernet that was trained before has learnt from what scores.
+    ``scored_on`` says whether weights that were trained before have learnt from what scores.
 
     Args:
         result: The run.

@@ -18,6 +18,7 @@ from detection import (
     ShapesRecipe,
     WeightsInfo,
     convert_weights,
+    draw_split,
     load_weights,
     open_split,
     read_weights_info,
@@ -169,6 +170,8 @@ def test_a_file_becomes_one_of_the_space_with_batch_normalisation(
     score = score_weights(found.weights, shapes)
     assert found.after is not None
     assert info.notes["ap"] == found.after.ap == score.report.to_dict()["ap"]
+    assert info.notes["score_split"] == found.score_split == "val"
+    assert found.to_dict()["score_split"] == "val"
     images = open_split(shapes, "train", Preprocess((SIDE, SIDE)))
     space, arch = parse_arch(TEXT, **OPTIONS)
     before = Detector(space.detector(arch))
@@ -198,6 +201,38 @@ def test_without_images_to_score_on_nothing_is_scored(
     )
     assert named.after is not None
     assert named.after.n_images == 6
+
+
+@pytest.mark.parametrize(
+    ("notes", "asked", "scored", "images"),
+    [
+        ({"split": "archtrain", "score_split": "archval"}, None, "archval", 1),
+        ({"split": "archtrain"}, None, "archval", 1),
+        ({"split": "archtrain", "score_split": "val"}, None, "val", 2),
+        ({"split": "archtrain", "score_split": "archval"}, "val", "val", 2),
+        ({"split": "train"}, None, "val", 2),
+        ({"split": "trainval35k", "score_split": "minival"}, None, None, None),
+    ],
+)
+def test_what_was_not_learnt_scores_and_is_noted(
+    shapes: Path,
+    tmp_path: Path,
+    notes: dict[str, str],
+    asked: str | None,
+    scored: str | None,
+    images: int | None,
+) -> None:
+    data = Path(shutil.copytree(shapes, tmp_path / "data"))
+    draw_split(data, "arch", held_out=1)
+    space, arch = parse_arch(TEXT, **OPTIONS)
+    detector = seeded(lambda: Detector(space.detector(arch)), 5)
+    info = replace(INFO, notes={**INFO.notes, **notes})
+    weights = save_weights(tmp_path / "gn.safetensors", detector, info)
+    output = tmp_path / "bn.safetensors"
+    found = convert_weights(weights, data, output, images=2, score_split=asked)
+    assert found.score_split == read_weights_info(output).notes.get("score_split") == scored
+    assert (None if found.after is None else found.after.n_images) == images
+    assert read_weights_info(output).notes["split"] == notes["split"]
 
 
 def test_misuse_is_refused_before_anything_is_written(

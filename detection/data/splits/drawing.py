@@ -15,10 +15,8 @@ from ..files import json_bytes
 from ..layout import find_split, find_splits
 from .drawn import FOLDER, DrawnSplit, Parts, drawn_document
 from .joined import JoinedSplit
-from .kinds import SPLIT_KINDS, SplitKind
+from .kinds import HELD_OUT, SPLIT_KINDS, SplitKind
 from .split import DataSplit
-
-HELD_OUT = 5_000  # images; CR-NAS, sec. 4.1, and DetNAS, sec. 4.1, hold out as many for the search
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def draw_split(
     if not 0 < held_out < len(images):
         raise DatasetError(
             f"{folder}: cannot hold {held_out} out of the {len(images)} images of "
-            f"{drawn_from.name}; hold out 1 to {len(images) - 1}"
+            f"{drawn_from.name}; hold out 1 to {len(images) - 1} (--hold-out)"
         )
     held, rest = _drawn(images, held_out, seed)
     if names.added:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TRAIN, VAL = "train", "val"
+HELD_OUT = 5_000  # images; CR-NAS, sec. 4.1, and DetNAS, sec. 4.1, hold out as many for the search
+FEWER = 10  # images for each that is held out, where there are too few to hold out as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,12 @@ SPLIT_KINDS: dict[str, SplitKind] = {
 }
 """What `draw_split` can draw, by name."""
 
+NEEDED = {"minival": "val2014"}
+"""Kind -> the split that has to be there for it to mean what its name says."""
+
+SAME_IN_2017 = {"trainval35k": "train2017", "minival": "val2017"}
+"""Split of COCO 2014 -> the one of COCO 2017 that holds the same images."""
+
 SCORED_ON = {kind.rest: kind.held for kind in SPLIT_KINDS.values()}
 """Drawn split that is trained on -> the one that was held out of it."""
 
@@ -49,18 +57,45 @@ def score_split_of(split: str) -> str:
     return SCORED_ON.get(split, VAL)
 
 
-def drawing_command(folder: Path, split: str, drawn: Collection[str]) -> str | None:
-    """Return the command that draws a split; ``None`` where none does.
+def kind_drawing(split: str, found: Collection[str]) -> str | None:
+    """Return the kind that draws a split; ``None`` where none does.
 
     Args:
-        folder: The data folder.
         split: Such as ``archtrain``.
-        drawn: Names of the splits that were drawn there: where trainval35k is one, the papers'
-            images for the search are held out of it.
+        found: Names of the splits that the folder holds.
     """
     for name, kind in SPLIT_KINDS.items():
         if split in (kind.held, kind.rest):
-            whole = SPLIT_KINDS["minival"].rest
-            source = f" --from {whole}" if name == "arch" and whole in drawn else ""
-            return f"detfit data split {shlex.quote(str(folder))} --kind {name}{source}"
+            return name if NEEDED.get(name) in (None, *found) else None
     return None
+
+
+def source_of(kind: str, drawn: Collection[str]) -> str:
+    """Return the split that images are held out of.
+
+    Args:
+        kind: A key of `SPLIT_KINDS`.
+        drawn: Names of the splits that were drawn: where trainval35k is one, the papers' images
+            for the search are held out of it.
+    """
+    whole = SPLIT_KINDS["minival"].rest
+    return whole if kind == "arch" and whole in drawn else SPLIT_KINDS[kind].source
+
+
+def drawing_command(folder: Path, kind: str, source: str, images: int) -> str:
+    """Return the command that draws the two splits of a kind.
+
+    Args:
+        folder: The data folder.
+        kind: A key of `SPLIT_KINDS`.
+        source: The split that images are held out of.
+        images: How many it has; where they are too few for the usual number, the command says
+            another one.
+
+    Example:
+        >>> drawing_command(Path("shapes"), "arch", "train", 600)
+        'detfit data split shapes --kind arch --hold-out 60'
+    """
+    other = "" if source == SPLIT_KINDS[kind].source else f" --from {source}"
+    count = "" if images > HELD_OUT else f" --hold-out {max(images // FEWER, 1)}"
+    return f"detfit data split {shlex.quote(str(folder))} --kind {kind}{other}{count}"

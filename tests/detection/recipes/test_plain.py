@@ -16,6 +16,7 @@ def test_the_usual_settings() -> None:
     images = settings.images
     assert (images.split, images.scored, images.flip, images.scale) == ("train", "val", None, None)
     assert not settings.warmup_asked
+    assert not settings.split_asked
     assert settings.changes == ()
 
 
@@ -28,6 +29,7 @@ def test_what_is_asked_for_is_taken_as_it_is() -> None:
     images = settings.images
     assert (images.scored, images.flip, images.scale) == ("archval", 0, (1, 1))
     assert settings.warmup_asked
+    assert settings.split_asked
 
 
 def test_lengths_and_drops() -> None:
@@ -115,3 +117,17 @@ def test_values_are_checked_as_with_a_recipe(asked: dict[str, Any]) -> None:
     with pytest.raises(TrainingError) as recipe:
         resolve_recipe("crnas-final-1x", asked)
     assert str(plain.value) == str(recipe.value)
+
+
+def test_a_supernets_settings_are_taken_where_one_is_trained() -> None:
+    asked = {"macs_bins": 8, "score_split": "archval", "steps": 9}
+    settings = resolve_settings(asked, "supernet")
+    assert (settings.config.steps, settings.images.score_split) == (9, "archval")
+    with pytest.raises(TrainingError, match="label_smoothing has no effect where a supernet"):
+        resolve_settings({"label_smoothing": 0.1}, "supernet")
+
+
+def test_a_split_of_a_recipe_was_not_asked_for() -> None:
+    assert not resolve_recipe("detnas-supernet-voc").train_settings.split_asked
+    asked = resolve_recipe("detnas-supernet-voc", {"split": "train"}).train_settings
+    assert asked.split_asked

@@ -82,6 +82,34 @@ def test_the_rate_follows_the_batch_and_the_steps_keep_the_images() -> None:
     assert (cosine.lr, cosine.final_lr) == pytest.approx((0.08, 0.0002))
 
 
+@pytest.mark.parametrize(
+    ("batch", "steps", "warmup"),
+    [
+        (16, 90_000, 500),
+        (16, 45_000, 250),
+        (16, 180_000, 500),
+        (32, 45_000, 250),  # the recipe's images
+        (32, 22_500, 125),
+        (8, 180_000, 1000),
+        (8, 90_000, 500),  # half of them
+        (24, 60_000, 333),
+    ],
+)
+def test_a_warm_up_follows_batch_and_steps_once(batch: int, steps: int, warmup: int) -> None:
+    recipe = resolve_recipe("detnas-supernet-coco", {"batch_size": batch, "steps": steps})
+    assert recipe.config.warmup_steps == warmup
+    assert recipe.config.drops == pytest.approx((2 / 3, 8 / 9))
+    told = any(sentence.startswith("drops") for sentence in recipe.changes)
+    assert told == (steps != 90_000)
+
+
+def test_a_warm_up_follows_batch_and_epochs_once() -> None:
+    asked = {"batch_size": 32, "epochs": 6}
+    before = resolve_recipe("crnas-final-1x").config
+    assert (before.epochs, before.batch_size, before.warmup_steps) == (13, 16, 500)
+    assert resolve_recipe("crnas-final-1x", asked).config.warmup_steps == round(250 * 6 / 13)
+
+
 def test_what_is_asked_for_is_taken_as_it_is() -> None:
     asked = {"batch_size": 4, "lr": 0.02, "steps": 1000, "drops": [10], "warmup_steps": 3}
     recipe = resolve_recipe("detnas-supernet-coco", asked)

@@ -1,6 +1,7 @@
 """Every recipe takes two real steps at reduced size, and what it leaves is what the next takes."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,34 @@ def test_another_procedure_does_not_go_on(
     assert same.training.resumed_at == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "steps"), [("detnas-supernet-voc", 1), ("smnas-final-2x", 1), ("crnas-pretrain", 1)]
+)
+def test_another_input_does_not_go_on(
+    name: str, steps: int, shapes: Path, classified: Path, tmp_path: Path
+) -> None:
+    first = task_of(name, steps=steps)
+    data, output = classified if first.classifies else shapes, tmp_path / "w.safetensors"
+    train_by_recipe(first, data, output)
+    options = {**first.options, "input_hw": (2 * SIDE, SIDE)}
+    space = make_space(first.space.name, **options)
+    again = replace(first, space=space, options=options)
+    told = r"options\.input_hw: \[64, 64\] then, \[128, 64\] now"
+    with pytest.raises(CheckpointError, match=told):
+        train_by_recipe(again, data, output, resume=True)
+    assert train_by_recipe(first, data, output, resume=True).training.resumed_at == steps
+
+
+def test_other_classified_images_do_not_go_on(classified: Path, tmp_path: Path) -> None:
+    task, output = task_of("crnas-pretrain", steps=1), tmp_path / "w.safetensors"
+    data = Path(shutil.copytree(classified, tmp_path / "data"))
+    train_by_recipe(task, classified, output)
+    assert train_by_recipe(task, data, output, resume=True).training.resumed_at == 1
+    (data / "train" / "cat" / "0.png").rename(data / "train" / "dog" / "9.png")
+    with pytest.raises(CheckpointError, match=r"\(data: '[0-9a-f]{16}' then, '[0-9a-f]*' now\)"):
+        train_by_recipe(task, data, output, resume=True)
+
+
 @pytest.fixture
 def own_shapes(shapes: Path, tmp_path: Path) -> Path:
     """A copy of the images that a test may split."""
@@ -258,7 +287,8 @@ def own_shapes(shapes: Path, tmp_path: Path) -> Path:
 
 def test_a_supernet_learns_what_the_search_leaves_to_it(own_shapes: Path, tmp_path: Path) -> None:
     task = task_of("detnas-supernet-coco", split="archtrain")
-    with pytest.raises(DatasetError, match=rf"detfit data split {own_shapes} --kind arch$"):
+    told = rf"detfit data split {own_shapes} --kind arch --hold-out 1$"
+    with pytest.raises(DatasetError, match=told):
         train_by_recipe(task, own_shapes, tmp_path / "w.safetensors")
     assert not (tmp_path / "w.training").exists()
     with pytest.raises(DatasetError, match="split archtrain was not drawn yet"):

@@ -175,6 +175,40 @@ def test_every_process_names_the_images_that_failed(together: Path, shapes: Path
     assert f"not finite at step 0 (class=nan, box=nan) on images {ids}" in message
 
 
+@pytest.mark.parametrize("decay", ["0.0", "0.5"])
+def test_every_process_keeps_the_same_best_step(together: Path, decay: str) -> None:
+    first, second = found(together)["best"][decay]
+    assert first == second
+    assert {row["rank"] for row in first["scores"]} == {0}
+    digits = [row["digits"] for row in first["scores"]]
+    assert len(set(digits)) == 6
+    assert digits[first["best"] - 1] == max(digits)
+    assert first["left"] == first["seen"][first["best"] - 1]
+
+
+def test_what_is_scored_is_what_the_first_process_saves(together: Path) -> None:
+    first, _ = found(together)["best"]["0.0"]
+    saved = load_file(together / "best-0.0" / "step-00000006" / "weights.safetensors")
+    assert saved["norm.running_mean"].tolist() == first["seen"][-1]
+
+
+def test_processes_save_together_though_their_clocks_differ(together: Path) -> None:
+    assert found(together)["clocks"]["saved"] == ["step-00000003", "step-00000004"]
+
+
+def test_every_process_is_left_with_what_the_first_one_saved(together: Path) -> None:
+    saved = load_file(together / "clocks" / "step-00000004" / "weights.safetensors")
+    expected = saved["norm.running_mean"].tolist()
+    assert found(together)["clocks"]["left"] == [expected, expected]
+
+
+def test_weights_that_cannot_be_saved_end_every_process(together: Path) -> None:
+    message, other = found(together)["spoilt"]["messages"]
+    assert message == other
+    assert "weights are not finite after 3 steps (norm.running_var), so that they" in message
+    assert message.endswith(f"last good checkpoint: {together / 'spoilt' / 'step-00000002'}")
+
+
 def test_a_single_process_synchronises_nothing() -> None:
     assert current_processes() == Processes(0, 1)
     assert is_first_process()

@@ -165,7 +165,8 @@ def test_another_architecture_does_not_go_on(
 ) -> None:
     folder = Path(shutil.copytree(trained.weights.parent, tmp_path / "copy"))
     other = SPACE.decode("3333333333")
-    with pytest.raises(CheckpointError, match="does not fit the model"):
+    told = r"target: 'detnas-nano:01-23-0123-01' then, 'detnas-nano:33-33-3333-33' now"
+    with pytest.raises(CheckpointError, match=told):
         train_detector(
             SPACE,
             other,
@@ -175,6 +176,50 @@ def test_another_architecture_does_not_go_on(
             space_options=OPTIONS,
             resume=True,
         )
+
+
+def test_other_options_of_the_space_do_not_go_on(
+    trained: TrainedDetector, shapes: Path, tmp_path: Path
+) -> None:
+    """The weights would fit: nothing else would tell."""
+    folder = Path(shutil.copytree(trained.weights.parent, tmp_path / "copy"))
+
+    def resume(**options: Any) -> TrainedDetector:
+        made_with = {**OPTIONS, **options}
+        space, output = make_space("detnas-nano", **made_with), folder / "w.safetensors"
+        return train_detector(
+            space, ARCH, shapes, CONFIG, output, space_options=made_with, resume=True
+        )
+
+    with pytest.raises(CheckpointError) as caught:
+        resume(input_hw=(96, 64), shuffle="interleave")
+    told = "(options.input_hw: [64, 64] then, [96, 64] now; options.shuffle: None then, 'inter"
+    assert told in str(caught.value)
+    assert resume(norm="bn", input_hw=[64, 64]).training.resumed_at == 4  # what it was, said
+
+
+def test_other_images_do_not_go_on(trained: TrainedDetector, shapes: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(trained.weights.parent, tmp_path / "copy"))
+    data = Path(shutil.copytree(shapes, tmp_path / "data"))
+    output = folder / "w.safetensors"
+    assert run(data, output, resume=True).training.resumed_at == 4  # a folder may be moved
+    path = data / "annotations" / "instances_train.json"
+    document = json.loads(path.read_text())
+    document["annotations"][0]["bbox"][2] -= 1
+    path.write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match=r"\(data: '[0-9a-f]{16}' then, '[0-9a-f]*' now\)"):
+        run(data, output, resume=True)
+
+
+def test_checkpoints_that_do_not_tell_what_is_trained_go_on(
+    trained: TrainedDetector, shapes: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(trained.weights.parent, tmp_path / "copy"))
+    for path in folder.glob("w.training/step-*/state.pt"):
+        content = torch.load(path, weights_only=True)
+        assert content["others"].keys() == {"data", "options", "target"}
+        torch.save({**content, "others": {}}, path)
+    assert run(shapes, folder / "w.safetensors", resume=True).training.resumed_at == 4
 
 
 def test_a_given_start_is_used(trained: TrainedDetector, shapes: Path, tmp_path: Path) -> None:

@@ -5,10 +5,14 @@ Run as a script it is one of these processes: ``together.py SCENARIO DATA OUT``.
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import torch
 from safetensors.torch import save_file
@@ -27,6 +31,7 @@ from detection import (
     train,
     uniform_paths,
 )
+from detection.training.checkpoint import list_checkpoints
 from detection.training.detector_scores import DetectorScores
 from detection.training.processes import current_processes, joined_processes
 from detection.training.synced_norm import SyncedBatchNorm2d
@@ -194,6 +199,76 @@ def scores(data: Path, out: Path) -> dict[str, Any]:
     return {"told": current_processes().gather(told)}
 
 
+class Normed(nn.Module):
+    """Learn one number behind a batch normalisation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.norm = nn.BatchNorm2d(3)
+
+    def losses(self, images: Tensor, *others: Any) -> dict[str, Tensor]:
+        return {"distance": (self.norm(images).mean() + self.weight - 3).square().sum()}
+
+
+def best(data: Path, out: Path) -> dict[str, Any]:
+    """Return, by decay of an average, what each process says of a run that keeps its best step.
+
+    Each normalises by itself, and each would give another score.
+    """
+    return {str(decay): keep_best(decay, data, out / f"best-{decay}") for decay in (0.0, 0.5)}
+
+
+def keep_best(decay: float, data: Path, out: Path) -> list[Any]:
+    root, rank = Normed(), distributed.get_rank()
+    seen: list[list[float]] = []
+
+    def validate(progress: Any) -> dict[str, float]:
+        mean = root.norm.get_buffer("running_mean")
+        seen.append(mean.tolist())
+        return {"digits": 1e4 * mean.double().sum().item() % 1 + rank, "rank": float(rank)}
+
+    config = replace(APART, steps=6, evaluate_every=1, keep_best=True, ema_decay=decay)
+    report = train(one_detector(root), root, open_shapes(data), config, out, validate=validate)
+    assert report.best is not None
+    told = {
+        "best": report.best.step,
+        "scores": [dict(row.scores) for row in report.history],
+        "seen": seen,
+        "left": root.norm.get_buffer("running_mean").tolist(),
+    }
+    return current_processes().gather(told)
+
+
+def spoilt(data: Path, out: Path) -> dict[str, Any]:
+    """Return what each process says when the first one's statistics alone are not finite."""
+    root = Normed()
+
+    def learner_for_step(step: int) -> Normed:
+        if step == 2 and current_processes().writes:
+            root.norm.get_buffer("running_var").fill_(float("inf"))
+        return root
+
+    config = replace(APART, steps=4, checkpoint_every=1)
+    try:
+        train(learner_for_step, root, open_shapes(data), config, out / "spoilt")
+    except TrainingError as error:
+        return {"messages": current_processes().gather(str(error))}
+    return {}
+
+
+def clocks(data: Path, out: Path) -> dict[str, Any]:
+    """Return what is saved when the clock of the second process alone says that it is time."""
+    calls, hour = count(), 3600 * distributed.get_rank()
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + hour * next(calls))
+    root, config = Normed(), replace(APART, steps=4, checkpoint_minutes=30)
+    with mock.patch("detection.training.loop.time", clock):
+        train(one_detector(root), root, open_shapes(data), config, out / "clocks")
+    left = root.norm.get_buffer("running_mean").tolist()
+    saved = [path.name for path in list_checkpoints(out / "clocks")]
+    return {"saved": saved, "left": current_processes().gather(left)}
+
+
 def alone(data: Path, out: Path) -> dict[str, Any]:
     """Train a detector on one process; a test kills it."""
     root = detector()
@@ -202,7 +277,7 @@ def alone(data: Path, out: Path) -> dict[str, Any]:
 
 
 SCENARIOS: dict[str, tuple[Callable[[Path, Path], dict[str, Any]], ...]] = {
-    "together": (curves, norms, scores, poisoned),
+    "together": (curves, norms, scores, best, clocks, spoilt, poisoned),
     "alone": (alone,),
 }
 

@@ -30,3 +30,10 @@ def test_a_significant_change_breaks_its_own_gate(gate: str, change: float) -> N
     assert not Gate.parse(gate).left_open_by(changed)
     assert not Gate.parse(gate.replace("2", "3")).violated_by(changed)
     assert not Gate.parse(gate).violated_by(replace(changed, change=-change))
+
+
+def test_what_is_shown_is_compared_as_a_ratio() -> None:
+    faster = replace(CHANGE, lo=-0.35, smallest_shown=0.40)  # 40 % slower, or 28.6 % faster
+    assert not Gate.parse("faster>30%").left_open_by(faster)
+    assert Gate.parse("faster>28%").left_open_by(faster)
+    assert not Gate.parse("faster>100%").left_open_by(replace(faster, smallest_shown=1e4))

@@ -28,6 +28,12 @@ def test_there_is_always_one_more_and_an_end() -> None:
     assert replicates_to_show(replace(CHANGE, smallest_shown=1.01 * least), 0.02, 2) is None
 
 
+def test_kinds_that_always_stand_together_need_other_measurements() -> None:
+    tangled = replace(CHANGE, smallest_shown=np.expm1(1.44))  # 4 standard deviations of 0.36
+    assert replicates_to_show(tangled, 0.10, 3) is None
+    assert replicates_to_show(replace(CHANGE, smallest_shown=0.99), 0.10, 3) is not None
+
+
 def test_replicates_of_two_tables() -> None:
     rng, specs = np.random.default_rng(0), conv_specs(4)
     quiet = {"count": 10, "build_sd": 0.001}

@@ -1,5 +1,7 @@
 """Rounds of independent jobs, one after the other and in processes."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -98,3 +100,16 @@ def test_scripts_need_no_main_guard(tmp_path):
     )
     found = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     assert found.stdout == "[0.0, 1.0, 2.0, 3.0]\n", found.stderr
+
+
+def killed(parent: int) -> int:
+    if os.getpid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return parent
+
+
+def test_a_process_that_is_killed_is_done_without():
+    def plan() -> Plan[list[int]]:
+        return (yield [Job(killed, (os.getpid(),), 1.0), Job(halved, (4.0,), 1.0)])
+
+    assert carry_out(plan(), processes=True) == [os.getpid(), 2.0]

@@ -42,7 +42,7 @@ def test_text_round_trip(known):
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [(["T4"], "must hold a device and a precision"), (["P100", "fp32"], "'P100'")],
+    [(["T4"], "must hold a device, a precision and a spec"), (["P100", "fp32"], "'P100'")],
 )
 def test_damage_is_refused(known, value, message):
     (only,) = fit_estimator(known, np.random.default_rng(0), PRIOR).families.values()

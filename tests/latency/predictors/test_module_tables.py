@@ -22,6 +22,7 @@ from latency import (
     save_predictor,
     split_table,
 )
+from latency.simulated.device_file import FOLDER
 from tests.latency.estimator.device import SIDES, WIDTHS, conv, depthwise, grid, measured
 
 
@@ -212,3 +213,16 @@ def test_few_modules_may_follow_a_simulated_device_alone(both, tmp_path):
         fit(train, source=predictor)
     with pytest.raises(PredictorError, match=r"--from does nothing here: .* 8 to 499"):
         fit(replace(train, rows=train.rows[:5]), source=source)
+
+
+def test_a_prior_of_ones_own_is_kept_in_the_file(both, tmp_path):
+    train, own = of_batch(both[0], 1), tmp_path / "mine.json"
+    own.write_text((FOLDER / "v100.json").read_text().replace('"V100"', '"Mine"', 1))
+    source = make_simulated(f"{own}:tensorrt")
+    own.unlink()
+    predictor = fit(replace(train, rows=train.rows[:12]), source=source)
+    save_predictor(tmp_path / "p.json", predictor)
+    again = load_predictor(tmp_path / "p.json")
+    assert describe_predictor(again)["trend"] == "simulated:Mine:tensorrt"
+    specs = [spec for spec in train if spec not in predictor.costs]
+    assert np.array_equal(again.modules_ms(specs), predictor.modules_ms(specs))

@@ -157,3 +157,50 @@ def test_what_was_not_profiled_is_refused(run_profile: Profiler, tmp_path: Path)
         profile_like(tmp_path / "both.jsonl", ProfileConfig())
     with pytest.raises(ProfileError, match="active=False"):
         ProfileConfig(like=path, active=True)
+
+
+def test_tables_of_two_profiles_are_refused(run_profile: Profiler, tmp_path: Path) -> None:
+    first = run_profile(modules=False, detectors=2)
+    write_table(tmp_path / "a.jsonl", first)
+    (tmp_path / "t.jsonl").unlink()
+    second = run_profile(modules=False, detectors=2, seed=1)
+    assert first.manifest.inputs != second.manifest.inputs
+    both = tmp_path / "both.jsonl"
+    merged = merge_tables([tmp_path / "a.jsonl", tmp_path / "t.jsonl"], both)
+    assert merged.is_of_several_inputs
+    assert merged.manifest.is_of_several_seeds
+    with pytest.raises(ProfileError, match="other weights or were given other inputs"):
+        profile_like(both, ProfileConfig())
+    notes = compare_tables(both, both)["notes"]
+    assert any("timed on other inputs" in note for note in notes)
+    assert not any("--like" in note for note in notes)
+
+
+def test_options_are_the_tables_unless_given(run_profile: Profiler, tmp_path: Path) -> None:
+    table = run_profile(modules=False, detectors=1)
+
+    def like(version: str, *given: str, engine: str | None = None) -> tuple[str, ...]:
+        device = replace(table.device, options="level=5 typing=strong", engine_version=version)
+        path = tmp_path / "other.jsonl"
+        write_table(path, replace(table, manifest=replace(table.manifest, device=device)))
+        found = profile_like(path, ProfileConfig(), engine=engine, engine_options=given)
+        return found.engine_options
+
+    assert like("10.4.0") == ("level=5", "typing=strong")
+    assert like("10.4.0", "level=1", "cuda=pycuda") == ("level=1", "typing=strong", "cuda=pycuda")
+    assert like("10.4.0", "level=1", engine="fake") == ("level=1", "typing=strong")
+    assert like("10.4.0", "level=1", engine="torch") == ("level=1",)
+    assert like("10.4.0 (timing cache empty)")[-1] == "timing_cache=empty"
+    pinned = "10.4.0 (timing cache ba7816bf8f01)"
+    with pytest.raises(ProfileError, match=r"ba7816bf8f01.*timing_cache=FILE:SHA256"):
+        like(pinned)
+    assert like(pinned, "timing_cache=f:0")[-1] == "timing_cache=f:0"
+
+
+def test_a_table_of_cold_modules_without_any_yet(run_profile: Profiler, tmp_path: Path) -> None:
+    table = run_profile(modules=False, detectors=1)
+    cold = replace(table.manifest, protocol=replace(table.protocol, cache="cold"))
+    path = tmp_path / "cold.jsonl"
+    rows = [replace(row, workload=replace(row.workload, role="chain")) for row in table.rows]
+    write_table(path, replace(table, manifest=cold, rows=tuple(rows)))
+    assert profile_like(path, ProfileConfig()).config.isolated

@@ -8,6 +8,7 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from detection import GraphModel, WeightsInfo, example_images, save_weights
 from latency import (
@@ -245,3 +246,43 @@ def test_a_profile_records_and_goes_on_with_what_it_recorded(tmp_path):
     assert noise.manifest.inputs is None
     assert {row.measurement.inputs for row in noise.rows} == {1}
     assert not recorded.exists()
+
+
+def test_a_profile_goes_on_with_the_inputs_it_began_with_or_not_at_all(tmp_path):
+    space = make_space("detnas-nano", **OPTIONS)
+    config = ProfileConfig(protocol=QUICK, replicates=1, detectors=1, exploratory=True)
+
+    def run(name, resume=False, **changes):
+        changed = dataclasses.replace(config, **changes)
+        return profile(
+            space,
+            additive_backend(),
+            changed,
+            tmp_path / name,
+            space_options=OPTIONS,
+            resume=resume,
+        )
+
+    (tmp_path / "street").mkdir()
+    for number in range(4):
+        noise = np.random.default_rng(number).integers(0, 256, (40, 60, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / "street" / f"{number}.png")
+    for name, began, other, message in (
+        ("a.jsonl", {}, {"input_sets": 3}, "go on with --input-sets 4"),
+        (
+            "a.jsonl",
+            {},
+            {"images": tmp_path / "street"},
+            "asked for are 4 from street; go on with",
+        ),
+        ("b.jsonl", {"images": tmp_path / "street"}, {}, "with --images street --input-sets 4"),
+        ("c.jsonl", {"input_sets": 0}, {}, "was measured on noise; go on with --input-sets 0"),
+        ("a.jsonl", {}, {"input_sets": 0}, "on recorded inputs; go on without --input-sets 0"),
+    ):
+        if not (tmp_path / name).exists():
+            run(name, **began)
+        before = {path: path.read_bytes() for path in tmp_path.glob("*.*")}
+        with pytest.raises((RecordingError, TableError), match=message):
+            run(name, resume=True, **other)
+        assert {path: path.read_bytes() for path in tmp_path.glob("*.*")} == before
+        assert run(name, resume=True, **began).rows

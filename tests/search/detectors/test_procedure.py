@@ -1,16 +1,26 @@
 """A search trains by a paper's recipe, or as it is asked."""
 
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from detection import ImageSettings, TrainConfig, TrainSettings, recipe_names, train
+from detection import (
+    ImageSettings,
+    TrainConfig,
+    TrainingError,
+    TrainSettings,
+    recipe_names,
+    train,
+)
 from search import (
     EvaluatorError,
     RunError,
     SearchResult,
+    SearchSettings,
     load_result,
     search_procedure,
 )
@@ -165,3 +175,55 @@ def test_a_warm_up_is_shortened_where_nobody_asked_for_it(
     settings = replace(SETTINGS, evals=1)
     run_search_in(tmp_path / "run", settings=settings, training=long, tell=told.append)
     assert told == ["warmup_steps 500 -> 0, as the run is of 6 steps"]
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, SCRATCH], ids=["supernet", "scratch"])
+def test_what_is_not_here_is_refused_before_anything_is_written(
+    run_search_in: Search,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: SearchSettings,
+) -> None:
+    half, shown = replace(TRAINING, precision="fp16"), replace(TRAINING, tensorboard=True)
+    with pytest.raises(TrainingError, match="fp16 trains on CUDA devices only, got device 'cpu'"):
+        run_search_in(tmp_path / "run", settings=settings, training=half)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises((TrainingError, EvaluatorError), match="tensorboard"):
+        run_search_in(tmp_path / "run", settings=settings, training=shown)
+    assert not (tmp_path / "run").exists()
+
+
+def test_curves_of_candidates_would_be_lost(run_search_in: Search, tmp_path: Path) -> None:
+    with pytest.raises(EvaluatorError, match=r"once it is scored, .* leave tensorboard"):
+        run_search_in(
+            tmp_path / "run", settings=SCRATCH, training=replace(TRAINING, tensorboard=True)
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_supernet_that_is_trained_goes_on_where_it_could_not_be_trained(
+    run_search_in: Search, finished: SearchResult, finished_copy: Path
+) -> None:
+    """Trained on a GPU in half precision, searched on."""
+    path = finished_copy / "run.json"
+    content = json.loads(path.read_text())
+    content["context"]["supernet"]["precision"] = "fp16"
+    path.write_text(json.dumps(content))
+    half = replace(TRAINING, precision="fp16")
+    assert run_search_in(finished_copy, training=half, resume=True).history == finished.history
+
+
+def test_settings_without_a_recipe_follow_what_is_trained() -> None:
+    asked = {"macs_bins": 8, "score_split": "archval", "steps": 9}
+    procedure = search_procedure("supernet", None, asked)
+    assert (procedure.macs_bins, procedure.training.images.score_split) == (8, "archval")
+    assert search_procedure("supernet", None, {}).macs_bins == 0
+    with pytest.raises(TrainingError, match="macs_bins has no effect where a detector learns"):
+        search_procedure("scratch", None, asked)
+    with pytest.raises(TrainingError, match="label_smoothing has no effect where a supernet lea"):
+        search_procedure("supernet", None, {"label_smoothing": 0.1})
+    with pytest.raises(TrainingError, match="setting macs_bins must be how many"):
+        search_procedure("supernet", None, {"macs_bins": -1})
+    classifying = search_procedure("classification", None, {"macs_bins": 8}).macs_bins
+    with pytest.raises(EvaluatorError, match="macs_bins are those of a supernet's training to de"):
+        replace(SETTINGS, evaluator="classification", macs_bins=classifying)

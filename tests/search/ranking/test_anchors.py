@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 
-from detection import ImageSettings, ShapesRecipe, TrainSettings, write_shapes
+from detection import (
+    ImageSettings,
+    ShapesRecipe,
+    TrainingError,
+    TrainSettings,
+    train,
+    write_shapes,
+)
 from search import (
     CallableEvaluator,
+    EvaluatorError,
     Objective,
     ProxyEvaluator,
     RunError,
@@ -22,7 +30,8 @@ from search import (
     train_anchors,
 )
 from search.fidelity.kendall import FEWEST
-from search.ranking.anchors import ANCHORS_FILE, _stage, choose_anchors
+from search.ranking.anchors import ANCHORS_FILE, _on_the_runs_images, _stage, choose_anchors
+from search.training.scratch import ScratchStage
 from searchspaces import Architecture, make_space
 from tests.search.conftest import OPTIONS, TRAINING
 
@@ -194,3 +203,103 @@ def test_the_score_without_training_is_compared_with_trained_ap(
     content = json.loads((result.folder / ANCHORS_FILE).read_text())
     assert content["objective"] == "entropy"
     assert len(content["scores"]) == 5
+
+
+# --- anchors of other settings
+
+
+class KilledError(Exception):
+    """Stands for the end of a process."""
+
+
+def begun_at(
+    monkeypatch: pytest.MonkeyPatch, result: SearchResult, shapes: Path, **asked: Any
+) -> int:
+    """Train the first anchor, die before it is scored, and return the step that it went on at."""
+    seen: list[int] = []
+
+    def watch(*args: Any, **options: Any) -> None:
+        seen.append(train(*args, **options).resumed_at)
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("detection.train", watch)
+        patch.setattr("detection.imagenet_network", lambda graph: "resnet18")
+        patch.setattr("detection.load_imagenet_backbone", lambda *args: None)
+        with pytest.raises(KilledError):
+            train_anchors(result, shapes, **{"training": TRAINING, "count": 5, **asked})
+    return seen[0]
+
+
+def test_a_killed_anchor_goes_on_by_its_own_settings_alone(
+    searched: SearchResult, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[dict[str, Any]] = [
+        {"training": TrainSettings(TRAINING, ImageSettings(flip=0.0))},
+        {"training": TrainSettings(TRAINING, ImageSettings(scale=(1.0, 1.0)))},
+        {"training": replace(TRAINING, lr=0.005)},  # as the error of one that diverges advises
+        {"pretrained": tmp_path},
+    ]
+    assert begun_at(monkeypatch, searched, shapes) == 0
+    assert not (searched.folder / ANCHORS_FILE).exists()
+    assert [begun_at(monkeypatch, searched, shapes, **other) for other in others] == [0] * 4
+    assert begun_at(monkeypatch, searched, shapes) == TRAINING.steps
+    assert begun_at(monkeypatch, searched, shapes, **others[0]) == TRAINING.steps
+
+
+def test_a_file_that_is_removed_is_begun_anew(
+    searched: SearchResult, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One anchor is scored, the next one diverges: what the errors say leads on."""
+    first = choose_anchors(searched, 5)[0].code
+    calmer = replace(TRAINING, lr=0.005)
+    with monkeypatch.context() as patch:
+        patch.setattr(ScratchStage, "evaluate", lambda *args: {"ap": 1.0})
+        train_anchors(searched, shapes, TRAINING, 5)
+    path = searched.folder / ANCHORS_FILE
+    content = json.loads(path.read_text())
+    content["scores"] = {first: 1.0}
+    path.write_text(json.dumps(content))
+    begun_at(monkeypatch, searched, shapes)
+    with pytest.raises(RunError, match="remove the file to train all of them anew by these"):
+        train_anchors(searched, shapes, calmer, 5)
+    path.unlink()
+    assert begun_at(monkeypatch, searched, shapes, training=calmer) == 0
+
+
+def test_a_warm_up_that_is_shortened_is_another_training(
+    searched: SearchResult, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScratchStage, "evaluate", lambda *args: {"ap": 1.0})
+    config = replace(TRAINING, warmup_steps=5)
+    train_anchors(searched, shapes, TrainSettings(config), 5)
+    usual = TrainSettings(config, warmup_asked=False)
+    with pytest.raises(RunError, match="trained otherwise"):
+        train_anchors(searched, shapes, usual, 5)
+    path = searched.folder / ANCHORS_FILE
+    content = json.loads(path.read_text())
+    assert content["identity"].pop("warmup_steps") == 5
+    path.write_text(json.dumps(content))  # as an earlier release has written it
+    train_anchors(searched, shapes, usual, 5)
+
+
+def test_what_is_not_here_is_refused_before_an_anchor(
+    searched: SearchResult, shapes: Path
+) -> None:
+    before = sorted(searched.folder.rglob("*"))
+    with pytest.raises(TrainingError, match="fp16 trains on CUDA devices only"):
+        train_anchors(searched, shapes, replace(TRAINING, precision="fp16"), 5)
+    with pytest.raises(EvaluatorError, match="leave tensorboard=true out"):
+        train_anchors(searched, shapes, replace(TRAINING, tensorboard=True), 5)
+    assert sorted(searched.folder.rglob("*")) == before
+
+
+def test_a_split_that_was_asked_for_is_the_runs(searched: SearchResult) -> None:
+    context = {"data": {"split": "archtrain"}}
+    run = replace(searched, config=replace(searched.config, context=context))
+    usual = TrainSettings(TRAINING)
+    assert _on_the_runs_images(run, usual).images.split == "archtrain"
+    with pytest.raises(RunError, match="learnt from archtrain; leave split and score_split out"):
+        _on_the_runs_images(run, replace(usual, split_asked=True))
+    own = TrainSettings(TRAINING, ImageSettings(split="archtrain"), split_asked=True)
+    assert _on_the_runs_images(run, own) == own

@@ -11,7 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from detection import CheckpointError, DatasetError, Supernet
+from detection import (
+    CheckpointError,
+    DatasetError,
+    Supernet,
+    TrainSettings,
+    WeightsInfo,
+    save_weights,
+)
 from search import (
     EvaluatorError,
     RunError,
@@ -171,3 +178,50 @@ def test_weights_that_are_not_there_are_refused(run_search_in: Search, tmp_path:
 def test_only_supernets_begin_with_the_weights_of_another(tmp_path: Path) -> None:
     with pytest.raises(EvaluatorError, match=r"\(--start\); the evaluator is proxy"):
         replace(SETTINGS, evaluator="proxy", start=tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("space", "options", "message"),
+    [
+        ("detnas-small", {}, "does not fit the model"),
+        ("detnas-nano", {"norm": "gn_ws"}, "does not fit the model"),
+    ],
+)
+def test_weights_of_other_backbones_are_refused_before_anything_is_written(
+    run_search_in: Search, tmp_path: Path, space: str, options: dict[str, Any], message: str
+) -> None:
+    made = {**OPTIONS, **options}
+    info = WeightsInfo(space, 1, space_options=made)
+    path = save_weights(tmp_path / "w.safetensors", Supernet(make_space(space, **made)), info)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        run_search_in(tmp_path / "run", settings=replace(SETTINGS, start=path))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_weights_of_one_detector_begin_no_supernet(
+    run_search_in: Search, trained: Path, tmp_path: Path
+) -> None:
+    arch = SPACE.decode("0" * 10)
+    info = WeightsInfo("detnas-nano", 1, architecture="0" * 10, space_options=OPTIONS)
+    detector = load_supernet(trained, SPACE).extract(arch)
+    path = save_weights(tmp_path / "w.safetensors", detector, info)
+    with pytest.raises(CheckpointError, match="the weights of one detector, detnas-nano:0000000"):
+        run_search_in(tmp_path / "run", settings=replace(SETTINGS, start=path))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        (replace(SHORT, group_by_aspect=True), "group_by_aspect has no groups to make"),
+        (TrainSettings(SHORT, split_asked=True), "split, score_split, flip and scale have no"),
+    ],
+)
+def test_settings_of_images_with_boxes_are_refused(
+    run_search_in: Search, pictures: Path, tmp_path: Path, training: Any, message: str
+) -> None:
+    changes = {"settings": CLASSIFYING, "data_dir": pictures, "training": training}
+    with pytest.raises(EvaluatorError, match=message):
+        run_search_in(tmp_path / "run", **changes)
+    assert not (tmp_path / "run").exists()

@@ -12,8 +12,10 @@ import torch
 
 from detection import (
     CheckpointError,
+    ImageSettings,
     Preprocess,
     Supernet,
+    TrainSettings,
     WeightsInfo,
     draw_split,
     load_weights,
@@ -316,3 +318,67 @@ def test_a_supernet_of_a_search_says_what_it_has_not_learnt(finished: SearchResu
     notes = read_weights_info(finished.folder / SUPERNET_FILE).notes
     assert notes[SPLIT] == "train"
     assert len(notes[HELD_OUT]) == 64
+
+
+# --- what a supernet began with
+
+
+@pytest.fixture(scope="module")
+def seen(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A supernet that has learnt from all training images, those of archval too."""
+    return by_recipe(tmp_path_factory.mktemp("seen") / "seen.safetensors", drawn, split="train")
+
+
+def by_recipe(path: Path, data: Path, start: str = "scratch", **asked: Any) -> Path:
+    short = {**ASKED, "steps": 1, **asked}
+    task = make_recipe_task(
+        "detnas-supernet-voc", short, target="detnas-nano", options=OPTIONS, start=start
+    )
+    train_by_recipe(task, data, path)
+    return path
+
+
+def test_what_a_recipes_supernet_began_with_is_told(
+    search_given: Search, seen: Path, drawn: Path, tmp_path: Path
+) -> None:
+    path = by_recipe(tmp_path / "b.safetensors", drawn, start=str(seen))
+    assert read_weights_info(path).notes["learnt_before"] == [{"split": "train"}]
+    given = replace(SETTINGS, supernet=path, evals=1)
+    said = search_given(tmp_path / "run", settings=given).config.notes["scored_on"]
+    assert "from which b.safetensors itself has not learnt; what b.safetensors began wit" in said
+    assert "has learnt train, and may have seen them there" in said
+
+
+def test_what_a_search_began_its_supernet_with_is_told(
+    run_search_in: Search, seen: Path, drawn: Path, tmp_path: Path
+) -> None:
+    learning = TrainSettings(replace(TRAINING, steps=1), ImageSettings(split="archtrain"))
+    changes: dict[str, Any] = {"data_dir": drawn, "training": learning}
+    settings = replace(SETTINGS, start=seen, evals=1)
+    told: list[str] = []
+    run = run_search_in(tmp_path / "run", settings=settings, tell=told.append, **changes)
+    assert told == [run.config.notes["scored_on"]]
+    assert "seen.safetensors, which the training begins with, has learnt train" in told[0]
+    again = replace(SETTINGS, supernet=run.folder / SUPERNET_FILE, evals=1)
+    given = run_search_in(tmp_path / "given", settings=again, data_dir=drawn, training=None)
+    assert "itself has not learnt; what supernet.safetensors" in given.config.notes["scored_on"]
+
+
+def test_what_an_earlier_release_has_written_does_not_say_what_it_began_with(
+    search_given: Search, supernet: Path, tmp_path: Path
+) -> None:
+    old = changed(supernet, tmp_path / "old.safetensors", notes={SPLIT: "archtrain"})
+    given = replace(SETTINGS, supernet=old, evals=1)
+    said = search_given(tmp_path / "run", settings=given).config.notes["scored_on"]
+    assert "what old.safetensors began with does not say what it has learnt from" in said
+
+
+def test_classified_images_are_none_that_score(
+    run_search_in: Search, supernet: Path, drawn: Path, tmp_path: Path
+) -> None:
+    pretrained = changed(supernet, tmp_path / "p.safetensors", label_names=(), notes={})
+    learning = TrainSettings(replace(TRAINING, steps=1), ImageSettings(split="archtrain"))
+    settings = replace(SETTINGS, start=pretrained, evals=1)
+    run = run_search_in(tmp_path / "run", settings=settings, data_dir=drawn, training=learning)
+    assert "scored_on" not in run.config.notes
+    assert read_weights_info(run.folder / SUPERNET_FILE).notes["learnt_before"] == []

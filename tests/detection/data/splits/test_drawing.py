@@ -1,4 +1,5 @@
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,12 @@ import pytest
 from detection.data.layout import find_split, find_splits, open_split
 from detection.data.preprocess import Preprocess
 from detection.data.splits.drawing import draw_split
-from detection.data.splits.kinds import SPLIT_KINDS, drawing_command, score_split_of
+from detection.data.splits.kinds import (
+    SPLIT_KINDS,
+    drawing_command,
+    kind_drawing,
+    score_split_of,
+)
 from detection.errors import DatasetError
 from tests.detection.data.conftest import WriteCoco
 from tests.detection.data.trees import voc_0712
@@ -110,31 +116,101 @@ def test_what_cannot_be_drawn(root: Path, write_coco: WriteCoco) -> None:
     with pytest.raises(DatasetError, match=f"'x' is unknown; known: {', '.join(SPLIT_KINDS)}"):
         draw_split(root, "x")
     for count in (0, IMAGES):
-        with pytest.raises(DatasetError, match=f"cannot hold {count} out of the 20 images"):
+        told = rf"cannot hold {count} out of the 20 images .* 1 to 19 \(--hold-out\)"
+        with pytest.raises(DatasetError, match=told):
             draw_split(root, "arch", held_out=count)
     write_coco(many(0), split="archval")
     with pytest.raises(DatasetError, match="has a split archval already; nothing was drawn"):
         draw_split(root, "arch", held_out=2)
 
 
-def test_what_is_not_drawn_yet_is_told_with_the_command(root: Path) -> None:
-    told = f"split archtrain was not drawn yet; draw it: detfit data split {root} --kind arch$"
-    with pytest.raises(DatasetError, match=told) as caught:
-        find_split(root, "archtrain")
+def refusal(root: Path, split: str) -> str:
+    """Return what is said of a split that is not there, one line."""
+    with pytest.raises(DatasetError) as caught:
+        find_split(root, split)
     assert "\n" not in str(caught.value)
-    with pytest.raises(DatasetError, match=rf"split minival .* data split {root} --kind minival$"):
-        find_split(root, "train2014+minival")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("split", "told", "options"),
+    [
+        ("archtrain", "archtrain", "--kind arch --hold-out 2"),
+        ("train2014+minival", "minival", "--kind minival --hold-out 2"),
+        ("trainval35k", "trainval35k", "--kind minival --hold-out 2"),
+    ],
+)
+def test_what_is_not_drawn_yet_is_told_with_a_command_that_draws_it(
+    root: Path, split: str, told: str, options: str
+) -> None:
+    begin, _, command = refusal(root, split).partition("; draw it: ")
+    assert begin == f"{root}: split {told} was not drawn yet"
+    assert command == f"detfit data split {root} {options}"
+    obey(command)
+    assert find_split(root, split).name == split
+
+
+def obey(command: str) -> None:
+    """Draw as a command says."""
+    _, _, _, folder, *rest = shlex.split(command)
+    asked = dict(zip(rest[::2], rest[1::2], strict=True))
+    draw_split(
+        folder,
+        asked["--kind"],
+        source=asked.get("--from"),
+        held_out=int(asked["--hold-out"]),
+    )
+
+
+def test_the_search_holds_its_images_out_of_what_the_papers_learn(root: Path) -> None:
     draw_split(root, "minival", held_out=5)
-    with pytest.raises(DatasetError, match=r"--kind arch --from trainval35k$"):
-        find_split(root, "archval")
-    draw_split(root, "arch", source="trainval35k", held_out=7)
-    assert find_split(root, "archval").name == "archval"
+    command = refusal(root, "archval").partition("; draw it: ")[2]
+    assert command.endswith("--kind arch --from trainval35k --hold-out 3")  # of 35
+    obey(command)
+    assert ids(root, "archtrain") | ids(root, "archval") == ids(root, "trainval35k")
+
+
+def test_many_images_are_not_counted_for_a_refusal(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("layout", "splits.kinds"):
+        monkeypatch.setattr(f"detection.data.{place}.HELD_OUT", IMAGES - 1)
+    (root / "annotations" / "instances_train2014.json").write_text("not to be read")
+    assert refusal(root, "archtrain").endswith(f"detfit data split {root} --kind arch")
+
+
+def test_coco_2017_has_the_papers_splits_by_other_names(write_coco: WriteCoco) -> None:
+    write_coco(many(0), split="train2017")
+    root = write_coco(many(100), split="val2017")
+    for split, same in (("trainval35k", "train2017"), ("minival", "val2017")):
+        message = f"split {split} is drawn from COCO 2014; of COCO 2017 it is {same}: name that"
+        assert refusal(root, split) == f"{root}: {message}"
+        assert find_split(root, same).name == same
+    assert "--kind arch" in refusal(root, "archtrain")
+
+
+def test_minival_is_offered_for_coco_alone(write_coco: WriteCoco) -> None:
+    write_coco(many(0), split="train")
+    root = write_coco(many(100), split="val")
+    assert refusal(root, "minival") == f"{root}: 'minival' is no split, found train, val"
+
+
+def test_what_to_draw_from_has_to_be_one_split(root: Path, write_coco: WriteCoco) -> None:
+    write_coco(many(200), split="train2017")
+    assert refusal(root, "archtrain") == (
+        f"{root}: split archtrain was not drawn yet; give `detfit data split --kind arch` --from "
+        "SPLIT, as 'train' fits several splits, name one of train2014, train2017"
+    )
+    draw_split(root, "arch", source="train2014", held_out=6)
+    assert len(ids(root, "archtrain")) == 14
 
 
 def test_a_folder_is_named_as_a_shell_takes_it() -> None:
-    found = drawing_command(Path("/my data"), "archval", ())
+    found = drawing_command(Path("/my data"), "arch", "train", 5001)
     assert found == "detfit data split '/my data' --kind arch"
-    assert drawing_command(Path("x"), "val", ()) is None
+    assert drawing_command(Path("x"), "arch", "train", 5000).endswith("arch --hold-out 500")
+    assert kind_drawing("val", ()) is None
+    assert kind_drawing("minival", ["val2014"]) == "minival"
 
 
 @pytest.mark.parametrize(
