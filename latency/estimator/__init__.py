@@ -6,6 +6,7 @@ Only fitting loads scikit-learn.
 
 estimator.py   estimates of any module, with intervals and a flag for unfamiliar ones
 family.py      estimates of one family; family_arrays.py and text.py put them into files
+jobs.py        what a fit consists of, spread over processes
 shape.py       where a module stands among others of its family
 trend.py       how times grow with size; waves.py: in whole waves of tiles
 prior.py       how long they take on a simulated device
