@@ -235,7 +235,7 @@ def test_eight_images_are_learnt(make_space: MakeSpace, tmp_path: Path, head: st
     space = make_space(head, num_classes=len(scored.annotations.categories), side=128)
     torch.manual_seed(0)
     detector = Detector(space.detector(space.decode("0123012301")))
-    config = TrainConfig(steps=150, batch_size=8, lr=0.1, warmup_steps=20)
+    config = TrainConfig(steps=220, batch_size=8, lr=0.1, warmup_steps=20)
     train(one_detector(detector), detector, learnt, config, tmp_path / "run")
     found = detect_dataset(run_module(detector), scored, batch_size=8)
     assert evaluate_coco(scored.annotations, found).ap50 >= 0.9
