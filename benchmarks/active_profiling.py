@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -103,19 +103,13 @@ def main(
     }
     seconds = _seconds(complete)
     limits = [share * sum(seconds.values()) for share in SHARES]
-    rows = []
-    for name, agendas in orders.items():
-        curves = [_replay(make(), complete, unseen, seconds, limits) for make in agendas]
-        for index, limit in enumerate(limits):
-            errors = [error for curve in curves if (error := curve[index]) is not None]
-            rows.append(
-                {
-                    "order": name,
-                    "minutes": limit / 60,
-                    "mape": float(np.mean(errors)) if errors else None,
-                    "worst_mape": float(np.max(errors)) if errors else None,
-                }
-            )
+    rows = [
+        row
+        for name, agendas in orders.items()
+        for row in _curve(
+            name, [_replay(make(), complete, unseen, seconds, limits) for make in agendas], limits
+        )
+    ]
     _show(rows)
     record = {
         "command": "python benchmarks/active_profiling.py " + " ".join(sys.argv[1:]),
@@ -128,6 +122,20 @@ def main(
     path = RESULTS / f"active-profiling-{space}.json"
     path.write_text(json.dumps(record, indent=1) + "\n")
     print(f"written to {path}")
+
+
+def _curve(
+    name: str, replays: Sequence[Sequence[float | None]], limits: Sequence[float]
+) -> Iterator[dict[str, Any]]:
+    """Yield the mean and the worst error of all replays of an order at each limit in seconds."""
+    for index, limit in enumerate(limits):
+        errors = [error for replay in replays if (error := replay[index]) is not None]
+        yield {
+            "order": name,
+            "minutes": limit / 60,
+            "mape": float(np.mean(errors)) if errors else None,
+            "worst_mape": float(np.max(errors)) if errors else None,
+        }
 
 
 def _seconds(table: LatencyTable) -> dict[tuple[str, int], float]:

@@ -24,11 +24,12 @@ from .checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from .computable import require_computable
 from .config import TrainConfig
 from .divergence import refuse_spoilt
 from .identity import data_identity
 from .lock import alone_in
-from .log import TrainLog, require_tensorboard
+from .log import TrainLog
 from .optimizer import learning_rate, make_optimizer
 from .paths import LearnerForStep
 from .processes import Processes, current_processes
@@ -92,12 +93,10 @@ def train(
     total = config.total_steps(per_epoch)
     config, changes = fitted_warmup(config, total)
     validator = Validator(validate, config, total, per_epoch)
-    if config.tensorboard:
-        require_tensorboard()
+    require_computable(config, device)  # refused before anything is written
     identity = RunIdentity(config, len(dataset), {**data_identity(dataset), **(others or {})})
     processes, folder = current_processes(), Path(out_dir)
     run = _Run(identity, folder, device, total, validator, processes, progress, changes)
-    resolve_precision(config.precision, device)  # refused before anything is written
     with alone_in(folder) if processes.writes else nullcontext():
         return _train(learner_for_step, root, dataset, run, resume)
 
